@@ -1,0 +1,85 @@
+//! `cargo xtask test`: everything that a change must pass, in the order in which failures are cheapest to find.
+//!
+//! Never writes to the sources; `cargo xtask fix` does. A failed step does not hide what later steps would say: all of
+//! them run, except that nothing is tested when it did not build. Each step is one function here; what cargo-deny
+//! needs is in `deny`, timing and the summary in `report`.
+
+mod deny;
+mod report;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{cargo, needs};
+use report::{Outcome, Report};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only formatting, unit tests and the rules of the house: no lints, no tests that start processes.
+    #[arg(long)]
+    quick: bool,
+    /// Run only tests whose name contains one of these; formatting, lints and licences are then left out.
+    filter: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    needs::for_building()?;
+    let mut report = Report::default();
+    if arguments.filter.is_empty() {
+        report.step("formatting", formatting);
+        if !arguments.quick {
+            deny::run(&mut report);
+            report.step("lints", lints);
+        }
+    }
+    let mut built = true;
+    if !arguments.quick {
+        // Tests that start nodes look for the binaries beside their own folder.
+        built = report.step("build", || cargo(&["build", "--workspace", "--bins"]));
+    }
+    if built {
+        report.step("tests", || tests(arguments));
+    } else {
+        report.leave_out("tests", "the build failed");
+    }
+    Ok(report.conclude())
+}
+
+fn formatting() -> Result<Outcome> {
+    component("rustfmt", "fmt")?;
+    cargo(&["fmt", "--all", "--check"])
+}
+
+fn lints() -> Result<Outcome> {
+    component("clippy", "clippy")?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
+}
+
+fn tests(arguments: &Arguments) -> Result<Outcome> {
+    let mut command = vec!["test", "--workspace", "--no-fail-fast"];
+    if arguments.quick {
+        // The rules of the house are a test in a file of its own, so they are named beside the unit tests.
+        command.extend(["--lib", "--bins", "--test", "tidy"]);
+    }
+    if !arguments.filter.is_empty() {
+        command.push("--");
+        command.extend(arguments.filter.iter().map(String::as_str));
+    }
+    cargo(&command)
+}
+
+/// Gets a component of the toolchain where rustup manages it; toolchains of distributions bring their own.
+fn component(name: &str, subcommand: &str) -> Result<()> {
+    let there = cargo::command(&[subcommand, "--version"])?.output().is_ok_and(|output| output.status.success());
+    if !there && needs::program("rustup").is_some() {
+        std::process::Command::new("rustup").args(["component", "add", name]).status().context("running rustup")?;
+    }
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Result<Outcome> {
+    let status = cargo::command(arguments)?.status().with_context(|| format!("running cargo {}", arguments[0]))?;
+    Ok(if status.success() { Outcome::Good } else { Outcome::Bad(format!("cargo {}", arguments.join(" "))) })
+}
