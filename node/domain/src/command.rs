@@ -1,0 +1,257 @@
+//! Every change that can be asked for. A command is what a caller sends; the leader adds time and revision ([`crate::At`]).
+
+use crate::asset::{AssetDefinition, AssetField, AssetStatus};
+use crate::cluster::Cluster;
+use crate::device::{DeviceDefinition, DeviceField, DeviceStatus, SealedKey};
+use crate::import::ImportLine;
+use crate::module::{ModuleDefinition, ModuleField};
+use crate::namespace::{NamespaceDefinition, NamespaceField};
+use crate::token::Token;
+use crate::{Key, limits};
+
+/// One request to change something: its accepted operations share one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// At most [`limits::OPERATIONS_MAX`]; each sees the effects of those before it.
+    pub operations: Vec<Operation>,
+    /// All or nothing; otherwise each operation is accepted or refused for itself.
+    pub atomic: bool,
+}
+
+impl Command {
+    /// A command of one operation.
+    #[must_use]
+    pub fn single(operation: Operation) -> Self {
+        Self { operations: vec![operation], atomic: true }
+    }
+
+    /// Whether it is within the bounds of a command.
+    #[must_use]
+    pub fn is_within_limits(&self) -> bool {
+        (1..=limits::OPERATIONS_MAX).contains(&self.operations.len())
+    }
+}
+
+/// One change. An `etag` of `None` means "whatever it is now".
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// The first command of a cluster: its settings and its first admin token.
+    InitializeCluster {
+        /// The settings.
+        cluster: Cluster,
+        /// Id and content of the first token, if one is wanted.
+        token: Option<(String, Token)>,
+    },
+    /// Makes an API token.
+    CreateToken {
+        /// The token's id.
+        id: String,
+        /// Role, scope and hash.
+        token: Token,
+    },
+    /// Deletes an API token.
+    RevokeToken {
+        /// The token's id.
+        id: String,
+    },
+    /// Creates a namespace.
+    CreateNamespace {
+        /// Its id.
+        namespace: String,
+        /// What it is.
+        definition: NamespaceDefinition,
+    },
+    /// Changes the given fields of a namespace.
+    UpdateNamespace {
+        /// Its id.
+        namespace: String,
+        /// The new values.
+        definition: NamespaceDefinition,
+        /// Which of them count.
+        fields: Vec<NamespaceField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a namespace, or takes one step of a forced deletion.
+    DeleteNamespace {
+        /// Its id.
+        namespace: String,
+        /// Expected etag.
+        etag: Option<String>,
+        /// Delete the contents too, at most [`limits::NAMESPACE_DELETE_STEP`] resources per command.
+        force: bool,
+    },
+    /// Creates a device and its twin.
+    CreateDevice {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        device: String,
+        /// What it is.
+        definition: Box<DeviceDefinition>,
+    },
+    /// Changes the given fields of a device.
+    UpdateDevice {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        device: String,
+        /// The new values.
+        definition: Box<DeviceDefinition>,
+        /// Which of them count.
+        fields: Vec<DeviceField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Enables or disables a device.
+    SetDeviceStatus {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        device: String,
+        /// The new status.
+        status: DeviceStatus,
+        /// Why.
+        reason: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a device, its modules and their twins.
+    DeleteDevice {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        device: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Replaces keys of a device or module; the new ones were made by the node that took the request.
+    RegenerateKeys {
+        /// [`Key::Device`] or [`Key::Module`].
+        key: Key,
+        /// New primary key.
+        primary: Option<SealedKey>,
+        /// New secondary key.
+        secondary: Option<SealedKey>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Creates a module and its twin.
+    CreateModule {
+        /// Namespace.
+        namespace: String,
+        /// Its device.
+        device: String,
+        /// Its id.
+        module: String,
+        /// What it is.
+        definition: ModuleDefinition,
+    },
+    /// Changes the given fields of a module.
+    UpdateModule {
+        /// Namespace.
+        namespace: String,
+        /// Its device.
+        device: String,
+        /// Its id.
+        module: String,
+        /// The new values.
+        definition: ModuleDefinition,
+        /// Which of them count.
+        fields: Vec<ModuleField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a module and its twin.
+    DeleteModule {
+        /// Namespace.
+        namespace: String,
+        /// Its device.
+        device: String,
+        /// Its id.
+        module: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Merges into tags, desired or both.
+    PatchTwin {
+        /// [`Key::DeviceTwin`] or [`Key::ModuleTwin`].
+        key: Key,
+        /// Merge patch as JSON text.
+        tags: Option<String>,
+        /// Merge patch as JSON text.
+        desired: Option<String>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Replaces tags, desired or both.
+    ReplaceTwin {
+        /// [`Key::DeviceTwin`] or [`Key::ModuleTwin`].
+        key: Key,
+        /// The new section as JSON text.
+        tags: Option<String>,
+        /// The new section as JSON text.
+        desired: Option<String>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Merges into reported.
+    ReportProperties {
+        /// [`Key::DeviceTwin`] or [`Key::ModuleTwin`].
+        key: Key,
+        /// Merge patch as JSON text.
+        reported: String,
+        /// Expected version of reported; 0 means any.
+        expected_version: u64,
+        /// Whether the device itself sends it: a disabled device is then refused.
+        from_device: bool,
+    },
+    /// One line of an import.
+    ImportDevice(Box<ImportLine>),
+    /// Creates an asset.
+    CreateAsset {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        asset: String,
+        /// What it is.
+        definition: Box<AssetDefinition>,
+        /// Whether it is in use.
+        enabled: bool,
+        /// Its uuid, made by the node that took the request when the caller gave none.
+        uuid: String,
+    },
+    /// Changes the given fields of an asset.
+    UpdateAsset {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        asset: String,
+        /// The new values.
+        definition: Box<AssetDefinition>,
+        /// The new value of `enabled`, if that is asked for.
+        enabled: Option<bool>,
+        /// Which fields of the definition count.
+        fields: Vec<AssetField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes an asset.
+    DeleteAsset {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        asset: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Replaces the status of the parts it names.
+    UpdateAssetStatus {
+        /// Namespace.
+        namespace: String,
+        /// The asset's id.
+        asset: String,
+        /// The new status.
+        status: Box<AssetStatus>,
+    },
+}

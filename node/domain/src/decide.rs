@@ -1,0 +1,92 @@
+//! From an operation to its changes: one match, each arm a call into the noun's module.
+
+use std::sync::Arc;
+
+use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
+use crate::{asset, cluster, device, import, module, namespace, token, twin};
+
+/// What `decide` may read: the records as of now, earlier operations of the same batch included.
+///
+/// Reading cannot fail here. An implementation over a disk remembers its first fault, answers anything, and throws the
+/// decision away afterwards.
+pub trait States {
+    /// The record of `key`; a deleted one is still there as [`crate::Body::Deleted`].
+    fn get(&self, key: &Key) -> Option<Arc<Record>>;
+
+    /// The modules of a device, living ones only, in the order of their ids.
+    fn modules(&self, namespace: &str, device: &str) -> Vec<Key>;
+
+    /// Up to `limit` assets that refer to a device, living ones only, in the order of their ids.
+    fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key>;
+
+    /// Up to `limit` living assets and devices of a namespace, assets first, each in the order of their ids.
+    fn contents(&self, namespace: &str, limit: usize) -> Vec<Key>;
+}
+
+/// One event and the record it leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The fact.
+    pub event: Event,
+    /// The record after it.
+    pub after: Arc<Record>,
+}
+
+impl Change {
+    /// Evolves `before` by an event of `kind`.
+    #[must_use]
+    pub fn new(key: Key, kind: EventKind, before: Option<&Record>, at: At) -> Self {
+        let after = Arc::new(evolve(before, &kind, at));
+        Self { event: Event { key, kind }, after }
+    }
+}
+
+/// Decides what follows from `operation`. Changes are in order; the same key may appear twice.
+///
+/// # Errors
+/// The rejection, which is the caller's answer.
+pub fn decide(
+    states: &dyn States,
+    operation: &Operation,
+    at: At,
+    limits: &Limits,
+) -> Result<Vec<Change>, Rejection> {
+    match operation {
+        Operation::InitializeCluster { .. } => cluster::decide(states, operation, at),
+        Operation::CreateToken { .. } | Operation::RevokeToken { .. } => token::decide(states, operation, at),
+        Operation::CreateNamespace { .. }
+        | Operation::UpdateNamespace { .. }
+        | Operation::DeleteNamespace { .. } => namespace::decide(states, operation, at),
+        Operation::CreateDevice { .. }
+        | Operation::UpdateDevice { .. }
+        | Operation::SetDeviceStatus { .. }
+        | Operation::DeleteDevice { .. } => device::decide(states, operation, at),
+        Operation::RegenerateKeys { key: Key::Module(..), .. }
+        | Operation::CreateModule { .. }
+        | Operation::UpdateModule { .. }
+        | Operation::DeleteModule { .. } => module::decide(states, operation, at),
+        Operation::RegenerateKeys { .. } => device::decide(states, operation, at),
+        Operation::PatchTwin { .. } | Operation::ReplaceTwin { .. } | Operation::ReportProperties { .. } => {
+            twin::decide(states, operation, at, limits)
+        }
+        Operation::ImportDevice(line) => import::decide(states, line, at, limits),
+        Operation::CreateAsset { .. }
+        | Operation::UpdateAsset { .. }
+        | Operation::DeleteAsset { .. }
+        | Operation::UpdateAssetStatus { .. } => asset::decide(states, operation, at),
+    }
+}
+
+/// The record of `key` if the resource exists.
+pub(crate) fn living(states: &dyn States, key: &Key) -> Option<Arc<Record>> {
+    states.get(key).filter(|record| record.is_alive())
+}
+
+/// Refuses an `etag` that is not the record's; `None`, empty and `*` match any.
+pub(crate) fn check_etag(etag: Option<&str>, record: &Record) -> Result<(), Rejection> {
+    match etag {
+        None | Some("" | "*") => Ok(()),
+        Some(given) if given == record.etag() => Ok(()),
+        Some(given) => Err(Rejection::etag("etag", given, record.etag())),
+    }
+}

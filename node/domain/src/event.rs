@@ -1,0 +1,146 @@
+//! Every fact that can follow from a command. Events are immutable and kept; a new kind is added, never changed.
+
+use crate::Key;
+use crate::asset::{AssetDefinition, AssetStatus};
+use crate::cluster::Cluster;
+use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
+use crate::module::ModuleDefinition;
+use crate::namespace::NamespaceDefinition;
+use crate::token::Token;
+
+/// A fact about one record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The record.
+    pub key: Key,
+    /// What happened to it.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// The cluster came to be.
+    ClusterInitialized(Cluster),
+    /// A token was made.
+    TokenCreated(Token),
+    /// A token was revoked.
+    TokenRevoked,
+    /// A namespace was created.
+    NamespaceCreated(NamespaceDefinition),
+    /// A namespace has this definition now.
+    NamespaceUpdated(NamespaceDefinition),
+    /// A forced deletion began.
+    NamespaceDeleting,
+    /// A namespace was deleted.
+    NamespaceDeleted,
+    /// A device was created.
+    DeviceCreated(Box<DeviceDefinition>),
+    /// A device has this definition now.
+    DeviceUpdated(Box<DeviceDefinition>),
+    /// A device was enabled or disabled.
+    DeviceStatusChanged {
+        /// The new status.
+        status: DeviceStatus,
+        /// Why.
+        reason: String,
+    },
+    /// A device has these keys now.
+    DeviceKeysRegenerated {
+        /// New primary key, if it changed.
+        primary: Option<SealedKey>,
+        /// New secondary key, if it changed.
+        secondary: Option<SealedKey>,
+    },
+    /// A device was deleted.
+    DeviceDeleted,
+    /// A module was created.
+    ModuleCreated(ModuleDefinition),
+    /// A module has this definition now.
+    ModuleUpdated(ModuleDefinition),
+    /// A module has these keys now.
+    ModuleKeysRegenerated {
+        /// New primary key, if it changed.
+        primary: Option<SealedKey>,
+        /// New secondary key, if it changed.
+        secondary: Option<SealedKey>,
+    },
+    /// A module was deleted.
+    ModuleDeleted,
+    /// An empty twin came to be.
+    TwinCreated,
+    /// Patches were merged, as JSON text.
+    TwinPatched {
+        /// Into tags.
+        tags: Option<String>,
+        /// Into desired.
+        desired: Option<String>,
+    },
+    /// Sections were replaced, as JSON text.
+    TwinReplaced {
+        /// Tags.
+        tags: Option<String>,
+        /// Desired.
+        desired: Option<String>,
+        /// Reported; only an import replaces it.
+        reported: Option<String>,
+    },
+    /// A patch was merged into reported, as JSON text.
+    TwinReported(String),
+    /// A twin was deleted.
+    TwinDeleted,
+    /// An asset was created.
+    AssetCreated {
+        /// What it is.
+        definition: Box<AssetDefinition>,
+        /// Whether it is in use.
+        enabled: bool,
+        /// Its uuid.
+        uuid: String,
+    },
+    /// An asset has this definition now.
+    AssetUpdated {
+        /// What it is.
+        definition: Box<AssetDefinition>,
+        /// Whether it is in use.
+        enabled: bool,
+    },
+    /// The parts named have this status now.
+    AssetStatusUpdated(Box<AssetStatus>),
+    /// An asset was deleted.
+    AssetDeleted,
+}
+
+impl EventKind {
+    /// The stable name, `noun.past_participle`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ClusterInitialized(_) => "cluster.initialized",
+            Self::TokenCreated(_) => "token.created",
+            Self::TokenRevoked => "token.revoked",
+            Self::NamespaceCreated(_) => "namespace.created",
+            Self::NamespaceUpdated(_) => "namespace.updated",
+            Self::NamespaceDeleting => "namespace.deleting",
+            Self::NamespaceDeleted => "namespace.deleted",
+            Self::DeviceCreated(_) => "device.created",
+            Self::DeviceUpdated(_) => "device.updated",
+            Self::DeviceStatusChanged { .. } => "device.status_changed",
+            Self::DeviceKeysRegenerated { .. } => "device.keys_regenerated",
+            Self::DeviceDeleted => "device.deleted",
+            Self::ModuleCreated(_) => "module.created",
+            Self::ModuleUpdated(_) => "module.updated",
+            Self::ModuleKeysRegenerated { .. } => "module.keys_regenerated",
+            Self::ModuleDeleted => "module.deleted",
+            Self::TwinCreated => "twin.created",
+            Self::TwinPatched { .. } => "twin.patched",
+            Self::TwinReplaced { .. } => "twin.replaced",
+            Self::TwinReported(_) => "twin.reported",
+            Self::TwinDeleted => "twin.deleted",
+            Self::AssetCreated { .. } => "asset.created",
+            Self::AssetUpdated { .. } => "asset.updated",
+            Self::AssetStatusUpdated(_) => "asset.status_updated",
+            Self::AssetDeleted => "asset.deleted",
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The name of every record. It knows no storage layout; the store maps keys to bytes.
+
+use std::fmt;
+
+/// Names one record of the registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The cluster's own settings.
+    Cluster,
+    /// An API token, by its id.
+    Token(String),
+    /// A namespace, by its id.
+    Namespace(String),
+    /// A device: namespace, device.
+    Device(String, String),
+    /// A module: namespace, device, module.
+    Module(String, String, String),
+    /// A device's twin: namespace, device.
+    DeviceTwin(String, String),
+    /// A module's twin: namespace, device, module.
+    ModuleTwin(String, String, String),
+    /// An asset: namespace, asset.
+    Asset(String, String),
+}
+
+impl Key {
+    /// The namespace the record lives in, or is.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Cluster | Self::Token(_) => None,
+            Self::Namespace(namespace)
+            | Self::Device(namespace, _)
+            | Self::Module(namespace, _, _)
+            | Self::DeviceTwin(namespace, _)
+            | Self::ModuleTwin(namespace, _, _)
+            | Self::Asset(namespace, _) => Some(namespace),
+        }
+    }
+
+    /// The device the record is, belongs to or is part of.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(_, _) => None,
+            Self::Device(_, device)
+            | Self::Module(_, device, _)
+            | Self::DeviceTwin(_, device)
+            | Self::ModuleTwin(_, device, _) => Some(device),
+        }
+    }
+
+    /// Parses a full resource name, as [`fmt::Display`] writes it. Ids may hold any character but `/`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let parts: Vec<&str> = name.split('/').collect();
+        if parts.iter().any(|part| part.is_empty()) {
+            return None;
+        }
+        let own = |text: &str| text.to_owned();
+        match parts.as_slice() {
+            ["cluster"] => Some(Self::Cluster),
+            ["tokens", token] => Some(Self::Token(own(token))),
+            ["namespaces", ns] => Some(Self::Namespace(own(ns))),
+            ["namespaces", ns, "devices", device] => Some(Self::Device(own(ns), own(device))),
+            ["namespaces", ns, "devices", device, "twin"] => Some(Self::DeviceTwin(own(ns), own(device))),
+            ["namespaces", ns, "devices", device, "modules", module] => {
+                Some(Self::Module(own(ns), own(device), own(module)))
+            }
+            ["namespaces", ns, "devices", device, "modules", module, "twin"] => {
+                Some(Self::ModuleTwin(own(ns), own(device), own(module)))
+            }
+            ["namespaces", ns, "assets", asset] => Some(Self::Asset(own(ns), own(asset))),
+            _ => None,
+        }
+    }
+
+    /// The twin of a device or module; a twin's own key is returned as it is.
+    #[must_use]
+    pub fn twin(&self) -> Option<Self> {
+        match self {
+            Self::Device(ns, device) => Some(Self::DeviceTwin(ns.clone(), device.clone())),
+            Self::Module(ns, device, module) => Some(Self::ModuleTwin(ns.clone(), device.clone(), module.clone())),
+            Self::DeviceTwin(..) | Self::ModuleTwin(..) => Some(self.clone()),
+            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("cluster"),
+            Self::Token(token) => write!(f, "tokens/{token}"),
+            Self::Namespace(ns) => write!(f, "namespaces/{ns}"),
+            Self::Device(ns, device) => write!(f, "namespaces/{ns}/devices/{device}"),
+            Self::Module(ns, device, module) => write!(f, "namespaces/{ns}/devices/{device}/modules/{module}"),
+            Self::DeviceTwin(ns, device) => write!(f, "namespaces/{ns}/devices/{device}/twin"),
+            Self::ModuleTwin(ns, device, module) => {
+                write!(f, "namespaces/{ns}/devices/{device}/modules/{module}/twin")
+            }
+            Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What customers of the core can rely on, told as operations and their answers; one module per noun, and a model test
+//! over random operations.
+
+mod asset;
+mod commands;
+mod device;
+mod import;
+mod memory;
+mod model;
+mod module;
+mod namespace;
+mod policy;
+mod token;
+mod twin;
