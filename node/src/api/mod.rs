@@ -1,0 +1,75 @@
+//! The public gRPC API: one file per noun, each RPC about ten lines of decode, ask, encode.
+//!
+//! ```text
+//! write:  message ─ write.rs (caller, request id, body hash) ─ decode ─ authorize ─ propose ─ record as of the revision
+//! read:   message ─ read.rs (caller) ─ decode ─ authorize ─ view (pages.rs for lists) ─ encode
+//! ```
+//!
+//! It decides nothing and stores nothing: rules of resources are the domain's, rules of requests are in `fields`, and
+//! `status` alone turns what went wrong into codes and details. It knows no TLS and no token; [`crate::authorize`] has
+//! put the caller into each request before a handler sees it.
+//!
+//! - Malformed input ends here, names its field, and changes nothing.
+//! - Every answer names the revision it is true at.
+
+use std::sync::Arc;
+
+use muster_proto::v1::asset_service_server::AssetServiceServer;
+use muster_proto::v1::cluster_service_server::ClusterServiceServer;
+use muster_proto::v1::device_service_server::DeviceServiceServer;
+use muster_proto::v1::history_service_server::HistoryServiceServer;
+use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
+use muster_proto::v1::twin_service_server::TwinServiceServer;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+
+use crate::node::Services;
+
+mod asset;
+mod batch;
+mod cluster;
+mod deadline;
+mod device;
+mod device_batch;
+mod device_import;
+mod device_keys;
+mod fields;
+mod history;
+mod module;
+mod namespace;
+mod pages;
+mod read;
+pub mod status;
+mod twin;
+mod twin_batch;
+mod twin_stream;
+mod write;
+
+/// The full names of all services, for the health service.
+pub const SERVICE_NAMES: [&str; 6] = [
+    NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
+    DeviceServiceServer::<device::DeviceApi>::NAME,
+    TwinServiceServer::<twin::TwinApi>::NAME,
+    AssetServiceServer::<asset::AssetApi>::NAME,
+    HistoryServiceServer::<history::HistoryApi>::NAME,
+    ClusterServiceServer::<cluster::ClusterApi>::NAME,
+];
+
+/// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
+/// of pages and documents.
+#[must_use]
+pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
+    let mut routes = Routes::builder();
+    macro_rules! add {
+        ($server:ident, $api:path) => {
+            routes.add_service($server::new($api(Arc::clone(&services))).max_decoding_message_size(message_bytes_max));
+        };
+    }
+    add!(NamespaceServiceServer, namespace::NamespaceApi);
+    add!(DeviceServiceServer, device::DeviceApi);
+    add!(TwinServiceServer, twin::TwinApi);
+    add!(AssetServiceServer, asset::AssetApi);
+    add!(HistoryServiceServer, history::HistoryApi);
+    add!(ClusterServiceServer, cluster::ClusterApi);
+    routes.routes()
+}

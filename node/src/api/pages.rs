@@ -1,0 +1,119 @@
+//! Lists in pages that fit together: every page is told as of the revision of the first one.
+//!
+//! It knows no noun and not how tokens are written; `muster_query::page` does.
+//!
+//! - A token binds the RPC, its filters and its caller. The page size may change from page to page.
+//! - A page is full when it has `page_size` elements or when the scan behind it was long enough; only an absent token
+//!   means the end.
+
+use std::sync::Arc;
+
+use muster_domain::{Body, Key, Record, Rejection};
+use muster_proto::v1;
+use muster_query::{PageToken, Position, Scope};
+
+use super::fields;
+use super::read::Read;
+use super::status::Failure;
+use crate::node::Services;
+use crate::read::{Consistency, ListRange, View};
+use crate::store::error::StoreError;
+
+/// What a list request says of pages, and what binds its tokens.
+pub(crate) struct Asked<'a> {
+    /// Name of the RPC.
+    pub(crate) rpc: &'a str,
+    /// Every filter of the request, in a fixed order.
+    pub(crate) filters: &'a [&'a str],
+    pub(crate) page_size: i32,
+    pub(crate) page_token: &'a str,
+    pub(crate) read: Option<v1::ReadOptions>,
+}
+
+/// A page about to be read.
+pub(crate) struct Page {
+    /// At least as new as `revision`.
+    pub(crate) view: View,
+    /// The revision all pages are told as of.
+    pub(crate) revision: u64,
+    /// Elements wanted.
+    pub(crate) size: usize,
+    /// Where it begins; `None` for the first page.
+    pub(crate) position: Option<Position>,
+    scope: Scope,
+    services: Arc<Services>,
+}
+
+impl Page {
+    /// Checks size and token and takes the view to read from.
+    pub(crate) async fn open(read: &Read, asked: Asked<'_>) -> Result<Self, Failure> {
+        let services = Arc::clone(&read.services);
+        let size = fields::page_size(asked.page_size, services.settings.page_items_max)?;
+        let consistency = fields::consistency(asked.read)?;
+        let scope = Scope::new(asked.rpc, &read.caller.principal.actor(), asked.filters);
+        if asked.page_token.is_empty() {
+            let view = services.reader.view(consistency).await?;
+            let revision = view.revision();
+            return Ok(Self { view, revision, size, position: None, scope, services });
+        }
+        let key = page_key(&services.reader.local())?;
+        let token = PageToken::decode(asked.page_token, &key, &scope, services.clock.now_ms())?;
+        // The past does not change: a node that has reached the revision knows the whole answer.
+        let view = services.reader.view(Consistency::MinRevision(token.revision)).await?;
+        Ok(Self { view, revision: token.revision, size, position: Some(token.position), scope, services })
+    }
+
+    /// The token of the page that begins at `position`; empty without one.
+    pub(crate) fn next_token(&self, position: Option<Position>) -> Result<String, Failure> {
+        let Some(position) = position else { return Ok(String::new()) };
+        let token = PageToken { revision: self.revision, position, issued_at_ms: self.services.clock.now_ms() };
+        Ok(token.encode(&page_key(&self.view)?, &self.scope))
+    }
+
+    /// Reads the records of this page.
+    pub(crate) fn list(
+        &self,
+        range: ListRange<'_>,
+        keep: &dyn Fn(&str, &Record) -> bool,
+    ) -> Result<Listed, Failure> {
+        let after = match &self.position {
+            Some(Position::AfterId(id)) => Some(id.as_str()),
+            Some(Position::AtEvent { .. }) | None => None,
+        };
+        let page = self.view.list(range, self.revision, after, self.size, keep)?;
+        let next_page_token = self.next_token(page.next_after.map(Position::AfterId))?;
+        Ok(Listed { records: page.records, next_page_token })
+    }
+
+    /// Refuses a list in something that did not exist at the revision of the list.
+    pub(crate) fn check_parent(&self, parent: &Key) -> Result<(), Failure> {
+        if self.view.get_at(parent, self.revision)?.is_some() {
+            return Ok(());
+        }
+        Err(Rejection { field: "parent".to_owned(), ..Rejection::not_found(parent) }.into())
+    }
+}
+
+/// The records of one page by their ids, and the token of the next one.
+pub(crate) struct Listed {
+    pub(crate) records: Vec<(String, Arc<Record>)>,
+    pub(crate) next_page_token: String,
+}
+
+impl Listed {
+    /// Shows each record under the key that `key` makes of its id.
+    pub(crate) fn show<T>(
+        &self,
+        key: impl Fn(&str) -> Key,
+        show: impl Fn(&Key, &Record) -> Option<T>,
+    ) -> Vec<T> {
+        self.records.iter().filter_map(|(id, record)| show(&key(id), record)).collect()
+    }
+}
+
+fn page_key(view: &View) -> Result<[u8; 32], Failure> {
+    match &view.cluster()?.body {
+        Body::Cluster(cluster) => Ok(cluster.page_key),
+        _ => Err(StoreError::Inconsistent("the cluster's record holds something else".to_owned()).into()),
+    }
+}

@@ -1,0 +1,327 @@
+//! From every way a call can fail to its `tonic::Status`: the only place that picks codes and writes details.
+//!
+//! It does not know which call failed. Each status carries
+//!
+//! - `ErrorInfo`: a reason of a closed list (the domain's [`Reason`] or a [`Transport`] reason), domain `muster`;
+//! - `BadRequest` when a field is at fault, `RetryInfo` when the same call may work in a moment;
+//! - `Help`: the reason's page below `node/docs/errors/`.
+//!
+//! Faults of the node are logged here with all they say; the caller learns no more than that there was one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use muster_domain::{Reason, Rejection};
+use muster_proto::v1;
+use muster_query::PageTokenError;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::propose::ProposeError;
+use crate::read::ReadError;
+use crate::secrets::SealError;
+use crate::store::error::StoreError;
+
+/// `ErrorInfo.domain` of every status.
+pub const DOMAIN: &str = "muster";
+/// Where the help pages are, from the top of the source tree.
+pub const HELP_FOLDER: &str = "node/docs/errors";
+
+/// Reasons that are not about what was asked, but about how it was asked or whether it could be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// No leader with a quorum is known.
+    NoLeader,
+    /// A queue is full.
+    QueueFull,
+    /// The change may have been made, or not.
+    OutcomeUnknown,
+    /// The node is stopping.
+    Stopping,
+    /// The request is larger than this cluster takes.
+    MessageTooLarge,
+    /// The caller did not say who it is, or could not prove it.
+    Unauthenticated,
+    /// The page token is damaged or was made for something else.
+    PageTokenInvalid,
+    /// The page token was good once.
+    PageTokenExpired,
+    /// The revision does not exist yet.
+    RevisionInFuture,
+    /// The node did not reach the revision asked for in time.
+    MinRevisionTimeout,
+    /// A forced deletion has made progress but is not done.
+    DeletionUnfinished,
+    /// A key cannot be opened on this node.
+    SecretUnreadable,
+    /// The node's storage failed.
+    StorageFault,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::NoLeader,
+        Self::QueueFull,
+        Self::OutcomeUnknown,
+        Self::Stopping,
+        Self::MessageTooLarge,
+        Self::Unauthenticated,
+        Self::PageTokenInvalid,
+        Self::PageTokenExpired,
+        Self::RevisionInFuture,
+        Self::MinRevisionTimeout,
+        Self::DeletionUnfinished,
+        Self::SecretUnreadable,
+        Self::StorageFault,
+    ];
+
+    /// The stable code, as in `google.rpc.ErrorInfo.reason`.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoLeader => "NO_LEADER",
+            Self::QueueFull => "QUEUE_FULL",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::Stopping => "STOPPING",
+            Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::PageTokenInvalid => "PAGE_TOKEN_INVALID",
+            Self::PageTokenExpired => "PAGE_TOKEN_EXPIRED",
+            Self::RevisionInFuture => "REVISION_IN_FUTURE",
+            Self::MinRevisionTimeout => "MIN_REVISION_TIMEOUT",
+            Self::DeletionUnfinished => "DELETION_UNFINISHED",
+            Self::SecretUnreadable => "SECRET_UNREADABLE",
+            Self::StorageFault => "STORAGE_FAULT",
+        }
+    }
+
+    /// The canonical code.
+    #[must_use]
+    pub fn code(self) -> Code {
+        match self {
+            Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout => Code::Unavailable,
+            Self::QueueFull => Code::ResourceExhausted,
+            Self::OutcomeUnknown => Code::Unknown,
+            Self::MessageTooLarge | Self::PageTokenInvalid => Code::InvalidArgument,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::PageTokenExpired => Code::FailedPrecondition,
+            Self::RevisionInFuture => Code::OutOfRange,
+            Self::DeletionUnfinished => Code::DeadlineExceeded,
+            Self::SecretUnreadable | Self::StorageFault => Code::Internal,
+        }
+    }
+
+    /// How long to wait before the same call is worth another try.
+    #[must_use]
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::NoLeader => Some(Duration::from_millis(250)),
+            Self::QueueFull | Self::MinRevisionTimeout => Some(Duration::from_millis(100)),
+            Self::Stopping => Some(Duration::from_millis(500)),
+            Self::OutcomeUnknown
+            | Self::MessageTooLarge
+            | Self::Unauthenticated
+            | Self::PageTokenInvalid
+            | Self::PageTokenExpired
+            | Self::RevisionInFuture
+            | Self::DeletionUnfinished
+            | Self::SecretUnreadable
+            | Self::StorageFault => None,
+        }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// There is no outcome.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// There is no view.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key cannot be opened.
+    #[error(transparent)]
+    Secret(#[from] SealError),
+    /// The page token is not taken.
+    #[error(transparent)]
+    PageToken(#[from] PageTokenError),
+    /// Anything else, in a sentence for the caller.
+    #[error("{1}")]
+    Other(Transport, String),
+}
+
+/// The canonical code of a refusal.
+#[must_use]
+pub fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::InvalidField
+        | Reason::InvalidId
+        | Reason::InvalidJson
+        | Reason::InvalidDocument
+        | Reason::NullNotAllowed
+        | Reason::TooLarge
+        | Reason::TooMany => Code::InvalidArgument,
+        Reason::NotFound | Reason::ParentNotFound => Code::NotFound,
+        Reason::AlreadyExists => Code::AlreadyExists,
+        Reason::EtagMismatch | Reason::BatchAborted => Code::Aborted,
+        Reason::DeviceDisabled
+        | Reason::NamespaceNotEmpty
+        | Reason::NamespaceDeleting
+        | Reason::DeviceHasAssets
+        | Reason::RequestIdReused
+        | Reason::AlreadyInitialized => Code::FailedPrecondition,
+        Reason::PermissionDenied => Code::PermissionDenied,
+    }
+}
+
+/// What all failures come down to.
+struct Told {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    field: String,
+    current_etag: String,
+    retry_after: Option<Duration>,
+}
+
+impl Told {
+    fn transport(transport: Transport, message: String) -> Self {
+        Self {
+            code: transport.code(),
+            reason: transport.reason(),
+            message,
+            field: String::new(),
+            current_etag: String::new(),
+            retry_after: transport.retry_after(),
+        }
+    }
+
+    /// A fault of the node: the log gets the whole of it, the caller where to look.
+    fn fault(transport: Transport, error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(reason = transport.reason(), error, "a call failed by a fault of this node");
+        let message = match transport {
+            Transport::SecretUnreadable => "this node cannot open the key; its log says why",
+            _ => "this node's storage failed; its log says how",
+        };
+        Self::transport(transport, message.to_owned())
+    }
+
+    fn status(self) -> Status {
+        let mut metadata = HashMap::new();
+        if !self.current_etag.is_empty() {
+            metadata.insert("current_etag".to_owned(), self.current_etag);
+        }
+        if !self.field.is_empty() {
+            metadata.insert("field".to_owned(), self.field.clone());
+        }
+        let mut details = ErrorDetails::with_error_info(self.reason, DOMAIN, metadata);
+        if !self.field.is_empty() {
+            details.add_bad_request_violation(self.field, self.message.clone());
+        }
+        if let Some(delay) = self.retry_after {
+            details.set_retry_info(Some(delay));
+        }
+        details.add_help_link(self.reason, format!("{HELP_FOLDER}/{}.md", self.reason));
+        Status::with_error_details(self.code, self.message, details)
+    }
+}
+
+impl From<Failure> for Told {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejection) => Self {
+                code: code(rejection.reason),
+                reason: rejection.reason.code(),
+                message: rejection.message,
+                field: rejection.field,
+                current_etag: rejection.current,
+                retry_after: None,
+            },
+            Failure::Propose(error) => propose(error),
+            Failure::Read(error) => read(&error),
+            Failure::Store(error) => Self::fault(Transport::StorageFault, &error),
+            Failure::Secret(error) => Self::fault(Transport::SecretUnreadable, &error),
+            Failure::PageToken(error) => {
+                let transport = match error {
+                    PageTokenError::Invalid => Transport::PageTokenInvalid,
+                    PageTokenError::Expired { .. } => Transport::PageTokenExpired,
+                };
+                Self { field: "page_token".to_owned(), ..Self::transport(transport, error.to_string()) }
+            }
+            Failure::Other(transport, message) => Self::transport(transport, message),
+        }
+    }
+}
+
+fn propose(error: ProposeError) -> Told {
+    let message = error.to_string();
+    match error {
+        ProposeError::Busy { .. } => Told::transport(Transport::QueueFull, message),
+        ProposeError::NoLeader => Told::transport(Transport::NoLeader, message),
+        ProposeError::OutcomeUnknown(why) => {
+            let message = format!("the change may have been applied; retry with the same request_id ({why})");
+            Told::transport(Transport::OutcomeUnknown, message)
+        }
+        ProposeError::Stopping => Told::transport(Transport::Stopping, message),
+        ProposeError::TooLarge { .. } => Told::transport(Transport::MessageTooLarge, message),
+        ProposeError::Read(error) => read(&error),
+        ProposeError::Store(error) => Told::fault(Transport::StorageFault, &error),
+    }
+}
+
+fn read(error: &ReadError) -> Told {
+    let transport = match error {
+        ReadError::Busy => Transport::QueueFull,
+        ReadError::NoQuorum => Transport::NoLeader,
+        ReadError::MinRevision { .. } => Transport::MinRevisionTimeout,
+        ReadError::Stopping => Transport::Stopping,
+    };
+    Told::transport(transport, error.to_string())
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        Told::from(failure).status()
+    }
+}
+
+/// The same facts for one element of a batch or stream.
+#[must_use]
+pub fn item(failure: Failure) -> v1::ItemError {
+    let told = Told::from(failure);
+    v1::ItemError {
+        code: told.code.into(),
+        reason: told.reason.to_owned(),
+        message: told.message,
+        field: told.field,
+    }
+}
+
+/// A refusal as a status.
+#[must_use]
+pub fn rejection(rejection: Rejection) -> Status {
+    Failure::Rejected(rejection).into()
+}
+
+/// A transport reason as a status.
+#[must_use]
+pub fn transport(transport: Transport, message: impl Into<String>) -> Status {
+    Failure::Other(transport, message.into()).into()
+}
+
+/// For callers without credentials, or with credentials that prove nothing.
+#[must_use]
+pub fn unauthenticated(message: impl Into<String>) -> Status {
+    transport(Transport::Unauthenticated, message)
+}
+
+#[cfg(test)]
+mod tests;

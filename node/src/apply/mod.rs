@@ -1,0 +1,195 @@
+//! From committed Raft entries to records, events and outcomes: the one place where state changes.
+//!
+//! ```text
+//! payloads ─ decode ─▶ per command: seen before? ─▶ policy ─▶ decide ─▶ overlay
+//!                                                        │
+//!          one WriteBatch: events, states, history, dedup, secondary, position, Raft's meta
+//!                                                        │
+//!                                  cache, then publish the new position
+//! ```
+//!
+//! It knows no network, no clock and no chance: time and ids are in the log. Invariants:
+//!
+//! - Same payloads, same bytes in the store, on every replica.
+//! - A rejection is an outcome like any other. A storage fault, or a command that cannot be understood, is returned as
+//!   an error, nothing is written, and the node stops.
+//! - Nobody hears of a revision before it is written: readers, watchers and callers follow [`Applier::positions`].
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use muster_domain::{Body, Key, Limits};
+use tokio::sync::watch;
+
+use crate::outcome::Outcome;
+use crate::raft::{ApplyBatch, Machine, Outcomes};
+use crate::request::Request;
+use crate::store::codec;
+use crate::store::error::StoreError;
+use crate::store::event_log::ChainHash;
+use crate::store::overlay::Overlay;
+use crate::store::states::States;
+
+mod command;
+mod dedup;
+mod position;
+mod write;
+
+use dedup::Dedup;
+pub use position::Position;
+use write::Writing;
+
+/// The state machine of a node.
+pub struct Applier {
+    states: Arc<States>,
+    memory: Mutex<Memory>,
+    positions: watch::Sender<Position>,
+}
+
+/// What the applying thread remembers between batches; all of it can be read back from the store.
+struct Memory {
+    position: Position,
+    limits: Limits,
+    dedup: Dedup,
+}
+
+impl Memory {
+    fn load(states: &States) -> Result<Self, StoreError> {
+        let db = states.db();
+        let limits = match states.get(&Key::Cluster)?.as_deref().map(|record| &record.body) {
+            Some(Body::Cluster(cluster)) => cluster.limits,
+            _ => Limits::default(),
+        };
+        Ok(Self { position: Position::load(&db)?, limits, dedup: Dedup::load(&db)? })
+    }
+}
+
+impl Applier {
+    /// Over the stored state, from where it was left.
+    ///
+    /// # Errors
+    /// When the store fails or is damaged.
+    pub fn open(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
+        let memory = Memory::load(&states)?;
+        let (positions, _) = watch::channel(memory.position);
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions }))
+    }
+
+    /// The newest position, and a way to wait for a later one.
+    #[must_use]
+    pub fn positions(&self) -> watch::Receiver<Position> {
+        self.positions.subscribe()
+    }
+
+    /// What would follow from a request now; nothing changes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn dry_run(&self, request: &Request, time_ms: u64) -> Result<Outcome, StoreError> {
+        let memory = self.lock();
+        let mut overlay = Overlay::for_apply(&self.states);
+        let time_ms = time_ms.max(memory.position.time_ms);
+        let decided = command::decide(&mut overlay, request, memory.position.next(time_ms), &memory.limits);
+        overlay.finish()?;
+        Ok(Outcome { revision: memory.position.revision, results: decided.results })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        // A panic while applying ends the process (see `telemetry`), so nobody meets a poisoned lock.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply_batch(&self, batch: &ApplyBatch) -> Result<Vec<Outcomes>, StoreError> {
+        let mut memory = self.lock();
+        let db = self.states.db();
+        let mut overlay = Overlay::for_apply(&self.states);
+        let mut writing = Writing::new(&db);
+        let mut outcomes = Vec::with_capacity(batch.payloads.len());
+        for payload in &batch.payloads {
+            outcomes.push(apply_payload(&mut memory, &mut overlay, &mut writing, payload)?);
+        }
+        let changed = overlay.finish()?;
+        let remembered = writing.finish(&self.states, changed, &memory.position, &batch.meta)?;
+        for (key, record, stored_bytes) in remembered {
+            self.states.remember(&key, &record, stored_bytes);
+        }
+        self.positions.send_replace(memory.position);
+        Ok(outcomes)
+    }
+}
+
+fn apply_payload(
+    memory: &mut Memory,
+    overlay: &mut Overlay<'_>,
+    writing: &mut Writing<'_>,
+    payload: &Bytes,
+) -> Result<Outcomes, StoreError> {
+    let undecodable =
+        |source| StoreError::Undecodable { what: "a command in the log; this node may be too old for it".to_owned(), source };
+    let mut outcomes = Outcomes::new();
+    for (time_ms, bytes) in codec::decode_batch(payload.clone()).map_err(undecodable)? {
+        let request = codec::decode_request(&bytes).map_err(undecodable)?;
+        outcomes.push(apply_request(memory, overlay, writing, &request, time_ms)?);
+    }
+    Ok(outcomes)
+}
+
+fn apply_request(
+    memory: &mut Memory,
+    overlay: &mut Overlay<'_>,
+    writing: &mut Writing<'_>,
+    request: &Request,
+    time_ms: u64,
+) -> Result<Bytes, StoreError> {
+    memory.position.time_ms = memory.position.time_ms.max(time_ms);
+    let time_ms = memory.position.time_ms;
+    for minute in memory.dedup.expire(time_ms) {
+        writing.forget_requests(minute)?;
+    }
+    let identity = dedup::RequestIdentity::of(request);
+    if let Some(identity) = &identity
+        && let Some(first) = memory.dedup.first_outcome(writing.db, writing.pending_outcomes(), identity)?
+    {
+        metrics::counter!("muster_apply_duplicate_requests_total").increment(1);
+        return Ok(dedup::answer_again(first, request));
+    }
+    let at = memory.position.next(time_ms);
+    let decided = command::decide(overlay, request, at, &memory.limits);
+    let mut revision = memory.position.revision;
+    if !decided.events.is_empty() {
+        revision = at.revision;
+        let chain = writing.append(&memory.position.chain, request, at, decided.events, &decided.images)?;
+        memory.position = Position { revision, chain, time_ms };
+        if let Some(limits) = decided.limits {
+            memory.limits = limits;
+        }
+    }
+    let accepted = decided.results.iter().any(crate::outcome::OperationResult::is_accepted);
+    let outcome = Outcome { revision: if accepted { revision } else { 0 }, results: decided.results };
+    let encoded = codec::encode_outcome(&outcome);
+    if let Some(identity) = identity {
+        let minute = memory.dedup.remember(time_ms, identity.request);
+        writing.remember_outcome(minute, &identity, &encoded);
+    }
+    let verdict = if accepted { "accepted" } else { "rejected" };
+    metrics::counter!("muster_apply_commands_total", "verdict" => verdict).increment(1);
+    Ok(encoded)
+}
+
+impl Machine for Applier {
+    fn apply(&self, batch: ApplyBatch) -> io::Result<Vec<Outcomes>> {
+        Ok(self.apply_batch(&batch)?)
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        let mut memory = self.lock();
+        self.states.forget_all();
+        *memory = Memory::load(&self.states)?;
+        self.positions.send_replace(memory.position);
+        Ok(())
+    }
+}
+
+/// The chain before the first revision.
+pub const CHAIN_START: ChainHash = [0; 32];

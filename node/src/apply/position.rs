@@ -1,0 +1,56 @@
+//! How far the state has come: revision, chain hash and the last time stamped, stored with every batch.
+
+use muster_domain::At;
+use rocksdb::DB;
+
+use crate::store::error::{StoreError, rocks};
+use crate::store::event_log::ChainHash;
+use crate::store::states::family;
+use crate::store::{columns, envelope, keys};
+
+/// Envelope type of a stored position.
+const POSITION_TYPE: u16 = 18;
+
+/// A position in the event log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The newest revision; 0 before the first.
+    pub revision: u64,
+    /// Chain hash at that revision.
+    pub chain: ChainHash,
+    /// The latest time stamped on any command, milliseconds since the epoch.
+    pub time_ms: u64,
+}
+
+impl Position {
+    /// Where the next accepted command would be.
+    pub(super) fn next(&self, time_ms: u64) -> At {
+        At { revision: self.revision + 1, time_ms }
+    }
+
+    pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
+        let stored = db.get_cf(family(db, columns::META)?, keys::APPLIED).map_err(rocks("read the position"))?;
+        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0 }) };
+        let body = envelope::open(POSITION_TYPE, &stored)
+            .map_err(|source| StoreError::Damaged { what: "the position".to_owned(), source })?;
+        Self::decode(body).ok_or_else(|| StoreError::Inconsistent("the position has another length".to_owned()))
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(48);
+        body.extend_from_slice(&self.revision.to_be_bytes());
+        body.extend_from_slice(&self.time_ms.to_be_bytes());
+        body.extend_from_slice(&self.chain);
+        envelope::seal(POSITION_TYPE, &body)
+    }
+
+    fn decode(body: &[u8]) -> Option<Self> {
+        let (revision, rest) = body.split_first_chunk::<8>()?;
+        let (time_ms, chain) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            revision: u64::from_be_bytes(*revision),
+            chain: chain.try_into().ok()?,
+            time_ms: u64::from_be_bytes(*time_ms),
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The one atomic batch of an apply call.
+
+use std::sync::Arc;
+
+use muster_domain::{At, Body, Event, Key, Record};
+use rocksdb::{DB, WriteBatch};
+
+use super::dedup::{self, FirstOutcome, PendingOutcomes, RequestIdentity};
+use super::position::Position;
+use crate::request::Request;
+use crate::store::codec::{self, RevisionEntry};
+use crate::store::error::{StoreError, rocks};
+use crate::store::event_log::{self, ChainHash};
+use crate::store::overlay::Changed;
+use crate::store::states::{RECORD_TYPE, States, family};
+use crate::store::{columns, envelope, history, keys};
+
+/// A batch being filled.
+pub(super) struct Writing<'a> {
+    /// The store it will go to.
+    pub(super) db: &'a DB,
+    batch: WriteBatch,
+    outcomes: PendingOutcomes,
+}
+
+/// A written record for the cache: key, record, stored length.
+pub(super) type Written = (Vec<u8>, Arc<Record>, usize);
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(db: &'a DB) -> Self {
+        Self { db, batch: WriteBatch::default(), outcomes: PendingOutcomes::new() }
+    }
+
+    /// Outcomes noted so far.
+    pub(super) fn pending_outcomes(&self) -> &PendingOutcomes {
+        &self.outcomes
+    }
+
+    /// Adds a revision to the event log and to the history of what it changed; returns the chain hash after it.
+    pub(super) fn append(
+        &mut self,
+        before: &ChainHash,
+        request: &Request,
+        at: At,
+        events: Vec<Event>,
+        images: &[(Key, Arc<Record>)],
+    ) -> Result<ChainHash, StoreError> {
+        for (key, record) in images {
+            history::note(self.db, &mut self.batch, &keys::state(key), record, || seal(record))?;
+        }
+        let entry = RevisionEntry {
+            revision: at.revision,
+            time_ms: at.time_ms,
+            actor: request.principal.actor(),
+            origin: request.origin.clone(),
+            request_id: request.request_id.clone(),
+            events,
+        };
+        event_log::append(self.db, &mut self.batch, before, &entry)
+    }
+
+    /// Notes the first outcome of a request.
+    pub(super) fn remember_outcome(&mut self, minute: u32, identity: &RequestIdentity, outcome: &[u8]) {
+        let key = keys::dedup(minute, &identity.request);
+        self.outcomes.insert(key, FirstOutcome::encode(identity, outcome));
+    }
+
+    /// Removes the outcomes of one minute.
+    pub(super) fn forget_requests(&mut self, minute: u32) -> Result<(), StoreError> {
+        self.outcomes.retain(|key, _| !key.starts_with(&minute.to_be_bytes()));
+        dedup::delete_minute(self.db, &mut self.batch, minute)
+    }
+
+    /// Writes everything at once: the changed records, outcomes, the position and Raft's meta.
+    pub(super) fn finish(
+        mut self,
+        states: &States,
+        changed: Changed,
+        position: &Position,
+        meta: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<Vec<Written>, StoreError> {
+        let mut written = Vec::with_capacity(changed.len());
+        let states_family = family(self.db, columns::STATES)?;
+        for (key, record) in changed {
+            let stored = seal(&record);
+            self.batch.put_cf(states_family, &key, &stored);
+            self.index_asset(states, &key, &record)?;
+            written.push((key, record, stored.len()));
+        }
+        let dedup_family = family(self.db, columns::DEDUP)?;
+        for (key, outcome) in &self.outcomes {
+            self.batch.put_cf(dedup_family, key, outcome);
+        }
+        let meta_family = family(self.db, columns::META)?;
+        self.batch.put_cf(meta_family, keys::APPLIED, position.encode());
+        for (key, value) in meta {
+            self.batch.put_cf(meta_family, key, value);
+        }
+        self.db.write(self.batch).map_err(rocks("write a batch of changes"))?;
+        Ok(written)
+    }
+
+    /// Keeps the assets of a device findable.
+    fn index_asset(&mut self, states: &States, key: &[u8], after: &Record) -> Result<(), StoreError> {
+        let Some(Key::Asset(namespace, asset)) = keys::parse_asset(key) else { return Ok(()) };
+        let before = states.get_encoded(key)?;
+        let (old, new) = (before.as_deref().and_then(device_of), device_of(after));
+        if old == new {
+            return Ok(());
+        }
+        let secondary = family(self.db, columns::SECONDARY)?;
+        if let Some(device) = old {
+            self.batch.delete_cf(secondary, keys::asset_by_device(&namespace, device, &asset));
+        }
+        if let Some(device) = new {
+            self.batch.put_cf(secondary, keys::asset_by_device(&namespace, device, &asset), b"");
+        }
+        Ok(())
+    }
+}
+
+fn seal(record: &Record) -> Vec<u8> {
+    envelope::seal(RECORD_TYPE, &codec::encode_record(record))
+}
+
+fn device_of(record: &Record) -> Option<&str> {
+    match &record.body {
+        Body::Asset(asset) => Some(&asset.definition.device_ref.device),
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! One row for every RPC: the least a caller must be. Deny by default; a test walks the descriptors and fails for an RPC
+//! without a row.
+
+use muster_domain::policy::{Principal, Role};
+
+/// The least a caller must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody is asked who they are.
+    Public,
+    /// Any authenticated caller, devices included; the handler checks which resource.
+    Anyone,
+    /// A viewer, operator or admin.
+    Viewer,
+    /// An operator or admin.
+    Operator,
+    /// An admin.
+    Admin,
+}
+
+impl Access {
+    /// Whether `principal` is that much.
+    #[must_use]
+    pub fn admits(self, principal: &Principal) -> bool {
+        let role = match principal {
+            Principal::Node(_) => return false,
+            Principal::User { role, .. } => *role,
+            Principal::Device { .. } => Role::Device,
+        };
+        match self {
+            Self::Public | Self::Anyone => true,
+            Self::Viewer => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
+            Self::Operator => matches!(role, Role::Operator | Role::Admin),
+            Self::Admin => role == Role::Admin,
+        }
+    }
+}
+
+/// The rows: full method name, access.
+pub const ROWS: &[(&str, Access)] = &[
+    ("/muster.v1.NamespaceService/CreateNamespace", Access::Operator),
+    ("/muster.v1.NamespaceService/GetNamespace", Access::Viewer),
+    ("/muster.v1.NamespaceService/ListNamespaces", Access::Viewer),
+    ("/muster.v1.NamespaceService/UpdateNamespace", Access::Operator),
+    ("/muster.v1.NamespaceService/DeleteNamespace", Access::Operator),
+    ("/muster.v1.DeviceService/CreateDevice", Access::Operator),
+    ("/muster.v1.DeviceService/GetDevice", Access::Viewer),
+    ("/muster.v1.DeviceService/ListDevices", Access::Viewer),
+    ("/muster.v1.DeviceService/UpdateDevice", Access::Operator),
+    ("/muster.v1.DeviceService/EnableDevice", Access::Operator),
+    ("/muster.v1.DeviceService/DisableDevice", Access::Operator),
+    ("/muster.v1.DeviceService/DeleteDevice", Access::Operator),
+    ("/muster.v1.DeviceService/RegenerateKeys", Access::Operator),
+    ("/muster.v1.DeviceService/GetDeviceKeys", Access::Operator),
+    ("/muster.v1.DeviceService/BatchCreateDevices", Access::Operator),
+    ("/muster.v1.DeviceService/BatchUpdateDevices", Access::Operator),
+    ("/muster.v1.DeviceService/BatchDeleteDevices", Access::Operator),
+    ("/muster.v1.DeviceService/CreateModule", Access::Operator),
+    ("/muster.v1.DeviceService/GetModule", Access::Viewer),
+    ("/muster.v1.DeviceService/ListModules", Access::Viewer),
+    ("/muster.v1.DeviceService/UpdateModule", Access::Operator),
+    ("/muster.v1.DeviceService/DeleteModule", Access::Operator),
+    ("/muster.v1.DeviceService/ImportDevices", Access::Operator),
+    ("/muster.v1.TwinService/GetTwin", Access::Anyone),
+    ("/muster.v1.TwinService/PatchTwin", Access::Operator),
+    ("/muster.v1.TwinService/ReplaceTwin", Access::Operator),
+    ("/muster.v1.TwinService/BatchPatchTwins", Access::Operator),
+    ("/muster.v1.TwinService/PatchTwinStream", Access::Operator),
+    ("/muster.v1.TwinService/ReportProperties", Access::Anyone),
+    ("/muster.v1.AssetService/CreateAsset", Access::Operator),
+    ("/muster.v1.AssetService/GetAsset", Access::Viewer),
+    ("/muster.v1.AssetService/ListAssets", Access::Viewer),
+    ("/muster.v1.AssetService/UpdateAsset", Access::Operator),
+    ("/muster.v1.AssetService/DeleteAsset", Access::Operator),
+    ("/muster.v1.AssetService/EnableAsset", Access::Operator),
+    ("/muster.v1.AssetService/DisableAsset", Access::Operator),
+    ("/muster.v1.AssetService/UpdateAssetStatus", Access::Operator),
+    ("/muster.v1.HistoryService/ListEvents", Access::Viewer),
+    ("/muster.v1.HistoryService/GetAt", Access::Viewer),
+    ("/muster.v1.ClusterService/GetStatus", Access::Viewer),
+    ("/muster.v1.ClusterService/GetChainHash", Access::Viewer),
+    ("/muster.v1.ClusterService/CreateToken", Access::Admin),
+    ("/muster.v1.ClusterService/ListTokens", Access::Admin),
+    ("/muster.v1.ClusterService/RevokeToken", Access::Admin),
+    ("/grpc.health.v1.Health/Check", Access::Public),
+    ("/grpc.health.v1.Health/Watch", Access::Public),
+    ("/grpc.health.v1.Health/List", Access::Public),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Anyone),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Anyone),
+];
+
+/// The row of a method, by its path.
+#[must_use]
+pub fn access(path: &str) -> Option<Access> {
+    ROWS.iter().find(|(method, _)| *method == path).map(|(_, access)| *access)
+}

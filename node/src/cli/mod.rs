@@ -1,0 +1,171 @@
+//! The command line of `musterd`.
+//!
+//! Deliberately does not know how a node runs (`server.rs`): it reads flags, files and variables, and hands over.
+//!
+//! - Data goes to standard output, talk to standard error.
+//! - Exit codes are those of [`crate::tasks`]; 2 is clap's, for a command line that was not understood.
+
+mod config_commands;
+mod pki_commands;
+mod start;
+
+use crate::config::{Config, LogFormat, Overrides};
+use crate::tasks::EXIT_CANNOT_START;
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A node of a Muster cluster. Without a configuration: a single node on loopback, its data in ./muster-data.
+#[derive(Debug, Parser)]
+#[command(name = "musterd", version, args_conflicts_with_subcommands = false)]
+struct Cli {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags win over variables, variables over the file, the file over defaults.
+#[derive(Clone, Debug, Args)]
+struct RunArgs {
+    /// Configuration file (TOML); `musterd config default` prints one with every key
+    #[arg(long, global = true, env = "MUSTER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything durable lies [default: muster-data]
+    #[arg(long, global = true, env = "MUSTER_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// This node's number in the cluster [default: 1]
+    #[arg(long, global = true, env = "MUSTER_NODE_ID", value_name = "N")]
+    node_id: Option<u64>,
+    /// Where clients connect [default: 127.0.0.1:7420]
+    #[arg(long, global = true, env = "MUSTER_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Plain text instead of TLS, on loopback only; never for anything but development
+    #[arg(long, global = true, env = "MUSTER_INSECURE_DEV")]
+    insecure_dev: bool,
+    /// error, warn, info, debug, trace, or a list such as info,muster_node::raft=debug [default: info]
+    #[arg(long, global = true, env = "MUSTER_LOG", value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How log lines look [default: text]
+    #[arg(long, global = true, env = "MUSTER_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Where a single node writes the context for `muster` [default: the user's contexts.toml]
+    #[arg(long, global = true, env = "MUSTER_CONTEXT_FILE", value_name = "FILE")]
+    context_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check, show or print configurations
+    #[command(subcommand)]
+    Config(config_commands::ConfigCommand),
+    /// Make certificates for a cluster and its clients
+    #[command(subcommand)]
+    Pki(pki_commands::PkiCommand),
+}
+
+impl RunArgs {
+    /// The configuration in effect, not yet checked.
+    fn load(&self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::default(),
+        };
+        let Self { config: _, data_dir, node_id, listen, insecure_dev, log_level, log_format, context_file: _ } = self;
+        config.apply(Overrides {
+            data_dir: data_dir.clone(),
+            node_id: *node_id,
+            listen: *listen,
+            insecure_dev: *insecure_dev,
+            log_level: log_level.clone(),
+            log_format: *log_format,
+        });
+        Ok(config)
+    }
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => start::run(&cli.run),
+        Some(Command::Config(command)) => command.run(&cli.run),
+        Some(Command::Pki(command)) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("musterd: {}", chain(&error)));
+            ExitCode::from(u8::try_from(EXIT_CANNOT_START).unwrap_or(1))
+        }
+    }
+}
+
+/// An error and its causes on one line, a cause that only repeats its effect left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Data.
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Talk. When even that fails there is nobody left to tell.
+fn say(text: &str) {
+    let _told = writeln!(std::io::stderr(), "{text}").is_ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_in_the_reference() {
+        Cli::command().debug_assert();
+        let page = crate::config::markdown();
+        for argument in
+            Cli::command().get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+        {
+            let flag = format!("`--{}", argument.get_long().expect("every flag is long"));
+            let variable = format!("`{}", argument.get_env().expect("every flag has a variable").to_string_lossy());
+            assert!(page.contains(&flag), "{flag} is not in the reference");
+            assert!(page.contains(&variable), "{variable} is not in the reference");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, "[node]\nid = 2\n[client_listener]\naddress = \"127.0.0.1:9\"\n").expect("written");
+        let path = path.to_str().expect("UTF-8");
+        let cli = Cli::parse_from([
+            "musterd",
+            "--config",
+            path,
+            "--listen",
+            "127.0.0.1:0",
+            "config",
+            "show",
+            "--log-format",
+            "json",
+        ]);
+        let config = cli.run.load().expect("loaded");
+        assert_eq!(config.node.id, 2);
+        assert_eq!(config.client_listener.address.port(), 0);
+        assert_eq!(config.log.format, LogFormat::Json);
+    }
+}

@@ -1,0 +1,156 @@
+use std::collections::BTreeSet;
+
+use muster_domain::Limits;
+use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Destination, PartStatus, Target};
+use muster_domain::cluster::Cluster;
+use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
+use muster_domain::module::ModuleDefinition;
+
+use super::*;
+
+/// Bytes that must not get out, and every way JSON might spell them.
+const SECRET: &[u8] = b"sealed-secret";
+
+fn sealed() -> Option<SealedKey> {
+    Some(SealedKey(SECRET.to_vec()))
+}
+
+fn sas() -> Authentication {
+    Authentication::Sas { primary: sealed(), secondary: sealed() }
+}
+
+fn device() -> Box<DeviceDefinition> {
+    let endpoint = InboundEndpoint { address: "opc.tcp://10.0.0.1".to_owned(), ..InboundEndpoint::default() };
+    Box::new(DeviceDefinition {
+        status: DeviceStatus::Disabled,
+        status_reason: String::new(),
+        authentication: sas(),
+        iot_edge: false,
+        device_scope: String::new(),
+        parent_scopes: Vec::new(),
+        external_device_id: String::new(),
+        manufacturer: "Contoso".to_owned(),
+        model: String::new(),
+        operating_system: String::new(),
+        operating_system_version: String::new(),
+        attributes: r#"{"hall":7}"#.to_owned(),
+        endpoints: Endpoints { inbound: [("opc".to_owned(), endpoint)].into(), ..Endpoints::default() },
+        discovered_device_ref: String::new(),
+        uuid: "u".to_owned(),
+    })
+}
+
+fn asset() -> Box<AssetDefinition> {
+    let target = Target::Mqtt { topic: "t".to_owned(), qos: Some(1), retain: None };
+    let dataset = Dataset {
+        name: "d".to_owned(),
+        destinations: vec![Destination { target, ttl_seconds: 5 }],
+        ..Dataset::default()
+    };
+    Box::new(AssetDefinition { datasets: vec![dataset], ..AssetDefinition::default() })
+}
+
+fn every_kind() -> Vec<EventKind> {
+    let token = Token {
+        hash: [0x5e; 32],
+        description: "ci".to_owned(),
+        role: Role::Viewer,
+        namespace: None,
+        device: None,
+        expires_ms: Some(1_800_000_000_123),
+    };
+    let cluster = Cluster {
+        cluster_id: "c".to_owned(),
+        page_key: [0x5e; 32],
+        limits: Limits::default(),
+        feature_level: 1,
+    };
+    let module = ModuleDefinition { managed_by: "IotEdge".to_owned(), authentication: sas() };
+    let (tags, desired) = (Some(r#"{"a": null}"#.to_owned()), Some("{}".to_owned()));
+    let status = AssetStatus {
+        config_version: 3,
+        parts: [(AssetPart::Event("g".to_owned(), "e".to_owned()), PartStatus::default())].into(),
+        ..AssetStatus::default()
+    };
+    vec![
+        EventKind::ClusterInitialized(cluster),
+        EventKind::TokenCreated(token),
+        EventKind::TokenRevoked,
+        EventKind::NamespaceCreated(NamespaceDefinition::default()),
+        EventKind::NamespaceUpdated(NamespaceDefinition::default()),
+        EventKind::NamespaceDeleting,
+        EventKind::NamespaceDeleted,
+        EventKind::DeviceCreated(device()),
+        EventKind::DeviceUpdated(device()),
+        EventKind::DeviceStatusChanged { status: DeviceStatus::Enabled, reason: "back".to_owned() },
+        EventKind::DeviceKeysRegenerated { primary: sealed(), secondary: None },
+        EventKind::DeviceDeleted,
+        EventKind::ModuleCreated(module.clone()),
+        EventKind::ModuleUpdated(module),
+        EventKind::ModuleKeysRegenerated { primary: None, secondary: sealed() },
+        EventKind::ModuleDeleted,
+        EventKind::TwinCreated,
+        EventKind::TwinPatched { tags: tags.clone(), desired: None },
+        EventKind::TwinReplaced { tags, desired: desired.clone(), reported: desired },
+        EventKind::TwinReported(r#"{"t":21.5}"#.to_owned()),
+        EventKind::TwinDeleted,
+        EventKind::AssetCreated { definition: asset(), enabled: true, uuid: "u".to_owned() },
+        EventKind::AssetUpdated { definition: asset(), enabled: false },
+        EventKind::AssetStatusUpdated(Box::new(status)),
+        EventKind::AssetDeleted,
+    ]
+}
+
+#[test]
+fn every_kind_is_listed_once_and_renders_to_an_object() {
+    let kinds = every_kind();
+    let names: BTreeSet<&str> = kinds.iter().map(EventKind::name).collect();
+    assert_eq!(names, KINDS.into_iter().collect());
+    assert_eq!(names.len(), KINDS.len());
+    for kind in &kinds {
+        assert!(value(kind).is_object(), "{}", kind.name());
+    }
+}
+
+#[test]
+fn no_event_shows_keys_or_hashes() {
+    let spelled = [
+        String::from_utf8(SECRET.to_vec()).expect("ASCII"),
+        format!("{SECRET:?}").replace(' ', ""),
+        SECRET.iter().map(|byte| format!("{byte:02x}")).collect(),
+        "c2VhbGVk".to_owned(),
+        "5e5e".to_owned(),
+        "94,94".to_owned(),
+    ];
+    for kind in every_kind() {
+        let json = render(&kind);
+        for secret in &spelled {
+            assert!(!json.contains(secret.as_str()), "{} shows {secret}: {json}", kind.name());
+        }
+        assert!(!json.contains("page_key") && !json.contains("hash"), "{json}");
+    }
+}
+
+#[test]
+fn documents_keep_their_nulls_and_their_emptiness() {
+    let patch = EventKind::TwinPatched { tags: Some(r#"{"a":null,"b":{}}"#.to_owned()), desired: Some("{}".to_owned()) };
+    assert_eq!(render(&patch), r#"{"desired":{},"tags":{"a":null,"b":{}}}"#);
+}
+
+#[test]
+fn a_device_is_told_by_its_fields() {
+    let json = value(&EventKind::DeviceCreated(device()));
+    assert_eq!(json["status"], "disabled");
+    assert_eq!(json["authentication"]["type"], "sas");
+    assert_eq!(json["attributes"]["hall"], 7);
+    assert_eq!(json["endpoints"]["inbound"]["opc"]["address"], "opc.tcp://10.0.0.1");
+    assert_eq!(json.get("model"), None, "empty texts are left out");
+}
+
+#[test]
+fn an_asset_is_told_by_its_parts() {
+    let json = value(&EventKind::AssetUpdated { definition: asset(), enabled: false });
+    assert_eq!(json["enabled"], false);
+    assert_eq!(json["datasets"][0]["destinations"][0]["qos"], 1);
+    assert_eq!(json["datasets"][0]["destinations"][0]["ttl_seconds"], 5);
+}

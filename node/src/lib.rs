@@ -1,0 +1,32 @@
+//! A Muster node.
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod api;
+pub mod apply;
+pub mod authorize;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod context_file;
+pub mod convert;
+pub mod data_dir;
+pub mod disk_space;
+pub mod files;
+pub mod first_start;
+pub mod identity;
+pub mod ids_source;
+pub mod node;
+pub mod observe;
+pub mod outcome;
+pub mod pki;
+pub mod propose;
+pub mod raft;
+pub mod read;
+pub mod request;
+pub mod secrets;
+pub mod server;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;
+pub mod tls;
+pub mod token;

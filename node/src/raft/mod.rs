@@ -1,0 +1,178 @@
+//! Consensus: one replicated log of opaque payloads, in the same order on every node.
+//!
+//! ```text
+//!  submit ──> openraft core ──> log_store ──> log_writer ──> raftlog/        (one thread, one sync a batch)
+//!                 │   └──────> network ───> peers ───> other nodes' peer_service
+//!                 └─committed─> state_machine ──> Machine::apply ──> state/   (one atomic batch)
+//!  read_barrier ─> quorum ─> wait until applied                   snapshot <─> other nodes
+//! ```
+//!
+//! This is the only module that names openraft; what it shows outside are plain types. It deliberately knows nothing
+//! of commands, events, principals or the public API: a payload is bytes, and so is each of its outcomes.
+//!
+//! - Acknowledged means durable on a majority: a callback fires only after a sync.
+//! - Any storage error ends the process ([`FatalHandler`]).
+//! - Every queue is bounded; what does not fit is refused with `Busy`.
+
+mod fatal;
+mod forward;
+mod log_disk;
+mod log_store;
+mod log_tail;
+mod log_writer;
+mod network;
+mod node;
+mod peer_service;
+mod peers;
+mod read_barrier;
+mod responder;
+mod settings;
+mod snapshot;
+mod state_machine;
+mod status;
+mod types;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+pub use fatal::{ExitProcess, FatalHandler, chain};
+pub use forward::{ForwardError, ForwardRejected};
+pub use log_disk::LogOpenError;
+pub use node::{RaftNode, RaftParts};
+pub use peer_service::{ForwardHandler, PeerCallHandler};
+pub use peers::{BoxError, MESSAGE_BYTES, PeerConnector, PeerPool, PlainConnector, endpoint};
+pub use settings::RaftSettings;
+pub use status::{MemberStatus, RaftStatus, Role};
+pub use types::{Member, NodeId};
+
+use crate::clock::{Clock, SystemClock};
+
+/// The outcomes of one payload, one for each command packed into it, in their order. Opaque here.
+pub type Outcomes = Vec<Bytes>;
+
+/// Committed entries to apply as one atomic write.
+#[derive(Clone, Debug)]
+pub struct ApplyBatch {
+    /// The payloads in log order. Empty when the entries only concern consensus itself.
+    pub payloads: Vec<Bytes>,
+    /// Index of the last entry that the batch covers, with or without a payload.
+    pub log_index_last: u64,
+    /// Records to put into the column family `meta` in the same write. Without them a restart would apply entries twice.
+    pub meta: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// The deterministic state machine above consensus.
+pub trait Machine: Send + Sync + 'static {
+    /// Applies a batch in one atomic write and gives the outcomes of each payload. Synchronous and deterministic.
+    ///
+    /// # Errors
+    /// An error is fatal: the process ends, because it can no longer answer as its peers do.
+    fn apply(&self, batch: ApplyBatch) -> io::Result<Vec<Outcomes>>;
+
+    /// The state below was replaced by another node's: everything remembered from it must be read anew.
+    ///
+    /// # Errors
+    /// An error is fatal.
+    fn reset(&self) -> io::Result<()>;
+}
+
+/// The keys consensus keeps in the state store's family `meta`.
+pub mod meta_keys {
+    /// The last applied entry.
+    pub const APPLIED: &[u8] = b"raft/applied";
+    /// The last applied membership.
+    pub const MEMBERSHIP: &[u8] = b"raft/membership";
+}
+
+/// Why a payload has no outcome.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Not accepted: another node leads, or none. May be submitted again there.
+    #[error("this node is not the leader")]
+    NotLeader {
+        /// Who leads, as far as is known.
+        leader: Option<(NodeId, Member)>,
+    },
+    /// Not accepted: the queue into consensus is full.
+    #[error("too many payloads are waiting")]
+    Busy,
+    /// Not accepted: this node is stopping.
+    #[error("consensus has stopped on this node")]
+    Stopped,
+    /// Accepted, but leadership was lost before the outcome was known: it may take effect or not.
+    #[error("leadership was lost: the payload may or may not take effect")]
+    Unknown,
+}
+
+/// Why a linearizable read cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Too many reads are waiting.
+    #[error("too many reads are waiting")]
+    Busy,
+    /// No leader is known or reached.
+    #[error("no leader is known")]
+    NoLeader,
+    /// The leader reaches no majority.
+    #[error("no majority answers")]
+    NoQuorum,
+    /// It took too long.
+    #[error("the read took too long")]
+    Timeout,
+    /// This node is stopping.
+    #[error("consensus has stopped on this node")]
+    Stopped,
+}
+
+/// A place in the log that the local state has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadPoint {
+    /// Index of the entry.
+    pub index: u64,
+    /// Term of the entry.
+    pub term: u64,
+}
+
+/// Why consensus could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be used.
+    #[error("the Raft log")]
+    Log(#[from] LogOpenError),
+    /// The snapshots cannot be used.
+    #[error("the snapshots")]
+    Snapshots(#[source] io::Error),
+    /// The state's place in the log cannot be read.
+    #[error("the state store")]
+    State(#[source] io::Error),
+    /// A setting is out of range.
+    #[error("the settings of consensus: {0}")]
+    Settings(String),
+    /// openraft refused what it found.
+    #[error("starting consensus: {0}")]
+    Raft(String),
+}
+
+/// Why an administrative step failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The cluster's state does not allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// It took too long.
+    #[error("{0} took too long")]
+    Timeout(&'static str),
+    /// This node is stopping.
+    #[error("consensus has stopped on this node")]
+    Stopped,
+}
+
+fn now() -> Instant {
+    SystemClock.monotonic()
+}

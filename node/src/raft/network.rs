@@ -1,0 +1,291 @@
+//! What openraft sends to other nodes: replication, heartbeats, votes, leadership, snapshots.
+//!
+//! This file knows openraft's traits and the wire; it makes no connection and keeps none. Invariants:
+//! - Every call has a hard deadline; the replication stream, which has none, is given up when answers stop.
+//! - An unreachable peer never counts as granting anything.
+//! - Heartbeats use plain calls on a connection of their own, so that they do not wait behind entries.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt, stream};
+use muster_proto::peer::v1 as peer;
+use openraft::base::{BoxFuture, BoxStream};
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
+use openraft::network::{RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2, stream_append_sequential};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use openraft::OptionalSend;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+
+use super::peers::{Client, Lane, Peer, PeerPool, deadline};
+use super::snapshot::SnapshotData;
+use super::types::{Member, NodeId, Snapshot, TypeConfig, Vote};
+use super::wire::{self, WireError};
+
+/// Most bytes of one snapshot chunk.
+const CHUNK_BYTES: usize = 1 << 20;
+/// How long opening a replication stream may take.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+
+type RpcError = RPCError<TypeConfig>;
+type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
+
+/// Makes the clients openraft uses.
+pub(super) struct NetworkFactory {
+    pub node_id: NodeId,
+    pub pool: Arc<PeerPool>,
+    pub stall_timeout: Duration,
+}
+
+impl NetworkFactory {
+    fn client(&self, target: NodeId, member: &Member, lane: Lane) -> PeerNetwork {
+        PeerNetwork {
+            node_id: self.node_id,
+            peer: self.pool.peer(target, member),
+            lane,
+            stall_timeout: self.stall_timeout,
+        }
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
+    type Network = PeerNetwork;
+
+    async fn new_client(&mut self, target: NodeId, node: &Member) -> PeerNetwork {
+        self.client(target, node, Lane::Append)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: NodeId, node: &Member) -> PeerNetwork {
+        self.client(target, node, Lane::Control)
+    }
+
+    async fn new_snapshot_client(&mut self, target: NodeId, node: &Member) -> PeerNetwork {
+        self.client(target, node, Lane::Snapshot)
+    }
+}
+
+/// openraft's client for one peer and one kind of traffic.
+pub(super) struct PeerNetwork {
+    node_id: NodeId,
+    peer: Arc<Peer>,
+    lane: Lane,
+    stall_timeout: Duration,
+}
+
+impl PeerNetwork {
+    fn open(&self, lane: Lane) -> Result<Client, RpcError> {
+        self.peer.client(lane).map_err(|error| RPCError::Unreachable(Unreachable::from_string(error)))
+    }
+
+    async fn unary<T>(
+        &self,
+        action: RPCTypes,
+        limit: Duration,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<T, RpcError> {
+        match deadline(limit, call).await {
+            Ok(reply) => Ok(reply.into_inner()),
+            Err(status) => Err(self.failed(action, limit, &status)),
+        }
+    }
+
+    fn failed(&self, action: RPCTypes, timeout: Duration, status: &Status) -> RpcError {
+        match status.code() {
+            Code::DeadlineExceeded => {
+                RPCError::Timeout(Timeout { action, id: self.node_id, target: self.peer.id, timeout })
+            }
+            // A refusal will not go away by asking again at once.
+            Code::Unavailable | Code::FailedPrecondition | Code::Unauthenticated | Code::PermissionDenied => {
+                RPCError::Unreachable(Unreachable::from_string(status.message()))
+            }
+            _ => RPCError::Network(NetworkError::from_string(status.message())),
+        }
+    }
+
+    async fn stream<S>(&self, input: S) -> Result<AppendResults<'static>, RpcError>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
+    {
+        let sent = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&sent);
+        let requests = input.map(move |request| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            wire::append_out(&request)
+        });
+        let mut client = self.open(Lane::Append)?;
+        let replies = self.unary(RPCTypes::AppendEntries, OPEN_TIMEOUT, client.append(requests)).await?;
+        let stall = self.stall_timeout;
+        let (node_id, target) = (self.node_id, self.peer.id);
+        let results = stream::unfold(Some((replies, sent, 0u64)), move |state| async move {
+            let (mut replies, sent, mut received) = state?;
+            loop {
+                let before = sent.load(Ordering::Relaxed);
+                return match tokio::time::timeout(stall, replies.message()).await {
+                    Err(_) if before <= received => continue,
+                    Err(_) => {
+                        let action = RPCTypes::AppendEntries;
+                        Some((Err(RPCError::Timeout(Timeout { action, id: node_id, target, timeout: stall })), None))
+                    }
+                    Ok(Ok(Some(reply))) => {
+                        received += 1;
+                        match wire::stream_reply_in(reply) {
+                            Ok(result) => Some((Ok(result), Some((replies, sent, received)))),
+                            Err(error) => Some((Err(garbled(&error)), None)),
+                        }
+                    }
+                    Ok(Ok(None)) => None,
+                    Ok(Err(status)) => {
+                        let error = if status.code() == Code::Unavailable {
+                            RPCError::Unreachable(Unreachable::from_string(status.message()))
+                        } else {
+                            RPCError::Network(NetworkError::from_string(status.message()))
+                        };
+                        Some((Err(error), None))
+                    }
+                };
+            }
+        });
+        Ok(Box::pin(results))
+    }
+
+    async fn send_snapshot(
+        &self,
+        vote: Vote,
+        snapshot: Snapshot,
+        limit: Duration,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let start = super::now();
+        let mut client = self.open(Lane::Snapshot).map_err(streaming)?;
+        let (parts, receiver) = mpsc::channel(4);
+        let header = peer::SnapshotHeader {
+            vote: Some(wire::vote_out(&vote)),
+            manifest: Some(snapshot.snapshot.manifest.as_ref().clone()),
+        };
+        let data = snapshot.snapshot;
+        let reading = tokio::task::spawn_blocking(move || read_parts(&data, header, &parts));
+        let reply = self.unary(RPCTypes::InstallSnapshot, limit, client.install_snapshot(ReceiverStream::new(receiver)));
+        let reply = reply.await.map_err(streaming)?;
+        // The receiver has verified everything, so a reader that failed cannot have gone unnoticed.
+        drop(reading);
+        metrics::histogram!("muster_snapshot_send_seconds").record(start.elapsed());
+        let vote = wire::need_vote(reply.vote).map_err(|error| streaming(garbled(&error)))?;
+        Ok(SnapshotResponse::new(vote))
+    }
+}
+
+/// Hands the header and then all chunks to the stream; stops when nobody listens any more.
+fn read_parts(
+    data: &SnapshotData,
+    header: peer::SnapshotHeader,
+    parts: &mpsc::Sender<peer::SnapshotPart>,
+) -> io::Result<()> {
+    let give = |part| {
+        let part = peer::SnapshotPart { part: Some(part) };
+        parts.blocking_send(part).map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the receiver went away"))
+    };
+    give(peer::snapshot_part::Part::Header(header))?;
+    let result = data.read_chunks(CHUNK_BYTES, |file, offset, data| {
+        give(peer::snapshot_part::Part::Chunk(peer::SnapshotChunk { file, offset, data: data.into() }))
+    });
+    if let Err(error) = &result {
+        tracing::warn!(%error, "sending a snapshot ended early");
+    }
+    result
+}
+
+fn garbled(error: &WireError) -> RpcError {
+    RPCError::Network(NetworkError::new(error))
+}
+
+fn streaming(error: RpcError) -> StreamingError<TypeConfig> {
+    match error {
+        RPCError::Timeout(timeout) => StreamingError::Timeout(timeout),
+        RPCError::Unreachable(unreachable) => StreamingError::Unreachable(unreachable),
+        RPCError::Network(network) => StreamingError::Network(network),
+        RPCError::RemoteError(remote) => StreamingError::Network(NetworkError::from_string(remote)),
+    }
+}
+
+impl RaftNetworkV2<TypeConfig> for PeerNetwork {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
+        let mut client = self.open(self.lane)?;
+        let call = client.append_once(wire::append_out(&request));
+        let reply = self.unary(RPCTypes::AppendEntries, option.hard_ttl(), call).await?;
+        wire::once_reply_in(reply).map_err(|error| garbled(&error))
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<AppendResults<'s>, RpcError>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        match self.lane {
+            Lane::Append => Box::pin(async move { Ok(self.stream(input).await? as AppendResults<'s>) }),
+            // A heartbeat is one request: a stream for each would cost more than the heartbeat.
+            Lane::Control | Lane::Forward | Lane::Snapshot => stream_append_sequential(self, input, option),
+        }
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RpcError> {
+        let mut client = self.open(Lane::Control)?;
+        let call = client.vote(wire::vote_request_out(&request));
+        let reply = self.unary(RPCTypes::Vote, option.hard_ttl(), call).await?;
+        wire::vote_reply_in(reply).map_err(|error| garbled(&error))
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RpcError> {
+        let mut client = self.open(Lane::Control)?;
+        let call = client.pre_vote(wire::vote_request_out(&request));
+        let reply = self.unary(RPCTypes::Vote, option.hard_ttl(), call).await?;
+        wire::vote_reply_in(reply).map_err(|error| garbled(&error))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        tokio::select! {
+            closed = cancel => Err(StreamingError::Closed(closed)),
+            result = self.send_snapshot(vote, snapshot, option.hard_ttl()) => result,
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RpcError> {
+        let mut client = self.open(Lane::Control)?;
+        let call = client.transfer_leader(wire::transfer_out(&request));
+        let reply = self.unary(RPCTypes::TransferLeader, option.hard_ttl(), call).await?;
+        wire::transfer_reply_in(reply).map_err(|error| garbled(&error))
+    }
+}

@@ -1,0 +1,358 @@
+//! The receiving side of the peer protocol.
+//!
+//! This file decodes, checks who is speaking to whom, and hands on; it decides nothing. Invariants:
+//! - A call for another cluster or another node is refused before anything in it is looked at.
+//! - A message that cannot be decoded ends its stream with an error; nothing is skipped silently.
+//! - A stream from a peer ends when this node stops.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, ready};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, Stream, StreamExt};
+use muster_proto::peer::v1 as wire_types;
+use muster_proto::peer::v1::peer_service_server::{PeerService, PeerServiceServer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::server::{Connected, Server};
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use super::forward::{BUSY, ForwardRejected};
+use super::peers::{CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
+use super::read_barrier::ReadBarrier;
+use super::snapshot::SnapshotStore;
+use super::types::{NodeId, Raft, Snapshot, Vote};
+use super::{ReadError, wire};
+use crate::tasks::{self, StopSignal};
+
+/// Answers requests that another node forwarded to this one.
+pub trait ForwardHandler: Send + Sync + 'static {
+    /// One request; many run at once, on one task, so this must not block. A handler must not forward again.
+    fn handle(&self, from: NodeId, request: Bytes) -> BoxFuture<'static, Result<Bytes, ForwardRejected>>;
+}
+
+/// Answers single questions of other nodes.
+pub trait PeerCallHandler: Send + Sync + 'static {
+    /// One question; `method` says which.
+    fn call(&self, from: NodeId, method: &str, request: Bytes) -> BoxFuture<'static, Result<Bytes, Status>>;
+}
+
+/// Refuses calls that are not meant for this node.
+#[derive(Clone)]
+pub(super) struct CheckAddressee {
+    pub cluster_id: Arc<str>,
+    pub node_id: NodeId,
+}
+
+/// The sender named in a call.
+#[derive(Clone, Copy)]
+struct From(NodeId);
+
+impl Interceptor for CheckAddressee {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let text = |name| request.metadata().get(name).and_then(|value| value.to_str().ok());
+        let number = |name| text(name).and_then(|value| value.parse::<NodeId>().ok());
+        if text(CLUSTER_ID) != Some(&*self.cluster_id) {
+            return Err(Status::failed_precondition("this node belongs to another cluster"));
+        }
+        if number(TO_NODE) != Some(self.node_id) {
+            return Err(Status::failed_precondition(format!("this is node {}", self.node_id)));
+        }
+        let from = number(FROM_NODE).filter(|from| *from != self.node_id);
+        let from = from.ok_or_else(|| Status::failed_precondition("the sender does not say which other node it is"))?;
+        request.extensions_mut().insert(From(from));
+        Ok(request)
+    }
+}
+
+fn sender<T>(request: &Request<T>) -> Result<NodeId, Status> {
+    let from = request.extensions().get::<From>().ok_or_else(|| Status::internal("the sender was not checked"))?;
+    Ok(from.0)
+}
+
+/// The peer service of one node.
+pub(super) struct Peers {
+    pub raft: Raft,
+    pub reads: ReadBarrier,
+    pub snapshots: Arc<SnapshotStore>,
+    pub forward: Arc<dyn ForwardHandler>,
+    pub calls: Arc<dyn PeerCallHandler>,
+    pub forward_in_flight_max: usize,
+    /// One snapshot arrives at a time.
+    pub receiving: AtomicBool,
+    pub stop: StopSignal,
+}
+
+/// Serves until told to stop. Connections that do not end by themselves are left to end with the process.
+pub(super) async fn serve<S, IO>(service: Peers, check: CheckAddressee, incoming: S) -> Result<(), tonic::transport::Error>
+where
+    S: Stream<Item = io::Result<IO>> + Send + Unpin + 'static,
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let stop = service.stop.clone();
+    let server = PeerServiceServer::new(service)
+        .max_decoding_message_size(MESSAGE_BYTES)
+        .max_encoding_message_size(MESSAGE_BYTES);
+    Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(2)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(3)))
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(16 << 20)
+        .max_concurrent_streams(256)
+        .http2_max_header_list_size(16 << 10)
+        .add_service(InterceptedService::new(server, check))
+        .serve_with_incoming_shutdown(incoming, stop.stopped())
+        .await
+}
+
+fn stopped(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(format!("consensus has stopped on this node: {error}"))
+}
+
+type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl PeerService for Peers {
+    type AppendStream = Replies<wire_types::AppendReply>;
+    type ForwardStream = ReceiverStream<Result<wire_types::ForwardReply, Status>>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<wire_types::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        let from = sender(&request)?;
+        // The first message that is not one ends the input, and with it the stream.
+        let requests = request.into_inner().scan((), move |(), message| {
+            let decoded = message.and_then(|message| wire::append_in(message).map_err(Status::from));
+            ready(decoded.inspect_err(|status| tracing::debug!(from, %status, "a replication stream ended")).ok())
+        });
+        let replies = self.raft.stream_append(requests).map(|result| match result {
+            Ok(result) => Ok(wire::stream_reply_out(&result)),
+            Err(fatal) => Err(stopped(fatal)),
+        });
+        Ok(Response::new(Box::pin(replies.take_until(self.stop.clone().stopped()))))
+    }
+
+    async fn append_once(
+        &self,
+        request: Request<wire_types::AppendRequest>,
+    ) -> Result<Response<wire_types::AppendReply>, Status> {
+        let request = wire::append_in(request.into_inner())?;
+        let response = self.raft.append_entries(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::once_reply_out(&response)))
+    }
+
+    async fn vote(
+        &self,
+        request: Request<wire_types::VoteRequest>,
+    ) -> Result<Response<wire_types::VoteReply>, Status> {
+        let request = wire::vote_request_in(request.into_inner())?;
+        let response = self.raft.vote(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::vote_reply_out(&response)))
+    }
+
+    async fn pre_vote(
+        &self,
+        request: Request<wire_types::VoteRequest>,
+    ) -> Result<Response<wire_types::VoteReply>, Status> {
+        let request = wire::vote_request_in(request.into_inner())?;
+        let response = self.raft.pre_vote(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::vote_reply_out(&response)))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<wire_types::TransferLeaderRequest>,
+    ) -> Result<Response<wire_types::TransferLeaderReply>, Status> {
+        let request = wire::transfer_in(request.into_inner())?;
+        let response = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::transfer_reply_out(&response)))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<wire_types::SnapshotPart>>,
+    ) -> Result<Response<wire_types::SnapshotReply>, Status> {
+        if self.receiving.swap(true, Ordering::AcqRel) {
+            return Err(Status::unavailable("another snapshot is arriving"));
+        }
+        let _done = Release(&self.receiving);
+        let (vote, snapshot) = receive(Arc::clone(&self.snapshots), request.into_inner()).await?;
+        tracing::info!(meta = %snapshot.meta, "a snapshot arrived and is complete");
+        let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
+        Ok(Response::new(wire_types::SnapshotReply { vote: Some(wire::vote_out(&response.vote)) }))
+    }
+
+    async fn read_index(
+        &self,
+        _request: Request<wire_types::ReadIndexRequest>,
+    ) -> Result<Response<wire_types::ReadIndexReply>, Status> {
+        match self.reads.index_for_peer().await {
+            Ok(log_id) => {
+                Ok(Response::new(wire_types::ReadIndexReply { log_id: Some(wire::log_id_out(&log_id)) }))
+            }
+            Err(ReadError::Busy) => Err(Status::resource_exhausted("too many reads are waiting")),
+            Err(ReadError::NoQuorum) => Err(Status::aborted("no majority answers")),
+            Err(error) => Err(Status::unavailable(error.to_string())),
+        }
+    }
+
+    async fn forward(
+        &self,
+        request: Request<Streaming<wire_types::ForwardRequest>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        let from = sender(&request)?;
+        let (replies, receiver) = mpsc::channel(8);
+        let session = ForwardSession {
+            from,
+            handler: Arc::clone(&self.forward),
+            in_flight_max: self.forward_in_flight_max,
+            running: FuturesUnordered::new(),
+        };
+        tasks::spawn("forwarded", session.run(request.into_inner(), replies, self.stop.clone()));
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn call(
+        &self,
+        request: Request<wire_types::CallRequest>,
+    ) -> Result<Response<wire_types::CallReply>, Status> {
+        let from = sender(&request)?;
+        let wire_types::CallRequest { method, payload } = request.into_inner();
+        let payload = self.calls.call(from, &method, payload).await?;
+        Ok(Response::new(wire_types::CallReply { payload }))
+    }
+}
+
+/// Clears the flag when the call ends, in whatever way.
+struct Release<'a>(&'a AtomicBool);
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Writes an arriving snapshot to disk, off the async threads, and verifies it.
+async fn receive(
+    store: Arc<SnapshotStore>,
+    mut parts: Streaming<wire_types::SnapshotPart>,
+) -> Result<(Vote, Snapshot), Status> {
+    use wire_types::snapshot_part::Part;
+    let first = parts.message().await?.and_then(|part| part.part);
+    let Some(Part::Header(header)) = first else {
+        return Err(Status::invalid_argument("a snapshot begins with its header"));
+    };
+    let vote = wire::need_vote(header.vote)?;
+    let manifest = header.manifest.ok_or_else(|| Status::invalid_argument("the manifest is missing"))?;
+    let (chunks, mut arriving) = mpsc::channel::<wire_types::SnapshotChunk>(4);
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut receiver = store.receive(manifest)?;
+        while let Some(chunk) = arriving.blocking_recv() {
+            receiver.chunk(chunk.file, chunk.offset, &chunk.data)?;
+        }
+        receiver.finish()
+    });
+    while let Some(part) = parts.message().await? {
+        let Some(Part::Chunk(chunk)) = part.part else {
+            return Err(Status::invalid_argument("only chunks follow the header"));
+        };
+        if chunks.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(chunks);
+    let written = writing.await.map_err(|error| Status::internal(error.to_string()))?;
+    let snapshot = written.map_err(|error| {
+        tracing::warn!(%error, "an arriving snapshot was refused");
+        Status::data_loss(format!("the snapshot was refused: {error}"))
+    })?;
+    Ok((vote, snapshot))
+}
+
+/// The requests of one peer: all run on one task, and their answers go back in batches.
+struct ForwardSession {
+    from: NodeId,
+    handler: Arc<dyn ForwardHandler>,
+    in_flight_max: usize,
+    running: FuturesUnordered<BoxFuture<'static, wire_types::ForwardResult>>,
+}
+
+/// Most answers in one message.
+const REPLY_ITEMS: usize = 512;
+
+impl ForwardSession {
+    async fn run(
+        mut self,
+        mut requests: Streaming<wire_types::ForwardRequest>,
+        replies: mpsc::Sender<Result<wire_types::ForwardReply, Status>>,
+        stop: StopSignal,
+    ) {
+        let mut stop = std::pin::pin!(stop.stopped());
+        let mut ready = Vec::new();
+        let mut open = true;
+        while open || !self.running.is_empty() || !ready.is_empty() {
+            tokio::select! {
+                () = &mut stop => return,
+                message = requests.message(), if open => match message {
+                    Ok(Some(request)) => self.begin(request, &mut ready),
+                    Ok(None) => open = false,
+                    Err(status) => {
+                        tracing::debug!(from = self.from, %status, "a forwarding stream ended");
+                        return;
+                    }
+                },
+                Some(result) = self.running.next(), if ready.len() < REPLY_ITEMS => {
+                    ready.push(result);
+                    while ready.len() < REPLY_ITEMS
+                        && let Some(Some(result)) = self.running.next().now_or_never()
+                    {
+                        ready.push(result);
+                    }
+                },
+                room = replies.reserve(), if !ready.is_empty() => match room {
+                    Ok(room) => room.send(Ok(wire_types::ForwardReply { results: std::mem::take(&mut ready) })),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    fn begin(&self, request: wire_types::ForwardRequest, ready: &mut Vec<wire_types::ForwardResult>) {
+        for wire_types::ForwardItem { id, payload } in request.items {
+            if self.running.len() >= self.in_flight_max {
+                let no = wire_types::ForwardRejection {
+                    code: Code::ResourceExhausted as i32,
+                    message: BUSY.to_owned(),
+                    details: Bytes::new(),
+                };
+                let result = Some(wire_types::forward_result::Result::Rejection(no));
+                ready.push(wire_types::ForwardResult { id, result });
+                continue;
+            }
+            let answer = self.handler.handle(self.from, payload);
+            self.running.push(Box::pin(async move {
+                let result = match answer.await {
+                    Ok(payload) => wire_types::forward_result::Result::Payload(payload),
+                    Err(ForwardRejected { code, message, details }) => {
+                        wire_types::forward_result::Result::Rejection(wire_types::ForwardRejection {
+                            code,
+                            message,
+                            details,
+                        })
+                    }
+                };
+                wire_types::ForwardResult { id, result: Some(result) }
+            }));
+        }
+    }
+}

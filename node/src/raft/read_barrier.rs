@@ -1,0 +1,142 @@
+//! Linearizable reads: one question to the quorum for all readers that wait at the moment.
+//!
+//! ```text
+//! readers -> queue -> round: leader asks its quorum | follower asks the leader -> index -> reader waits until applied
+//! ```
+//!
+//! This file does not know what is read. Invariants:
+//! - A reader takes part only in a round that began after it arrived, so it sees every write acknowledged before.
+//! - A node that asks on behalf of another never asks further: there is no loop of questions.
+//! - Waiting for the local state to catch up happens at the reader, so that it never delays the next round.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_proto::peer::v1 as wire_types;
+use openraft::ReadPolicy;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{LinearizableReadError, RaftError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tonic::Code;
+
+use super::peers::{Lane, PeerPool, deadline};
+use super::types::{LogId, NodeId, Raft};
+use super::wire;
+use super::{ReadError, ReadPoint};
+use crate::tasks;
+
+/// Most readers served by one round.
+const ROUND_READERS: usize = 4096;
+
+struct Waiter {
+    /// Asked by another node: this one must be the leader.
+    for_peer: bool,
+    answer: oneshot::Sender<Result<LogId, ReadError>>,
+}
+
+/// The queue of readers.
+#[derive(Clone)]
+pub(super) struct ReadBarrier {
+    queue: mpsc::Sender<Waiter>,
+    applied: watch::Receiver<Option<u64>>,
+    limit: Duration,
+}
+
+impl ReadBarrier {
+    pub(super) fn start(
+        raft: Raft,
+        pool: Arc<PeerPool>,
+        applied: watch::Receiver<Option<u64>>,
+        queue_max: usize,
+        limit: Duration,
+    ) -> Self {
+        let (queue, waiters) = mpsc::channel(queue_max.max(1));
+        tasks::spawn("read-barrier", run(raft, pool, waiters, limit));
+        Self { queue, applied, limit }
+    }
+
+    /// Returns when the local state holds every write that was acknowledged before this call.
+    pub(super) async fn wait(&self) -> Result<ReadPoint, ReadError> {
+        let reading = async {
+            let log_id = self.ask(false).await?;
+            let mut applied = self.applied.clone();
+            let reached = applied.wait_for(|applied| *applied >= Some(log_id.index)).await;
+            reached.map_err(|_| ReadError::Stopped)?;
+            Ok(ReadPoint { index: log_id.index, term: log_id.leader_id.term })
+        };
+        tokio::time::timeout(self.limit, reading).await.unwrap_or(Err(ReadError::Timeout))
+    }
+
+    /// The index another node must have applied; only the leader answers.
+    pub(super) async fn index_for_peer(&self) -> Result<LogId, ReadError> {
+        self.ask(true).await
+    }
+
+    async fn ask(&self, for_peer: bool) -> Result<LogId, ReadError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Waiter { for_peer, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ReadError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ReadError::Stopped,
+        })?;
+        answered.await.map_err(|_| ReadError::Stopped)?
+    }
+}
+
+async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>, limit: Duration) {
+    let mut waiters = Vec::new();
+    while queue.recv_many(&mut waiters, ROUND_READERS).await > 0 {
+        waiters.retain(|waiter| !waiter.answer.is_closed());
+        let for_local = waiters.iter().any(|waiter| !waiter.for_peer);
+        let at_leader = as_leader(&raft).await;
+        let at_follower = match &at_leader {
+            Err(NotHere::Follower(leader)) if for_local => Some(as_follower(&pool, *leader, limit).await),
+            _ => None,
+        };
+        for waiter in waiters.drain(..) {
+            let result = match (&at_leader, &at_follower) {
+                (Ok(log_id), _) => Ok(*log_id),
+                (Err(NotHere::Failed(error)), _) => Err(error.clone()),
+                (Err(NotHere::Follower(_)), Some(result)) if !waiter.for_peer => result.clone(),
+                (Err(NotHere::Follower(_)), _) => Err(ReadError::NoLeader),
+            };
+            // A reader that gave up does not matter.
+            let _ = waiter.answer.send(result);
+        }
+    }
+}
+
+enum NotHere {
+    /// Another node leads, as far as is known.
+    Follower(Option<NodeId>),
+    Failed(ReadError),
+}
+
+async fn as_leader(raft: &Raft) -> Result<LogId, NotHere> {
+    let leader = raft.server_metrics().borrow_watched().current_leader;
+    let this = raft.metrics().borrow_watched().id;
+    if leader != Some(this) {
+        return Err(NotHere::Follower(leader));
+    }
+    match raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+        Ok(linearizer) => Ok(*linearizer.read_log_id().log_id()),
+        Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
+            Err(NotHere::Follower(forward.leader_id.filter(|leader| *leader != this)))
+        }
+        Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => Err(NotHere::Failed(ReadError::NoQuorum)),
+        Err(RaftError::Fatal(_)) => Err(NotHere::Failed(ReadError::Stopped)),
+    }
+}
+
+async fn as_follower(pool: &PeerPool, leader: Option<NodeId>, limit: Duration) -> Result<LogId, ReadError> {
+    let peer = leader.and_then(|leader| pool.known(leader)).ok_or(ReadError::NoLeader)?;
+    let mut client = peer.client(Lane::Control).map_err(|_| ReadError::NoLeader)?;
+    match deadline(limit, client.read_index(wire_types::ReadIndexRequest {})).await {
+        Ok(reply) => reply.into_inner().log_id.map(wire::log_id_in).ok_or(ReadError::NoLeader),
+        Err(status) => Err(match status.code() {
+            Code::ResourceExhausted => ReadError::Busy,
+            Code::DeadlineExceeded => ReadError::Timeout,
+            Code::Aborted => ReadError::NoQuorum,
+            _ => ReadError::NoLeader,
+        }),
+    }
+}

@@ -1,0 +1,381 @@
+//! Snapshots: how they are built beside running writes, kept, received from the leader, and installed.
+//!
+//! ```text
+//! data/snapshots/<index>-<term>/     a checkpoint of state/ and the file SNAPSHOT, its sealed manifest
+//! data/snapshots/incoming/<n>/       one that is arriving; removed at start
+//! ```
+//!
+//! This file knows files and their hashes, not what the records in them say. Invariants:
+//! - The last applied entry is read from the copy itself, so that manifest and data cannot disagree.
+//! - A directory gets its final name only when all its files are written and synced.
+//! - What arrives is verified in full, hashes and contents, before openraft hears of it: a failed installation is fatal.
+//! - A snapshot that is being sent stays on disk until the last sender is done, even when a newer one replaced it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use muster_proto::stored::v1::{SnapshotFile, SnapshotManifest};
+use rocksdb::{DB, Options};
+
+use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership};
+use super::{meta_keys, wire};
+use crate::store::envelope::RecordType;
+use crate::store::state_db::StateDb;
+use crate::store::{columns, durable};
+
+const MANIFEST: &str = "SNAPSHOT";
+const FORMAT: u32 = 1;
+
+/// A snapshot on disk: its directory, kept while this value lives, and what is in it.
+#[derive(Clone, Debug)]
+pub(super) struct SnapshotData {
+    dir: Arc<SnapshotDir>,
+    pub(super) manifest: Arc<SnapshotManifest>,
+}
+
+#[derive(Debug)]
+struct SnapshotDir {
+    path: PathBuf,
+    /// Remove the directory with the last handle.
+    discard: AtomicBool,
+}
+
+impl Drop for SnapshotDir {
+    fn drop(&mut self) {
+        if self.discard.load(Ordering::Acquire)
+            && let Err(error) = durable::remove_dir(&self.path)
+        {
+            tracing::warn!(dir = %self.path.display(), %error, "an old snapshot could not be removed");
+        }
+    }
+}
+
+impl SnapshotData {
+    /// Reads the files in the order of the manifest and hands them out in chunks: file, offset, data.
+    pub(super) fn read_chunks(
+        &self,
+        chunk_bytes: usize,
+        mut give: impl FnMut(u32, u64, Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for (number, file) in (0u32..).zip(&self.manifest.files) {
+            let mut reader = File::open(self.dir.path.join(&file.name))?;
+            let mut offset = 0;
+            while offset < file.size_bytes {
+                let mut data = Vec::with_capacity(chunk_bytes);
+                Read::by_ref(&mut reader).take(chunk_bytes as u64).read_to_end(&mut data)?;
+                if data.is_empty() {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} shrank", file.name)));
+                }
+                let length = data.len() as u64;
+                give(number, offset, data)?;
+                offset += length;
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(self) -> io::Result<Snapshot> {
+        Ok(Snapshot { meta: wire::manifest_meta(&self.manifest)?, snapshot: self })
+    }
+}
+
+/// All snapshots of this node; at most one is current.
+pub(super) struct SnapshotStore {
+    root: PathBuf,
+    cluster_id: String,
+    state: Arc<StateDb>,
+    current: Mutex<Option<SnapshotData>>,
+    /// One build or installation at a time.
+    working: Mutex<()>,
+    numbers: AtomicU64,
+}
+
+impl SnapshotStore {
+    /// Finds the newest snapshot, and removes all others and whatever is half finished.
+    pub(super) fn open(data_dir: &Path, cluster_id: &str, state: Arc<StateDb>) -> io::Result<Self> {
+        let root = data_dir.join("snapshots");
+        durable::remove_dir(&root.join("incoming"))?;
+        fs::create_dir_all(root.join("incoming"))?;
+        let mut newest: Option<SnapshotData> = None;
+        for entry in fs::read_dir(&root)? {
+            let path = entry?.path();
+            if path.ends_with("incoming") {
+                continue;
+            }
+            match read_manifest(&path) {
+                Ok(manifest) if manifest.cluster_id == cluster_id => {
+                    let dir = Arc::new(SnapshotDir { path, discard: AtomicBool::new(true) });
+                    let found = SnapshotData { dir, manifest: Arc::new(manifest) };
+                    if newest.as_ref().is_none_or(|newest| place(&found) > place(newest)) {
+                        newest = Some(found);
+                    }
+                }
+                Ok(_) => tracing::warn!(dir = %path.display(), "a snapshot of another cluster is left alone"),
+                Err(error) => {
+                    tracing::warn!(dir = %path.display(), %error, "an unusable snapshot is removed");
+                    durable::remove_dir(&path)?;
+                }
+            }
+        }
+        if let Some(newest) = &newest {
+            newest.dir.discard.store(false, Ordering::Release);
+        }
+        Ok(Self {
+            root,
+            cluster_id: cluster_id.to_owned(),
+            state,
+            current: Mutex::new(newest),
+            working: Mutex::new(()),
+            numbers: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn current(&self) -> io::Result<Option<Snapshot>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        current.map(SnapshotData::snapshot).transpose()
+    }
+
+    /// Copies the state as it is now and makes the copy the current snapshot. Writes go on meanwhile.
+    pub(super) fn build(&self) -> io::Result<Snapshot> {
+        let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = super::now();
+        let unfinished = self.fresh_dir("building")?;
+        self.state.checkpoint(&unfinished)?;
+        let meta = read_meta(&unfinished)?;
+        let files = describe_files(&unfinished)?;
+        let manifest = SnapshotManifest {
+            format: FORMAT,
+            cluster_id: self.cluster_id.clone(),
+            last_log_id: meta.last_log_id.as_ref().map(wire::log_id_out),
+            membership: Some(wire::stored_membership_out(&meta.last_membership)),
+            files,
+        };
+        let bytes: u64 = manifest.files.iter().map(|file| file.size_bytes).sum();
+        let data = self.publish(&unfinished, manifest)?;
+        metrics::histogram!("muster_snapshot_build_seconds").record(start.elapsed());
+        tracing::info!(last = ?meta.last_log_id, bytes, took = ?start.elapsed(), "built a snapshot");
+        data.snapshot()
+    }
+
+    /// Starts to receive a snapshot.
+    pub(super) fn receive(&self, manifest: SnapshotManifest) -> io::Result<SnapshotReceiver> {
+        if manifest.format != FORMAT || manifest.cluster_id != self.cluster_id {
+            return Err(invalid("the snapshot belongs to another cluster or has another format"));
+        }
+        let mut names = BTreeSet::new();
+        for file in &manifest.files {
+            let ordinary = !file.name.is_empty()
+                && file.name.len() < 256
+                && file.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+                && !file.name.starts_with('.')
+                && file.name != MANIFEST;
+            if !ordinary || !names.insert(&file.name) {
+                return Err(invalid("the snapshot's manifest has an impossible file name"));
+            }
+        }
+        let dir = self.fresh_dir("incoming/arriving")?;
+        fs::create_dir(&dir)?;
+        let dir = SnapshotDir { path: dir, discard: AtomicBool::new(true) };
+        Ok(SnapshotReceiver { dir, manifest, file: 0, open: None })
+    }
+
+    /// Replaces the state by a verified snapshot, and keeps the snapshot as the current one.
+    pub(super) fn install(&self, data: &SnapshotData) -> io::Result<()> {
+        let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = super::now();
+        let unfinished = self.fresh_dir("installing")?;
+        // Nobody ever writes to a snapshot's files, so all of them may be shared.
+        durable::link_or_copy_dir(&data.dir.path, &unfinished, |_| true)?;
+        fs::remove_file(unfinished.join(MANIFEST))?;
+        // First the snapshot, then the state: a crash in between is repaired at start, from the snapshot.
+        let kept = self.publish(&unfinished, SnapshotManifest::clone(&data.manifest))?;
+        self.state.install(&kept.dir.path)?;
+        metrics::histogram!("muster_snapshot_install_seconds").record(start.elapsed());
+        Ok(())
+    }
+
+    /// Writes the manifest, gives the directory its final name, and makes it the current snapshot.
+    fn publish(&self, unfinished: &Path, manifest: SnapshotManifest) -> io::Result<SnapshotData> {
+        let name = match &manifest.last_log_id {
+            Some(last) => format!("{:020}-{:020}", last.index, last.term),
+            None => "empty".to_owned(),
+        };
+        let path = self.root.join(name);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(current) = current.as_ref().filter(|current| current.dir.path == path) {
+            // The same entries give the same state; the one there may be in use.
+            durable::remove_dir(unfinished)?;
+            return Ok(current.clone());
+        }
+        write_manifest(unfinished, &manifest)?;
+        durable::remove_dir(&path)?;
+        durable::publish_dir(unfinished, &path)?;
+        let dir = Arc::new(SnapshotDir { path, discard: AtomicBool::new(false) });
+        let data = SnapshotData { dir, manifest: Arc::new(manifest) };
+        if let Some(old) = current.replace(data.clone()) {
+            old.dir.discard.store(true, Ordering::Release);
+        }
+        Ok(data)
+    }
+
+    fn fresh_dir(&self, name: &str) -> io::Result<PathBuf> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(format!("{name}-{number}"));
+        durable::remove_dir(&path)?;
+        Ok(path)
+    }
+}
+
+/// Writes an arriving snapshot, file by file, and checks each against the manifest.
+pub(super) struct SnapshotReceiver {
+    dir: SnapshotDir,
+    manifest: SnapshotManifest,
+    /// The file that is expected next.
+    file: usize,
+    open: Option<(File, blake3::Hasher, u64)>,
+}
+
+impl SnapshotReceiver {
+    /// Takes the next chunk. Chunks come in order and without gaps.
+    pub(super) fn chunk(&mut self, file: u32, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.skip_empty_files()?;
+        let expected = self.manifest.files.get(self.file).ok_or_else(|| invalid("more data than the manifest lists"))?;
+        if self.open.is_none() {
+            let handle = File::create_new(self.dir.path.join(&expected.name))?;
+            self.open = Some((handle, blake3::Hasher::new(), 0));
+        }
+        let Some((handle, hasher, written)) = &mut self.open else { return Err(invalid("no open file")) };
+        if file as usize != self.file || offset != *written || *written + data.len() as u64 > expected.size_bytes {
+            return Err(invalid("a chunk is out of place"));
+        }
+        handle.write_all(data)?;
+        hasher.update(data);
+        *written += data.len() as u64;
+        if *written == expected.size_bytes {
+            self.finish_file()?;
+        }
+        Ok(())
+    }
+
+    fn skip_empty_files(&mut self) -> io::Result<()> {
+        while self.open.is_none() && self.manifest.files.get(self.file).is_some_and(|file| file.size_bytes == 0) {
+            let handle = File::create_new(self.dir.path.join(&self.manifest.files[self.file].name))?;
+            self.open = Some((handle, blake3::Hasher::new(), 0));
+            self.finish_file()?;
+        }
+        Ok(())
+    }
+
+    fn finish_file(&mut self) -> io::Result<()> {
+        let expected = &self.manifest.files[self.file];
+        let Some((handle, hasher, _)) = self.open.take() else { return Err(invalid("no open file")) };
+        if hasher.finalize().as_bytes()[..] != expected.blake3[..] {
+            return Err(invalid(&format!("{} arrived damaged", expected.name)));
+        }
+        handle.sync_all()?;
+        self.file += 1;
+        Ok(())
+    }
+
+    /// Checks that everything arrived and that the database inside is the one the manifest announces.
+    pub(super) fn finish(mut self) -> io::Result<Snapshot> {
+        self.skip_empty_files()?;
+        if self.open.is_some() || self.file != self.manifest.files.len() {
+            return Err(invalid("the snapshot arrived only in part"));
+        }
+        let announced = wire::manifest_meta(&self.manifest)?;
+        if read_meta(&self.dir.path)? != announced {
+            return Err(invalid("the snapshot's database and its manifest disagree"));
+        }
+        write_manifest(&self.dir.path, &self.manifest)?;
+        durable::sync_dir(&self.dir.path)?;
+        let data = SnapshotData { dir: Arc::new(self.dir), manifest: Arc::new(self.manifest) };
+        Ok(Snapshot { meta: announced, snapshot: data })
+    }
+}
+
+/// Last applied entry and membership as they stand in a state database.
+pub(super) fn applied_in(db: &DB) -> io::Result<(Option<LogId>, StoredMembership)> {
+    let meta = db.cf_handle(columns::META).ok_or_else(|| invalid("the state has no meta family"))?;
+    let read = |key: &[u8]| db.get_cf(meta, key).map_err(io::Error::other);
+    let applied = match read(meta_keys::APPLIED)? {
+        Some(value) => Some(wire::log_id_in(wire::unseal(RecordType::LogId, value)?)),
+        None => None,
+    };
+    let membership = match read(meta_keys::MEMBERSHIP)? {
+        Some(value) => wire::stored_membership_in(wire::unseal(RecordType::Membership, value)?)?,
+        None => StoredMembership::default(),
+    };
+    Ok((applied, membership))
+}
+
+fn read_meta(dir: &Path) -> io::Result<SnapshotMeta> {
+    let found = {
+        let families = std::iter::once("default").chain(columns::ALL);
+        let db = DB::open_cf_for_read_only(&Options::default(), dir, families, false).map_err(io::Error::other)?;
+        applied_in(&db)?
+    };
+    // RocksDB leaves its log behind even when it only reads.
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if !belongs(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(SnapshotMeta { last_log_id: found.0, last_membership: found.1 })
+}
+
+/// Is this file part of the database, rather than a lock or a text log?
+fn belongs(name: &str) -> bool {
+    !(name == "LOCK" || name.starts_with("LOG"))
+}
+
+fn describe_files(dir: &Path) -> io::Result<Vec<SnapshotFile>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let name = name.to_str().ok_or_else(|| invalid("a file name that is not UTF-8"))?;
+        if belongs(name) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.into_iter().map(|name| describe_file(dir, name)).collect()
+}
+
+fn describe_file(dir: &Path, name: String) -> io::Result<SnapshotFile> {
+    let mut file = File::open(dir.join(&name))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut size_bytes = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        size_bytes += count as u64;
+    }
+    file.sync_all()?;
+    Ok(SnapshotFile { name, size_bytes, blake3: hasher.finalize().as_bytes().to_vec().into() })
+}
+
+fn write_manifest(dir: &Path, manifest: &SnapshotManifest) -> io::Result<()> {
+    durable::replace_file(&dir.join(MANIFEST), &wire::seal(RecordType::SnapshotManifest, manifest))
+}
+
+fn read_manifest(dir: &Path) -> io::Result<SnapshotManifest> {
+    wire::unseal(RecordType::SnapshotManifest, fs::read(dir.join(MANIFEST))?)
+}
+
+fn place(data: &SnapshotData) -> Option<(u64, u64)> {
+    data.manifest.last_log_id.as_ref().map(|last| (last.index, last.term))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
+}

@@ -1,0 +1,352 @@
+//! Three nodes in one process, over real TCP on loopback.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::support::{TestNode, eventually, members, payloads, settings, start};
+use crate::raft::{ForwardError, NodeId, RaftSettings, ReadError, Role, SubmitError};
+
+const WAIT: Duration = Duration::from_secs(20);
+
+struct Cluster {
+    dir: TempDir,
+    addresses: BTreeMap<NodeId, String>,
+    nodes: BTreeMap<NodeId, TestNode>,
+    tune: fn(&mut RaftSettings),
+}
+
+impl Cluster {
+    async fn new(count: u64, tune: fn(&mut RaftSettings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut listeners = Vec::new();
+        for id in 1..=count {
+            listeners.push((id, TcpListener::bind("127.0.0.1:0").await.unwrap()));
+        }
+        let addresses = listeners.iter().map(|(id, l)| (*id, l.local_addr().unwrap().to_string())).collect();
+        let mut this = Self { dir, addresses, nodes: BTreeMap::new(), tune };
+        for (id, listener) in listeners {
+            let node = start(this.settings(id), listener).await;
+            this.nodes.insert(id, node);
+        }
+        this.nodes[&1].raft.initialize(members(&this.addresses)).await.unwrap();
+        this
+    }
+
+    fn settings(&self, id: NodeId) -> RaftSettings {
+        let mut settings = settings(id, self.dir.path());
+        (self.tune)(&mut settings);
+        settings
+    }
+
+    async fn stop(&mut self, id: NodeId) {
+        self.nodes.remove(&id).unwrap().stop().await;
+    }
+
+    async fn restart(&mut self, id: NodeId) {
+        // The old connections may linger for a moment after the listener is gone.
+        let address = self.addresses[&id].clone();
+        let mut listener = TcpListener::bind(&address).await;
+        for _ in 0..200 {
+            if listener.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            listener = TcpListener::bind(&address).await;
+        }
+        let node = start(self.settings(id), listener.unwrap()).await;
+        self.nodes.insert(id, node);
+    }
+
+    /// A node that leads and is known as the leader by all running nodes.
+    async fn leader(&self) -> NodeId {
+        let mut found = None;
+        eventually("one leader is known to all", || {
+            let known: Vec<_> = self.nodes.values().map(|node| node.raft.leader().map(|leader| leader.0)).collect();
+            found = known[0].filter(|id| known.iter().all(|other| *other == Some(*id)));
+            found.is_some_and(|id| self.nodes.get(&id).is_some_and(|node| node.raft.is_leader()))
+        })
+        .await;
+        found.unwrap()
+    }
+
+    /// Writes through whoever leads, again and again until it is acknowledged.
+    async fn write(&self, payload: &str) {
+        let deadline = std::time::Instant::now() + WAIT;
+        loop {
+            let leader = self.leader().await;
+            match self.nodes[&leader].submit(payload).await {
+                Ok(_) => return,
+                Err(SubmitError::NotLeader { .. } | SubmitError::Unknown) => {
+                    assert!(std::time::Instant::now() < deadline, "{payload} was never acknowledged");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => panic!("{payload}: {error}"),
+            }
+        }
+    }
+
+    async fn all_hold(&self, expected: &[Vec<u8>]) {
+        for (id, node) in &self.nodes {
+            eventually(&format!("node {id} holds all {} payloads", expected.len()), || {
+                payloads(&node.state) == expected
+            })
+            .await;
+        }
+    }
+
+    fn followers(&self, leader: NodeId) -> Vec<NodeId> {
+        self.nodes.keys().copied().filter(|id| *id != leader).collect()
+    }
+
+    async fn finish(mut self) {
+        for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+            self.stop(id).await;
+        }
+    }
+}
+
+fn numbered(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    range.map(|number| format!("p{number}").into_bytes()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_elect_write_and_read_alike() {
+    let cluster = Cluster::new(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    for number in 0..20 {
+        let outcome = cluster.nodes[&leader].submit(&format!("p{number}")).await.unwrap();
+        assert_eq!(outcome[0][..], u64::from(number as u32).to_be_bytes(), "outcomes belong to their payloads");
+        // A linearizable read sees every acknowledged write, on every node.
+        for (id, node) in &cluster.nodes {
+            let point = node.raft.read_barrier().await.unwrap();
+            assert!(node.raft.applied_index() >= Some(point.index));
+            assert_eq!(payloads(&node.state), numbered(0..number + 1), "on node {id}");
+        }
+    }
+    let status = cluster.nodes[&leader].raft.status();
+    assert_eq!(status.role, Role::Leader);
+    assert_eq!(status.members.len(), 3);
+    assert!(status.members.iter().all(|member| member.voter && !member.member.peer_addr.is_empty()));
+    eventually("all logs match the leader's", || {
+        let status = cluster.nodes[&leader].raft.status();
+        status.members.iter().all(|member| member.lag_entries == Some(0))
+    })
+    .await;
+    let follower = cluster.followers(leader)[0];
+    let refused = cluster.nodes[&follower].submit("x").await;
+    let Err(SubmitError::NotLeader { leader: Some((id, member)) }) = refused else { panic!("{refused:?}") };
+    assert_eq!((id, member.client_addr), (leader, format!("client-{leader}")));
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writers_at_once_get_their_own_outcomes() {
+    let cluster = Cluster::new(3, |_| {}).await;
+    let leader = &cluster.nodes[&cluster.leader().await];
+    let names: Vec<_> = (0..500).map(|number| format!("w{number}")).collect();
+    let outcomes = futures::future::join_all(names.iter().map(|name| leader.submit(name))).await;
+    for (name, outcome) in names.iter().zip(outcomes) {
+        assert_eq!(outcome.unwrap()[1][..], *name.as_bytes());
+    }
+    let expected = payloads(&leader.state);
+    assert_eq!(expected.len(), 500);
+    cluster.all_hold(&expected).await;
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_leader_hands_over_and_comes_back_as_a_follower() {
+    let mut cluster = Cluster::new(3, |_| {}).await;
+    for number in 0..5 {
+        cluster.write(&format!("p{number}")).await;
+    }
+    let old = cluster.leader().await;
+    cluster.stop(old).await;
+    let new = cluster.leader().await;
+    assert_ne!(new, old);
+    for number in 5..10 {
+        cluster.write(&format!("p{number}")).await;
+    }
+    cluster.restart(old).await;
+    cluster.nodes[&old].raft.wait_for_recovery(WAIT).await.unwrap();
+    cluster.all_hold(&numbered(0..10)).await;
+    cluster.nodes[&old].raft.read_barrier().await.unwrap();
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_survives_when_all_stop() {
+    let mut cluster = Cluster::new(3, |_| {}).await;
+    for number in 0..8 {
+        cluster.write(&format!("p{number}")).await;
+    }
+    for id in [1, 2, 3] {
+        cluster.stop(id).await;
+    }
+    for id in [1, 2, 3] {
+        cluster.restart(id).await;
+    }
+    cluster.write("p8").await;
+    cluster.all_hold(&numbered(0..9)).await;
+    let again = cluster.nodes[&1].raft.initialize(members(&cluster.addresses)).await;
+    assert!(again.is_err(), "a cluster is made only once");
+    assert!(cluster.nodes[&2].raft.is_initialized().await.unwrap());
+    cluster.finish().await;
+}
+
+fn short_log(settings: &mut RaftSettings) {
+    settings.snapshot_logs_since_last = 20;
+    settings.log_keep_entries = 5;
+    settings.log_tail_entries = 4;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_away_longer_than_the_log_reaches_back_gets_a_snapshot() {
+    let mut cluster = Cluster::new(3, short_log).await;
+    cluster.write("p0").await;
+    cluster.all_hold(&numbered(0..1)).await;
+    let away = cluster.followers(cluster.leader().await)[0];
+    cluster.stop(away).await;
+    let mut number = 1;
+    // Until the entries the follower would need are gone from both logs.
+    loop {
+        cluster.write(&format!("p{number}")).await;
+        number += 1;
+        let purged = |node: &TestNode| node.raft.status().purged_index.is_some_and(|purged| purged > 10);
+        if number > 40 && cluster.nodes.values().all(purged) {
+            break;
+        }
+        assert!(number < 2000, "nothing was purged");
+    }
+    cluster.restart(away).await;
+    cluster.write(&format!("p{number}")).await;
+    cluster.all_hold(&numbered(0..number + 1)).await;
+    let status = cluster.nodes[&away].raft.status();
+    assert!(status.snapshot_index.is_some() && status.purged_index.is_some(), "{status:?}");
+    // What came by snapshot is as durable as what came by log.
+    cluster.stop(away).await;
+    cluster.restart(away).await;
+    cluster.all_hold(&numbered(0..number + 1)).await;
+    assert_eq!(leftovers(&cluster.settings(away).data_dir.join("snapshots/incoming")), 0);
+    cluster.finish().await;
+}
+
+fn leftovers(dir: &Path) -> usize {
+    std::fs::read_dir(dir).map_or(0, |entries| entries.count())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_node_builds_snapshots_purges_and_restarts() {
+    let mut cluster = Cluster::new(1, short_log).await;
+    for number in 0..100 {
+        cluster.write(&format!("p{number}")).await;
+    }
+    eventually("the log was purged", || cluster.nodes[&1].raft.status().purged_index > Some(20)).await;
+    cluster.stop(1).await;
+    cluster.restart(1).await;
+    cluster.write("p100").await;
+    cluster.all_hold(&numbered(0..101)).await;
+    let snapshots: PathBuf = cluster.settings(1).data_dir.join("snapshots");
+    eventually("only the newest snapshot is kept", || leftovers(&snapshots) == 2).await;
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_majority_nothing_is_acknowledged_and_nothing_is_read() {
+    let mut cluster = Cluster::new(3, |settings| settings.read_timeout = Duration::from_secs(3)).await;
+    cluster.write("p0").await;
+    let leader = cluster.leader().await;
+    for follower in cluster.followers(leader) {
+        cluster.stop(follower).await;
+    }
+    let alone = &cluster.nodes[&leader];
+    let write = tokio::time::timeout(Duration::from_secs(3), alone.submit("lost")).await;
+    assert!(!matches!(write, Ok(Ok(_))), "acknowledged by one of three: {write:?}");
+    let read = alone.raft.read_barrier().await;
+    assert!(matches!(read, Err(ReadError::NoQuorum | ReadError::NoLeader | ReadError::Timeout)), "{read:?}");
+    assert_eq!(payloads(&alone.state), numbered(0..1));
+    cluster.nodes.remove(&leader).unwrap().raft.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_forwarded_in_batches_and_their_fate_is_known() {
+    let mut cluster = Cluster::new(2, |settings| settings.forward_in_flight_max = 64).await;
+    cluster.leader().await;
+    let pool = std::sync::Arc::clone(cluster.nodes[&1].raft.peers());
+    let names: Vec<_> = (0..64).map(|number| format!("r{number}")).collect();
+    let answers = futures::future::join_all(names.iter().map(|name| pool.forward(2, name.clone().into()))).await;
+    for (name, answer) in names.iter().zip(answers) {
+        assert_eq!(answer.unwrap()[..], *format!("1->2:{name}").as_bytes());
+    }
+    let refused = pool.forward(2, "no".into()).await;
+    let Err(ForwardError::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!((refused.code, &refused.details[..]), (9, &b"d"[..]));
+    assert!(matches!(pool.forward(9, "x".into()).await, Err(ForwardError::NotSent(_))), "an unknown node");
+    let answer = pool.call(2, "status", "q".into()).await.unwrap();
+    assert_eq!(answer[..], *b"status 1->2:q");
+
+    // Requests that are never answered fill the bound, and are lost with the node.
+    let waiting: Vec<_> = (0..64)
+        .map(|_| {
+            let pool = std::sync::Arc::clone(&pool);
+            tokio::task::spawn(async move { pool.forward(2, "never".into()).await })
+        })
+        .collect();
+    let mut busy = false;
+    let deadline = std::time::Instant::now() + WAIT;
+    while !busy && std::time::Instant::now() < deadline {
+        busy = matches!(pool.forward(2, "x".into()).await, Err(ForwardError::Busy));
+    }
+    assert!(busy, "the bound was never reached");
+    cluster.stop(2).await;
+    for request in waiting {
+        let answer = request.await.unwrap();
+        assert!(matches!(answer, Err(ForwardError::UnknownOutcome(_))), "{answer:?}");
+    }
+    let answer = pool.forward(2, "x".into()).await;
+    assert!(matches!(answer, Err(ForwardError::NotSent(_))), "{answer:?}");
+    cluster.restart(2).await;
+    let deadline = std::time::Instant::now() + WAIT;
+    while pool.forward(2, "x".into()).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "the link never came back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_of_another_cluster_is_refused() {
+    let cluster = Cluster::new(1, |_| {}).await;
+    let stranger_dir = tempfile::tempdir().unwrap();
+    let mut stranger = settings(1, stranger_dir.path());
+    stranger.cluster_id = "another".to_owned();
+    stranger.node_id = 5;
+    let pool = crate::raft::peers::PeerPool::new(&stranger, std::sync::Arc::new(crate::raft::PlainConnector)).unwrap();
+    pool.set_members(&members(&cluster.addresses));
+    let status = pool.call(1, "status", "q".into()).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+    // The right cluster, but the address of another node.
+    stranger.cluster_id = "test-cluster".to_owned();
+    let pool = crate::raft::peers::PeerPool::new(&stranger, std::sync::Arc::new(crate::raft::PlainConnector)).unwrap();
+    pool.set_members(&members(&BTreeMap::from([(2, cluster.addresses[&1].clone())])));
+    let status = pool.call(2, "status", "q".into()).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leadership_moves_on_request() {
+    let cluster = Cluster::new(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let heir = cluster.followers(leader)[0];
+    assert!(cluster.nodes[&heir].raft.transfer_leader(leader).await.is_err(), "only the leader may");
+    cluster.nodes[&leader].raft.transfer_leader(heir).await.unwrap();
+    eventually("the heir leads", || cluster.nodes[&heir].raft.is_leader()).await;
+    cluster.write("p0").await;
+    cluster.all_hold(&numbered(0..1)).await;
+    cluster.finish().await;
+}

@@ -1,0 +1,6 @@
+//! Tests of consensus as a whole: openraft's own suite on our stores, crashes of the log, and clusters over loopback.
+
+mod cluster;
+mod log_durability;
+mod suite;
+mod support;

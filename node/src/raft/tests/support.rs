@@ -1,0 +1,189 @@
+//! What the tests share: a state machine that counts, a fatal handler that remembers, nodes on loopback.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rocksdb::WriteBatch;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::raft::{
+    ApplyBatch, FatalHandler, ForwardHandler, ForwardRejected, Machine, Member, NodeId, Outcomes, PeerCallHandler,
+    PlainConnector, RaftNode, RaftParts, RaftSettings,
+};
+use crate::store::columns;
+use crate::store::state_db::{StateDb, StateOptions};
+
+/// Remembers what would have ended the process.
+#[derive(Default)]
+pub(super) struct Remember(pub Mutex<Vec<String>>);
+
+impl FatalHandler for Remember {
+    fn fatal(&self, what: &str, error: &(dyn Error + 'static)) {
+        self.0.lock().unwrap().push(format!("{what}: {}", crate::raft::chain(error)));
+    }
+}
+
+/// Stores each payload under the number of payloads before it; the outcome is that number and the payload.
+pub(super) struct Counting {
+    state: Arc<StateDb>,
+    count: Mutex<u64>,
+}
+
+const COUNT: &[u8] = b"count";
+
+impl Counting {
+    pub(super) fn new(state: &Arc<StateDb>) -> Arc<Self> {
+        let count = Mutex::new(read_count(state));
+        Arc::new(Self { state: Arc::clone(state), count })
+    }
+}
+
+fn read_count(state: &StateDb) -> u64 {
+    let db = state.db();
+    let value = db.get_cf(db.cf_handle(columns::META).unwrap(), COUNT).unwrap();
+    value.map_or(0, |value| u64::from_be_bytes(value.try_into().unwrap()))
+}
+
+/// All payloads in the state, in order.
+pub(super) fn payloads(state: &StateDb) -> Vec<Vec<u8>> {
+    let db = state.db();
+    let events = db.cf_handle(columns::EVENTS).unwrap();
+    db.iterator_cf(events, rocksdb::IteratorMode::Start).map(|item| item.unwrap().1.to_vec()).collect()
+}
+
+impl Machine for Counting {
+    fn apply(&self, batch: ApplyBatch) -> io::Result<Vec<Outcomes>> {
+        let db = self.state.db();
+        let (events, meta) = (db.cf_handle(columns::EVENTS).unwrap(), db.cf_handle(columns::META).unwrap());
+        let mut write = WriteBatch::default();
+        let mut count = self.count.lock().unwrap();
+        let mut outcomes = Vec::new();
+        for payload in &batch.payloads {
+            write.put_cf(events, count.to_be_bytes(), payload);
+            outcomes.push(vec![Bytes::copy_from_slice(&count.to_be_bytes()), payload.clone()]);
+            *count += 1;
+        }
+        write.put_cf(meta, COUNT, count.to_be_bytes());
+        for (key, value) in &batch.meta {
+            write.put_cf(meta, key, value);
+        }
+        self.state.write(write).map_err(io::Error::other)?;
+        Ok(outcomes)
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        *self.count.lock().unwrap() = read_count(&self.state);
+        Ok(())
+    }
+}
+
+/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers "never".
+pub(super) struct Echo(pub NodeId);
+
+impl ForwardHandler for Echo {
+    fn handle(&self, from: NodeId, request: Bytes) -> BoxFuture<'static, Result<Bytes, ForwardRejected>> {
+        let this = self.0;
+        async move {
+            match &request[..] {
+                b"no" => Err(ForwardRejected { code: 9, message: "no".to_owned(), details: Bytes::from_static(b"d") }),
+                b"never" => std::future::pending().await,
+                _ => Ok(format!("{from}->{this}:{}", String::from_utf8_lossy(&request)).into()),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl PeerCallHandler for Echo {
+    fn call(&self, from: NodeId, method: &str, request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
+        let answer = format!("{method} {from}->{}:{}", self.0, String::from_utf8_lossy(&request));
+        async move { Ok(answer.into()) }.boxed()
+    }
+}
+
+/// A running node of a test.
+pub(super) struct TestNode {
+    pub raft: Arc<RaftNode>,
+    pub state: Arc<StateDb>,
+    pub fatal: Arc<Remember>,
+}
+
+pub(super) fn small_state() -> StateOptions {
+    StateOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 }
+}
+
+/// Starts a node on an address that is already known to its peers.
+pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> TestNode {
+    let state = StateDb::open(&settings.data_dir, small_state()).unwrap();
+    let fatal = Arc::new(Remember::default());
+    let echo = Arc::new(Echo(settings.node_id));
+    let parts = RaftParts {
+        state: Arc::clone(&state),
+        machine: Counting::new(&state),
+        connector: Arc::new(PlainConnector),
+        forward: Arc::clone(&echo) as Arc<dyn ForwardHandler>,
+        calls: echo,
+        fatal: Arc::clone(&fatal) as Arc<dyn FatalHandler>,
+    };
+    let raft = RaftNode::start(settings, parts, TcpListenerStream::new(listener)).await.unwrap();
+    TestNode { raft, state, fatal }
+}
+
+impl TestNode {
+    /// Stops the node and returns when its databases can be opened again.
+    pub(super) async fn stop(self) {
+        let fatal = Arc::clone(&self.fatal);
+        self.raft.shutdown().await;
+        let weak = Arc::downgrade(&self.state);
+        drop(self);
+        eventually("the state store is closed", || weak.strong_count() == 0).await;
+        assert_eq!(*fatal.0.lock().unwrap(), Vec::<String>::new(), "stopping must not be fatal");
+    }
+
+    pub(super) async fn submit(&self, payload: &str) -> Result<Outcomes, crate::raft::SubmitError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.raft.submit(payload.to_owned().into(), move |result| {
+            let _ = sender.send(result);
+        });
+        receiver.await.expect("the outcome is always reported")
+    }
+}
+
+/// Polls until a condition holds.
+pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub(super) fn settings(node_id: NodeId, dir: &Path) -> RaftSettings {
+    let mut settings = RaftSettings::new("test-cluster", node_id, dir.join(format!("node-{node_id}")));
+    std::fs::create_dir_all(&settings.data_dir).unwrap();
+    // Generous, because many tests share two processors.
+    settings.heartbeat_ms = 150;
+    settings.election_timeout_min_ms = 600;
+    settings.election_timeout_max_ms = 1000;
+    settings.purge_batch_entries = 1;
+    settings
+}
+
+pub(super) fn members(addresses: &BTreeMap<NodeId, String>) -> BTreeMap<NodeId, Member> {
+    addresses
+        .iter()
+        .map(|(id, address)| {
+            let member =
+                Member { peer_addr: address.clone(), client_addr: format!("client-{id}"), name: format!("node {id}") };
+            (*id, member)
+        })
+        .collect()
+}

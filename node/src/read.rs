@@ -1,0 +1,194 @@
+//! Reading: how fresh an answer must be, and what can be asked of the state.
+//!
+//! - A linearizable view waits for Raft's read index, asked once for all that wait; see [`crate::raft`].
+//! - A view answers at [`View::revision`]. A list that is asked for as of an earlier revision is exact: what changed
+//!   since is looked up in the history, so that the pages of a list fit together on any node.
+//!
+//! It knows no protobuf and no caller; who may read what is decided before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_domain::{Key, Record};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::apply::Position;
+use crate::raft::{self, RaftNode};
+use crate::store::error::StoreError;
+use crate::store::event_log::{self, ChainHash};
+use crate::store::history;
+use crate::store::states::States;
+
+mod events;
+mod list;
+
+pub use events::{EventFilter, EventPage, EventScope};
+pub use list::{ListPage, ListRange};
+
+/// How fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Sees every write acknowledged before, on any node.
+    Linearizable,
+    /// At least this revision.
+    MinRevision(u64),
+    /// What this node holds.
+    Local,
+}
+
+/// Why a view cannot be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The queue of waiting readers is full.
+    #[error("too many reads are waiting")]
+    Busy,
+    /// There is no leader, or it has no quorum.
+    #[error("no leader with a quorum can be reached; a linearizable read is not possible")]
+    NoQuorum,
+    /// The revision was not reached in time.
+    #[error("this node is at revision {current}; {wanted} was not reached within {waited_ms} ms")]
+    MinRevision {
+        /// Revision asked for.
+        wanted: u64,
+        /// Revision reached.
+        current: u64,
+        /// How long it waited.
+        waited_ms: u128,
+    },
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl From<raft::ReadError> for ReadError {
+    fn from(error: raft::ReadError) -> Self {
+        match error {
+            raft::ReadError::Busy => Self::Busy,
+            raft::ReadError::Stopped => Self::Stopping,
+            _ => Self::NoQuorum,
+        }
+    }
+}
+
+/// Hands out views.
+pub struct Reader {
+    raft: Arc<RaftNode>,
+    states: Arc<States>,
+    positions: watch::Receiver<Position>,
+    wait_max: Duration,
+}
+
+impl Reader {
+    /// Over the node's Raft and state; a read waits at most `wait_max` for a revision.
+    #[must_use]
+    pub fn new(
+        raft: Arc<RaftNode>,
+        states: Arc<States>,
+        positions: watch::Receiver<Position>,
+        wait_max: Duration,
+    ) -> Self {
+        Self { raft, states, positions, wait_max }
+    }
+
+    /// A view that is as fresh as asked.
+    ///
+    /// # Errors
+    /// When that cannot be had in time.
+    pub async fn view(&self, consistency: Consistency) -> Result<View, ReadError> {
+        match consistency {
+            Consistency::Linearizable => {
+                self.raft.read_barrier().await?;
+            }
+            Consistency::MinRevision(revision) => self.reach(revision).await?,
+            Consistency::Local => {}
+        }
+        Ok(self.local())
+    }
+
+    /// What this node holds now.
+    #[must_use]
+    pub fn local(&self) -> View {
+        View { states: Arc::clone(&self.states), position: *self.positions.borrow() }
+    }
+
+    /// Waits until this node has applied `revision`.
+    ///
+    /// # Errors
+    /// [`ReadError::MinRevision`] when that takes too long.
+    pub async fn reach(&self, revision: u64) -> Result<(), ReadError> {
+        if self.positions.borrow().revision >= revision {
+            return Ok(());
+        }
+        let mut positions = self.positions.clone();
+        let reached = timeout(self.wait_max, positions.wait_for(|position| position.revision >= revision)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(ReadError::Stopping),
+            Err(_) => Err(ReadError::MinRevision {
+                wanted: revision,
+                current: self.positions.borrow().revision,
+                waited_ms: self.wait_max.as_millis(),
+            }),
+        }
+    }
+}
+
+/// The state at one revision or later; reading is synchronous.
+#[derive(Clone)]
+pub struct View {
+    states: Arc<States>,
+    position: Position,
+}
+
+impl View {
+    /// The revision it is true at.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.position.revision
+    }
+
+    /// The newest position of this view.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The record of `key`, if the resource exists now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn get(&self, key: &Key) -> Result<Option<Arc<Record>>, StoreError> {
+        Ok(self.states.get(key)?.filter(|record| record.is_alive()))
+    }
+
+    /// The record of `key` as of `revision`, if the resource existed then.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn get_at(&self, key: &Key, revision: u64) -> Result<Option<Arc<Record>>, StoreError> {
+        if let Some(record) = self.states.get(key)?
+            && record.updated_revision <= revision
+        {
+            return Ok(Some(record).filter(|record| record.is_alive()));
+        }
+        Ok(history::record_at(&self.states.db(), key, revision)?.filter(|record| record.is_alive()))
+    }
+
+    /// The cluster's settings.
+    ///
+    /// # Errors
+    /// When the store fails, or the cluster has none yet.
+    pub fn cluster(&self) -> Result<Arc<Record>, StoreError> {
+        self.get(&Key::Cluster)?
+            .ok_or_else(|| StoreError::Inconsistent("the cluster's settings are missing".to_owned()))
+    }
+
+    /// The chain hash at `revision`, if this node has it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn chain_hash(&self, revision: u64) -> Result<Option<ChainHash>, StoreError> {
+        event_log::chain_hash(&self.states.db(), revision)
+    }
+}

@@ -1,0 +1,54 @@
+//! Keys, as they lie inside of values. How a key orders records is the state store's business, not this file's.
+
+use muster_domain::Key;
+use muster_proto::stored::v1 as stored;
+use muster_proto::stored::v1::KeyKind;
+
+use super::CodecError;
+use super::backwards::Backwards;
+
+fn parts(key: &Key) -> (KeyKind, &str, &str, &str) {
+    match key {
+        Key::Cluster => (KeyKind::Cluster, "", "", ""),
+        Key::Token(token) => (KeyKind::Token, "", token, ""),
+        Key::Namespace(namespace) => (KeyKind::Namespace, namespace, "", ""),
+        Key::Device(namespace, device) => (KeyKind::Device, namespace, device, ""),
+        Key::Module(namespace, device, module) => (KeyKind::Module, namespace, device, module),
+        Key::DeviceTwin(namespace, device) => (KeyKind::DeviceTwin, namespace, device, ""),
+        Key::ModuleTwin(namespace, device, module) => (KeyKind::ModuleTwin, namespace, device, module),
+        Key::Asset(namespace, asset) => (KeyKind::Asset, namespace, asset, ""),
+    }
+}
+
+/// Writes a key as field `tag`.
+pub(super) fn write(out: &mut Backwards, tag: u32, key: &Key) {
+    let (kind, namespace, id, module) = parts(key);
+    let end = out.end();
+    out.text_if(4, module);
+    out.text_if(3, id);
+    out.text_if(2, namespace);
+    out.number_if(1, u64::from(i32::from(kind).cast_unsigned()));
+    out.begin(tag, end);
+}
+
+pub(super) fn to_stored(key: &Key) -> stored::Key {
+    let (kind, namespace, id, module) = parts(key);
+    stored::Key { kind: kind.into(), namespace: namespace.to_owned(), id: id.to_owned(), module: module.to_owned() }
+}
+
+pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
+    let unknown = || CodecError::UnknownNumber { what: "the kind of a key", number: key.kind };
+    let kind = KeyKind::try_from(key.kind).map_err(|_| unknown())?;
+    let stored::Key { namespace, id, module, .. } = key;
+    Ok(match kind {
+        KeyKind::Unspecified => return Err(unknown()),
+        KeyKind::Cluster => Key::Cluster,
+        KeyKind::Token => Key::Token(id),
+        KeyKind::Namespace => Key::Namespace(namespace),
+        KeyKind::Device => Key::Device(namespace, id),
+        KeyKind::Module => Key::Module(namespace, id, module),
+        KeyKind::DeviceTwin => Key::DeviceTwin(namespace, id),
+        KeyKind::ModuleTwin => Key::ModuleTwin(namespace, id, module),
+        KeyKind::Asset => Key::Asset(namespace, id),
+    })
+}

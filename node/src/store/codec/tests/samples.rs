@@ -1,0 +1,569 @@
+//! One value for every variant of operation, event and body, with no field left at its default where that can be
+//! helped. The golden files are these values' bytes: a sample that changes needs a new golden file, so add samples
+//! rather than change them.
+
+use std::collections::BTreeMap;
+
+use muster_domain::asset::{
+    ActionType, Asset, AssetDefinition, AssetEvent, AssetField, AssetPart, AssetStatus, AssetStream, DataPoint,
+    Dataset, Destination, DeviceRef, EventGroup, ManagementAction, ManagementGroup, MessageSchemaReference, PartStatus,
+    StatusError, StatusErrorDetail, Target,
+};
+use muster_domain::cluster::Cluster;
+use muster_domain::device::{
+    Authentication, Device, DeviceDefinition, DeviceField, DeviceStatus, EndpointAuthentication, Endpoints,
+    InboundEndpoint, OutboundEndpoint, SealedKey,
+};
+use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
+use muster_domain::json::Json;
+use muster_domain::module::{Module, ModuleDefinition, ModuleField};
+use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
+use muster_domain::policy::{Principal, Role};
+use muster_domain::token::Token;
+use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::{Body, Command, Event, EventKind, Key, Limits, Operation, Record, Tombstone};
+
+use crate::request::Request;
+use crate::store::codec::RevisionEntry;
+
+pub(super) const NOW: u64 = 1_795_000_000_123;
+
+pub(super) fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn sealed(byte: u8) -> SealedKey {
+    SealedKey(vec![byte; 48])
+}
+
+pub(super) fn cluster() -> Cluster {
+    let limits = Limits {
+        tags_bytes_max: 1,
+        desired_bytes_max: 20,
+        reported_bytes_max: 300,
+        value_bytes_max: 4_000,
+        key_bytes_max: 50_000,
+        depth_max: 12,
+    };
+    Cluster { cluster_id: text("c-7f3a"), page_key: [7; 32], limits, feature_level: 2 }
+}
+
+pub(super) fn token() -> Token {
+    Token {
+        hash: [0xab; 32],
+        description: text("pump 7 of plant 1"),
+        role: Role::Device,
+        namespace: some("plant1"),
+        device: some("pump7"),
+        expires_ms: Some(NOW + 1),
+    }
+}
+
+fn namespace_definition() -> NamespaceDefinition {
+    let labels = [(text("env"), text("prod")), (text("team"), String::new())].into();
+    NamespaceDefinition { display_name: text("Plant 1"), description: text("Wörth"), labels }
+}
+
+pub(super) fn endpoints() -> Endpoints {
+    let inbound = |authentication| InboundEndpoint {
+        address: text("opc.tcp://10.0.0.7:4840"),
+        endpoint_type: text("Microsoft.OpcUa"),
+        version: text("1.05"),
+        additional_configuration: text("{}"),
+        authentication,
+        trust_list: text("plant-trust"),
+    };
+    let outbound = OutboundEndpoint { address: text("mqtts://broker:8883"), endpoint_type: text("Mqtt") };
+    let certificate = EndpointAuthentication::Certificate {
+        certificate_secret: text("cert"),
+        key_secret: text("key"),
+        intermediates_secret: text("chain"),
+    };
+    let password =
+        EndpointAuthentication::UsernamePassword { username_secret: text("user"), password_secret: text("password") };
+    Endpoints {
+        inbound: [
+            (text("anonymous"), inbound(EndpointAuthentication::Anonymous)),
+            (text("certificate"), inbound(certificate)),
+            (text("password"), inbound(password)),
+        ]
+        .into(),
+        outbound_assigned: [(text("a"), outbound.clone())].into(),
+        outbound_unassigned: [(text("u"), outbound)].into(),
+    }
+}
+
+pub(super) fn device_definition(authentication: Authentication) -> DeviceDefinition {
+    DeviceDefinition {
+        status: DeviceStatus::Disabled,
+        status_reason: text("stolen"),
+        authentication,
+        iot_edge: true,
+        device_scope: text("ms-azure-iot-edge://pump7-1"),
+        parent_scopes: vec![text("ms-azure-iot-edge://gateway-2")],
+        external_device_id: text("SN-0042"),
+        manufacturer: text("ACME"),
+        model: text("P-7"),
+        operating_system: text("Linux"),
+        operating_system_version: text("6.1"),
+        attributes: text(r#"{"floor":3}"#),
+        endpoints: endpoints(),
+        discovered_device_ref: text("found-9"),
+        uuid: text("11111111-2222-3333-4444-555555555555"),
+    }
+}
+
+pub(super) fn sas() -> Authentication {
+    Authentication::Sas { primary: Some(sealed(1)), secondary: Some(sealed(2)) }
+}
+
+fn self_signed() -> Authentication {
+    Authentication::SelfSigned { primary_thumbprint: "A1".repeat(20), secondary_thumbprint: "B2".repeat(32) }
+}
+
+fn device() -> Device {
+    Device { definition: device_definition(self_signed()), status_updated_ms: NOW - 5, version: 9 }
+}
+
+fn module_definition() -> ModuleDefinition {
+    ModuleDefinition { managed_by: text("IotEdge"), authentication: Authentication::CertificateAuthority }
+}
+
+fn destinations() -> Vec<Destination> {
+    let mqtt = |qos, retain| Target::Mqtt { topic: text("plant/pump7"), qos, retain };
+    vec![
+        Destination { target: mqtt(Some(0), Some(true)), ttl_seconds: 3_600 },
+        Destination { target: mqtt(Some(1), Some(false)), ttl_seconds: 0 },
+        Destination { target: mqtt(None, None), ttl_seconds: 0 },
+        Destination { target: Target::BrokerStateStore { key: text("pump7") }, ttl_seconds: 1 },
+        Destination { target: Target::Storage { path: text("/data/pump7") }, ttl_seconds: 2 },
+    ]
+}
+
+fn datasets() -> Vec<Dataset> {
+    let data_points = vec![DataPoint {
+        name: text("temperature"),
+        data_source: text("ns=2;s=T"),
+        configuration: text("{\"samplingInterval\":500}"),
+        type_ref: text("dtmi:t;1"),
+    }];
+    vec![Dataset {
+        name: text("telemetry"),
+        data_source: text("ns=2"),
+        configuration: text("{\"publishingInterval\":1000}"),
+        destinations: destinations(),
+        type_ref: text("dtmi:d;1"),
+        data_points,
+    }]
+}
+
+fn event_groups() -> Vec<EventGroup> {
+    let events = vec![AssetEvent {
+        name: text("overheat"),
+        data_source: text("ns=2;s=E"),
+        configuration: text("{}"),
+        destinations: destinations(),
+        type_ref: text("dtmi:e;1"),
+    }];
+    vec![EventGroup {
+        name: text("alarms"),
+        data_source: text("ns=3"),
+        configuration: text("{}"),
+        type_ref: text("dtmi:g;1"),
+        default_destinations: destinations(),
+        events,
+    }]
+}
+
+fn management_groups() -> Vec<ManagementGroup> {
+    let action = |name: &str, action_type| ManagementAction {
+        name: text(name),
+        target_uri: text("http://pump7/do"),
+        action_type,
+        topic: text("plant/pump7/do"),
+        timeout_seconds: 5,
+        configuration: text("{}"),
+        type_ref: text("dtmi:a;1"),
+    };
+    let actions =
+        vec![action("call", ActionType::Call), action("read", ActionType::Read), action("write", ActionType::Write)];
+    vec![ManagementGroup {
+        name: text("control"),
+        default_topic: text("plant/pump7"),
+        default_timeout_seconds: 30,
+        actions,
+        data_source: text("ns=4"),
+        configuration: text("{}"),
+        type_ref: text("dtmi:m;1"),
+    }]
+}
+
+pub(super) fn asset_definition() -> AssetDefinition {
+    AssetDefinition {
+        device_ref: DeviceRef { device: text("pump7"), endpoint: text("opc") },
+        external_asset_id: text("EX-1"),
+        display_name: text("Pump 7"),
+        description: text("Cooling water"),
+        manufacturer: text("ACME"),
+        manufacturer_uri: text("https://acme.example"),
+        model: text("P-7"),
+        product_code: text("PC"),
+        serial_number: text("SN"),
+        hardware_revision: text("HW"),
+        software_revision: text("SW"),
+        documentation_uri: text("https://acme.example/p7"),
+        asset_type_refs: vec![text("dtmi:pump;1"), text("dtmi:thing;2")],
+        attributes: text("{\"line\":\"A\"}"),
+        discovered_asset_refs: vec![text("found-1")],
+        default_datasets_configuration: text("{\"d\":1}"),
+        default_events_configuration: text("{\"e\":1}"),
+        default_streams_configuration: text("{\"s\":1}"),
+        default_management_groups_configuration: text("{\"m\":1}"),
+        default_datasets_destinations: destinations(),
+        default_events_destinations: destinations()[..1].to_vec(),
+        default_streams_destinations: destinations()[1..2].to_vec(),
+        datasets: datasets(),
+        event_groups: event_groups(),
+        streams: vec![AssetStream {
+            name: text("camera"),
+            configuration: text("{}"),
+            destinations: destinations(),
+            type_ref: text("dtmi:s;1"),
+        }],
+        management_groups: management_groups(),
+    }
+}
+
+pub(super) fn asset_status() -> AssetStatus {
+    let details = vec![StatusErrorDetail {
+        code: text("D1"),
+        correlation_id: text("corr"),
+        info: text("info"),
+        message: text("detail"),
+    }];
+    let error = StatusError { code: text("E1"), message: text("no route"), details };
+    let schema = MessageSchemaReference {
+        schema_registry_namespace: text("schemas"),
+        schema_name: text("telemetry"),
+        schema_version: text("3"),
+    };
+    let failed = PartStatus { error: Some(error.clone()), message_schema: None };
+    let working = PartStatus { error: None, message_schema: Some(schema) };
+    AssetStatus {
+        config_version: 4,
+        config_last_transition_ms: NOW - 7,
+        config_error: Some(error),
+        parts: [
+            (AssetPart::Dataset(text("telemetry")), working.clone()),
+            (AssetPart::Event(text("alarms"), text("overheat")), failed.clone()),
+            (AssetPart::Stream(text("camera")), PartStatus::default()),
+            (AssetPart::ManagementAction(text("control"), text("call")), failed),
+        ]
+        .into(),
+    }
+}
+
+/// A twin with every kind of value; some nodes were touched with what they lie in, some were not.
+pub(super) fn twin() -> Twin {
+    let node = |ms: u64, version: u64, value: Value| Node { updated_ms: NOW + ms, updated_version: version, value };
+    let json = |text: &str| Json::parse("sample", text).expect(text);
+    let Json::Array(items) = json(r#"[null,true,-5,0.5,"x",[1,[]],{"b":{},"c":null}]"#) else { unreachable!() };
+    let inner: BTreeMap<_, _> = [
+        (text("max"), node(0, 3, Value::Int(-(1 << 52)))),
+        (text("min"), node(1, 2, Value::Float(-0.25))),
+        (text("empty"), node(0, 3, Value::Object(BTreeMap::new()))),
+    ]
+    .into();
+    let members = [
+        (text("active"), node(0, 3, Value::Bool(true))),
+        (text("limits"), node(0, 3, Value::Object(inner))),
+        (text("list"), node(2, 3, Value::Array(items))),
+        (text("name"), node(0, 1, Value::String(text("Pümp 7")))),
+        (text("off"), node(3, 2, Value::Bool(false))),
+        (text("zero"), node(0, 3, Value::Int(0))),
+    ]
+    .into();
+    let one = [(text("site"), node(0, 3, Value::String(String::new())))].into();
+    Twin {
+        version: 300,
+        tags: Section { version: 3, updated_ms: NOW, updated_version: 3, members },
+        desired: Section { version: 4, updated_ms: NOW, updated_version: 3, members: one },
+        reported: Section { version: 2, updated_ms: NOW - 1, updated_version: 2, members: BTreeMap::new() },
+    }
+}
+
+fn device_twin() -> Key {
+    Key::DeviceTwin(text("plant1"), text("pump7"))
+}
+
+fn module_twin() -> Key {
+    Key::ModuleTwin(text("plant1"), text("pump7"), text("opc"))
+}
+
+fn import_line(identity: ImportIdentity) -> Operation {
+    Operation::ImportDevice(Box::new(ImportLine {
+        mode: ImportMode::CreateOrUpdateIfMatchEtag,
+        namespace: text("plant1"),
+        device: text("pump7"),
+        identity,
+        etag: text("17"),
+        twin_etag: text("*"),
+        tags: some(r#"{"site":"A"}"#),
+        desired: some("{}"),
+        reported: some(r#"{"t":1}"#),
+    }))
+}
+
+/// Every operation; the first text tells samples of the same one apart.
+#[allow(clippy::too_many_lines, reason = "one entry for each operation")]
+pub(super) fn operations() -> Vec<(&'static str, Operation)> {
+    let (namespace, device, module, asset) = (text("plant1"), text("pump7"), text("opc"), text("pump-7"));
+    let etag = some("41");
+    vec![
+        ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
+        ("", Operation::CreateToken { id: text("ci"), token: token() }),
+        ("", Operation::RevokeToken { id: text("ci") }),
+        ("", Operation::CreateNamespace { namespace: namespace.clone(), definition: namespace_definition() }),
+        (
+            "",
+            Operation::UpdateNamespace {
+                namespace: namespace.clone(),
+                definition: namespace_definition(),
+                fields: NamespaceField::ALL.map(|(field, _)| field).to_vec(),
+                etag: etag.clone(),
+            },
+        ),
+        ("", Operation::DeleteNamespace { namespace: namespace.clone(), etag: etag.clone(), force: true }),
+        (
+            "",
+            Operation::CreateDevice {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                definition: Box::new(device_definition(sas())),
+            },
+        ),
+        (
+            "",
+            Operation::UpdateDevice {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                definition: Box::new(device_definition(Authentication::None)),
+                fields: DeviceField::ALL.map(|(field, _)| field).to_vec(),
+                etag: etag.clone(),
+            },
+        ),
+        (
+            "",
+            Operation::SetDeviceStatus {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                status: DeviceStatus::Disabled,
+                reason: text("stolen"),
+                etag: etag.clone(),
+            },
+        ),
+        ("", Operation::DeleteDevice { namespace: namespace.clone(), device: device.clone(), etag: etag.clone() }),
+        (
+            "",
+            Operation::RegenerateKeys {
+                key: Key::Module(namespace.clone(), device.clone(), module.clone()),
+                primary: Some(sealed(3)),
+                secondary: Some(sealed(4)),
+                etag: etag.clone(),
+            },
+        ),
+        (
+            "",
+            Operation::CreateModule {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                module: module.clone(),
+                definition: module_definition(),
+            },
+        ),
+        (
+            "",
+            Operation::UpdateModule {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                module: module.clone(),
+                definition: ModuleDefinition { managed_by: String::new(), authentication: self_signed() },
+                fields: ModuleField::ALL.map(|(field, _)| field).to_vec(),
+                etag: etag.clone(),
+            },
+        ),
+        (
+            "",
+            Operation::DeleteModule {
+                namespace: namespace.clone(),
+                device: device.clone(),
+                module,
+                etag: etag.clone(),
+            },
+        ),
+        (
+            "",
+            Operation::PatchTwin {
+                key: device_twin(),
+                tags: some(r#"{"site":null}"#),
+                desired: some(r#"{"speed":5}"#),
+                etag: etag.clone(),
+            },
+        ),
+        ("empty", Operation::PatchTwin { key: module_twin(), tags: None, desired: some(""), etag: None }),
+        (
+            "",
+            Operation::ReplaceTwin {
+                key: module_twin(),
+                tags: some("{}"),
+                desired: some(r#"{"speed":5}"#),
+                etag: etag.clone(),
+            },
+        ),
+        (
+            "",
+            Operation::ReportProperties {
+                key: device_twin(),
+                reported: text(r#"{"temperature":21.5}"#),
+                expected_version: 12,
+                from_device: true,
+            },
+        ),
+        ("", import_line(ImportIdentity::Device(Box::new(device_definition(sas()))))),
+        ("module", import_line(ImportIdentity::Module { module: text("opc"), definition: module_definition() })),
+        (
+            "",
+            Operation::CreateAsset {
+                namespace: namespace.clone(),
+                asset: asset.clone(),
+                definition: Box::new(asset_definition()),
+                enabled: true,
+                uuid: text("22222222-2222-3333-4444-555555555555"),
+            },
+        ),
+        (
+            "",
+            Operation::UpdateAsset {
+                namespace: namespace.clone(),
+                asset: asset.clone(),
+                definition: Box::new(asset_definition()),
+                enabled: Some(false),
+                fields: vec![AssetField::DeviceRef, AssetField::Datasets, AssetField::ManagementGroups],
+                etag: etag.clone(),
+            },
+        ),
+        ("", Operation::DeleteAsset { namespace: namespace.clone(), asset: asset.clone(), etag }),
+        ("", Operation::UpdateAssetStatus { namespace, asset, status: Box::new(asset_status()) }),
+    ]
+}
+
+pub(super) fn principals() -> Vec<(&'static str, Principal)> {
+    vec![
+        ("node", Principal::Node(0)),
+        (
+            "user",
+            Principal::User { name: text("alice"), role: Role::Operator, namespace: some("plant1"), token: some("ci") },
+        ),
+        ("device", Principal::Device { namespace: text("plant1"), device: text("pump7"), token: some("t-pump7") }),
+    ]
+}
+
+pub(super) fn request(operation: Operation) -> Request {
+    Request {
+        principal: Principal::User { name: text("bob"), role: Role::Admin, namespace: None, token: None },
+        origin: text("10.1.2.3:45678"),
+        request_id: text("0b7c9e1a-6f"),
+        body_hash: *b"0123456789abcdef",
+        command: Command::single(operation),
+    }
+}
+
+pub(super) fn revision(events: Vec<Event>) -> RevisionEntry {
+    RevisionEntry {
+        revision: 4_711,
+        time_ms: NOW,
+        actor: text("user:bob"),
+        origin: text("10.1.2.3:45678"),
+        request_id: text("0b7c9e1a-6f"),
+        events,
+    }
+}
+
+/// Every kind of event.
+pub(super) fn events() -> Vec<Event> {
+    let namespace = || Key::Namespace(text("plant1"));
+    let device = || Key::Device(text("plant1"), text("pump7"));
+    let module = || Key::Module(text("plant1"), text("pump7"), text("opc"));
+    let asset = || Key::Asset(text("plant1"), text("pump-7"));
+    let token_key = || Key::Token(text("ci"));
+    [
+        (Key::Cluster, EventKind::ClusterInitialized(cluster())),
+        (token_key(), EventKind::TokenCreated(token())),
+        (token_key(), EventKind::TokenRevoked),
+        (namespace(), EventKind::NamespaceCreated(namespace_definition())),
+        (namespace(), EventKind::NamespaceUpdated(namespace_definition())),
+        (namespace(), EventKind::NamespaceDeleting),
+        (namespace(), EventKind::NamespaceDeleted),
+        (device(), EventKind::DeviceCreated(Box::new(device_definition(sas())))),
+        (device(), EventKind::DeviceUpdated(Box::new(device_definition(self_signed())))),
+        (device(), EventKind::DeviceStatusChanged { status: DeviceStatus::Enabled, reason: text("found again") }),
+        (device(), EventKind::DeviceKeysRegenerated { primary: Some(sealed(5)), secondary: None }),
+        (device(), EventKind::DeviceDeleted),
+        (module(), EventKind::ModuleCreated(module_definition())),
+        (module(), EventKind::ModuleUpdated(module_definition())),
+        (module(), EventKind::ModuleKeysRegenerated { primary: None, secondary: Some(sealed(6)) }),
+        (module(), EventKind::ModuleDeleted),
+        (device_twin(), EventKind::TwinCreated),
+        (device_twin(), EventKind::TwinPatched { tags: some(r#"{"site":null}"#), desired: some(r#"{"speed":5}"#) }),
+        (
+            module_twin(),
+            EventKind::TwinReplaced { tags: some("{}"), desired: some("{\"a\":1}"), reported: some("{\"b\":2}") },
+        ),
+        (device_twin(), EventKind::TwinReported(text(r#"{"temperature":21.5}"#))),
+        (module_twin(), EventKind::TwinDeleted),
+        (
+            asset(),
+            EventKind::AssetCreated {
+                definition: Box::new(asset_definition()),
+                enabled: true,
+                uuid: text("22222222-2222-3333-4444-555555555555"),
+            },
+        ),
+        (asset(), EventKind::AssetUpdated { definition: Box::new(asset_definition()), enabled: true }),
+        (asset(), EventKind::AssetStatusUpdated(Box::new(asset_status()))),
+        (asset(), EventKind::AssetDeleted),
+    ]
+    .map(|(key, kind)| Event { key, kind })
+    .into()
+}
+
+pub(super) fn record(body: Body) -> Record {
+    Record { created_revision: 300, created_ms: NOW - 60_000, updated_revision: 4_711, updated_ms: NOW, body }
+}
+
+/// Every kind of body.
+pub(super) fn bodies() -> Vec<Body> {
+    let tombstone = Tombstone { version: 5, tags_version: 6, desired_version: 7, reported_version: 8 };
+    vec![
+        Body::Cluster(cluster()),
+        Body::Token(token()),
+        Body::Namespace(Namespace { definition: namespace_definition(), deleting: true }),
+        Body::Device(Box::new(device())),
+        Body::Module(Module { definition: module_definition(), version: 3 }),
+        Body::Twin(twin()),
+        Body::Asset(Box::new(Asset {
+            definition: asset_definition(),
+            enabled: true,
+            uuid: text("22222222-2222-3333-4444-555555555555"),
+            version: 4,
+            last_transition_ms: NOW - 3,
+            status: asset_status(),
+            status_updated_ms: NOW - 2,
+        })),
+        Body::Deleted(tombstone),
+    ]
+}

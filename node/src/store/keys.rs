@@ -1,0 +1,293 @@
+//! Every key layout of the state store, as one table. Keys sort as their resources do; integers are big-endian, ids are
+//! prefixed by their length in one byte wherever something follows, and a retired prefix is never given out again.
+//!
+//! | column family | key | value |
+//! | --- | --- | --- |
+//! | `states` | `01` | the cluster's settings |
+//! | `states` | `02 token` | a token |
+//! | `states` | `03 namespace` | a namespace |
+//! | `states` | `10 len namespace device` | a device |
+//! | `states` | `11 len namespace asset` | an asset |
+//! | `states` | `12 len namespace len device module` | a module |
+//! | `states` | `13 len namespace device` | a device's twin |
+//! | `states` | `14 len namespace len device module` | a module's twin |
+//! | `events` | `revision` (8) | chain hash (32), revision entry |
+//! | `history` | `len(2) states-key revision(8)` | empty, or the record after that revision |
+//! | `dedup` | `minute(4) request(16)` | body hash (16), outcome |
+//! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
+//! | `meta` | `applied` | revision, chain hash, last time |
+//! | `meta` | `raft/…` | Raft's own, written in the same batch |
+
+use muster_domain::Key;
+
+const CLUSTER: u8 = 0x01;
+const TOKEN: u8 = 0x02;
+const NAMESPACE: u8 = 0x03;
+const DEVICE: u8 = 0x10;
+const ASSET: u8 = 0x11;
+const MODULE: u8 = 0x12;
+const DEVICE_TWIN: u8 = 0x13;
+const MODULE_TWIN: u8 = 0x14;
+const ASSET_BY_DEVICE: u8 = 0x01;
+
+/// Key of the applied position in `meta`.
+pub const APPLIED: &[u8] = b"applied";
+
+/// The prefixes in use, each with its name; a test keeps them unique.
+pub const STATE_PREFIXES: [(u8, &str); 8] = [
+    (CLUSTER, "cluster"),
+    (TOKEN, "token"),
+    (NAMESPACE, "namespace"),
+    (DEVICE, "device"),
+    (ASSET, "asset"),
+    (MODULE, "module"),
+    (DEVICE_TWIN, "device twin"),
+    (MODULE_TWIN, "module twin"),
+];
+
+fn push_id(out: &mut Vec<u8>, id: &str) {
+    // Ids have at most 128 bytes once a command got this far; a longer one in a lookup finds nothing.
+    out.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(id.as_bytes());
+}
+
+/// The key of a record in `states`.
+#[must_use]
+pub fn state(key: &Key) -> Vec<u8> {
+    let mut out = Vec::with_capacity(48);
+    match key {
+        Key::Cluster => out.push(CLUSTER),
+        Key::Token(id) => {
+            out.push(TOKEN);
+            out.extend_from_slice(id.as_bytes());
+        }
+        Key::Namespace(id) => {
+            out.push(NAMESPACE);
+            out.extend_from_slice(id.as_bytes());
+        }
+        Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
+        Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
+        Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
+        Key::Module(ns, device, id) => in_device(&mut out, MODULE, ns, device, id),
+        Key::ModuleTwin(ns, device, id) => in_device(&mut out, MODULE_TWIN, ns, device, id),
+    }
+    out
+}
+
+fn in_namespace(out: &mut Vec<u8>, prefix: u8, namespace: &str, id: &str) {
+    out.push(prefix);
+    push_id(out, namespace);
+    out.extend_from_slice(id.as_bytes());
+}
+
+fn in_device(out: &mut Vec<u8>, prefix: u8, namespace: &str, device: &str, id: &str) {
+    out.push(prefix);
+    push_id(out, namespace);
+    push_id(out, device);
+    out.extend_from_slice(id.as_bytes());
+}
+
+/// The record that a key in `states` belongs to; `None` for bytes that no key has.
+#[must_use]
+pub fn parse_state(bytes: &[u8]) -> Option<Key> {
+    let (&prefix, rest) = bytes.split_first()?;
+    match prefix {
+        CLUSTER if rest.is_empty() => Some(Key::Cluster),
+        TOKEN => Some(Key::Token(text(rest)?)),
+        NAMESPACE => Some(Key::Namespace(text(rest)?)),
+        DEVICE | ASSET | DEVICE_TWIN => {
+            let (namespace, id) = split_id(rest)?;
+            let id = text(id)?;
+            Some(match prefix {
+                DEVICE => Key::Device(namespace, id),
+                ASSET => Key::Asset(namespace, id),
+                _ => Key::DeviceTwin(namespace, id),
+            })
+        }
+        MODULE | MODULE_TWIN => {
+            let (namespace, rest) = split_id(rest)?;
+            let (device, id) = split_id(rest)?;
+            let id = text(id)?;
+            Some(if prefix == MODULE {
+                Key::Module(namespace, device, id)
+            } else {
+                Key::ModuleTwin(namespace, device, id)
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The same for assets only, without the cost of parsing any other key.
+#[must_use]
+pub fn parse_asset(bytes: &[u8]) -> Option<Key> {
+    if bytes.first() == Some(&ASSET) { parse_state(bytes) } else { None }
+}
+
+fn split_id(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (&len, rest) = bytes.split_first()?;
+    let (id, rest) = rest.split_at_checked(usize::from(len))?;
+    Some((text(id)?, rest))
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// Prefix in `states` of a namespace's records of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Devices.
+    Device,
+    /// Assets.
+    Asset,
+}
+
+/// Prefix in `states` of all devices or assets of a namespace.
+#[must_use]
+pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16);
+    let prefix = match kind {
+        Kind::Device => DEVICE,
+        Kind::Asset => ASSET,
+    };
+    in_namespace(&mut out, prefix, namespace, "");
+    out
+}
+
+/// Prefix in `states` of a device's modules.
+#[must_use]
+pub fn modules_prefix(namespace: &str, device: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(48);
+    in_device(&mut out, MODULE, namespace, device, "");
+    out
+}
+
+/// Prefix in `states` of all namespaces.
+#[must_use]
+pub fn namespaces_prefix() -> Vec<u8> {
+    vec![NAMESPACE]
+}
+
+/// Prefix in `states` of all tokens.
+#[must_use]
+pub fn tokens_prefix() -> Vec<u8> {
+    vec![TOKEN]
+}
+
+/// The first key after all that begin with `prefix`; `None` when there is none.
+#[must_use]
+pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// The key of a revision in `events`.
+#[must_use]
+pub fn event(revision: u64) -> [u8; 8] {
+    revision.to_be_bytes()
+}
+
+/// The key in `history` of what `revision` did to the record at `state_key`.
+#[must_use]
+pub fn history(state_key: &[u8], revision: u64) -> Vec<u8> {
+    let mut out = history_prefix(state_key);
+    out.extend_from_slice(&revision.to_be_bytes());
+    out
+}
+
+/// Prefix in `history` of all changes of the record at `state_key`.
+#[must_use]
+pub fn history_prefix(state_key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(state_key.len() + 10);
+    out.extend_from_slice(&u16::try_from(state_key.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend_from_slice(state_key);
+    out
+}
+
+/// The revision at the end of a key in `history` or of a key in `events`.
+#[must_use]
+pub fn revision_at_end(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// The key of a request in `dedup`.
+#[must_use]
+pub fn dedup(minute: u32, request: &[u8; 16]) -> [u8; 20] {
+    let mut out = [0; 20];
+    out[..4].copy_from_slice(&minute.to_be_bytes());
+    out[4..].copy_from_slice(request);
+    out
+}
+
+/// Minute and request of a key in `dedup`.
+#[must_use]
+pub fn parse_dedup(key: &[u8]) -> Option<(u32, [u8; 16])> {
+    let (minute, request) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*minute), request.try_into().ok()?))
+}
+
+/// The key in `secondary` that says `asset` refers to `device`.
+#[must_use]
+pub fn asset_by_device(namespace: &str, device: &str, asset: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    in_device(&mut out, ASSET_BY_DEVICE, namespace, device, asset);
+    out
+}
+
+/// The asset id at the end of a key in `secondary` that begins with `prefix`.
+#[must_use]
+pub fn asset_at_end(prefix: &[u8], key: &[u8]) -> Option<String> {
+    text(key.strip_prefix(prefix)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples() -> Vec<Key> {
+        let s = str::to_owned;
+        vec![
+            Key::Cluster,
+            Key::Token(s("ci")),
+            Key::Namespace(s("plant")),
+            Key::Device(s("plant"), s("a")),
+            Key::Device(s("plant"), s("b")),
+            Key::Device(s("plant2"), s("a")),
+            Key::Asset(s("plant"), s("pump")),
+            Key::Module(s("plant"), s("a"), s("m")),
+            Key::Module(s("plant"), s("ab"), s("")),
+            Key::DeviceTwin(s("plant"), s("a")),
+            Key::ModuleTwin(s("plant"), s("a"), s("m")),
+        ]
+    }
+
+    #[test]
+    fn state_keys_round_trip_and_differ() {
+        let keys: Vec<Vec<u8>> = examples().iter().map(state).collect();
+        for (key, bytes) in examples().iter().zip(&keys) {
+            assert_eq!(parse_state(bytes).as_ref(), Some(key));
+        }
+        let unique: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(unique.len(), keys.len());
+        for garbage in [&b""[..], b"\x07", b"\x10\x05ab", b"\x12\x01a\x09b", b"\x02\xff"] {
+            assert_eq!(parse_state(garbage), None);
+        }
+    }
+
+    #[test]
+    fn prefixes_are_unique_and_exact() {
+        let unique: std::collections::BTreeSet<_> = STATE_PREFIXES.iter().map(|(prefix, _)| prefix).collect();
+        assert_eq!(unique.len(), STATE_PREFIXES.len());
+        let other = state(&Key::Device("plant2".to_owned(), "a".to_owned()));
+        assert!(!other.starts_with(&kind_prefix(Kind::Device, "plant")));
+        assert_eq!(after_prefix(&[1, 255, 255]), Some(vec![2]));
+        assert_eq!(after_prefix(&[255]), None);
+    }
+}

@@ -1,0 +1,16 @@
+//! What lies on disk below the node: the state store, its keys and its record format.
+//!
+//! Nothing here knows Raft, gRPC or what a command means.
+
+pub mod codec;
+pub mod columns;
+pub mod durable;
+pub mod envelope;
+pub mod error;
+pub mod event_log;
+pub mod high_water;
+pub mod history;
+pub mod keys;
+pub(crate) mod overlay;
+pub mod state_db;
+pub mod states;

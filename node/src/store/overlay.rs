@@ -1,0 +1,159 @@
+//! The records as the applying thread sees them: what is stored, with the changes of the open batch on top.
+//!
+//! - A change is visible to the next operation at once, and to nobody else until the batch is written.
+//! - A command can be taken back as a whole ([`Overlay::begin`], [`Overlay::roll_back`]).
+//! - Reading never fails here; the first fault is kept and must be asked for before anything is written.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use muster_domain::{Body, Change, Key, Record, States as DomainStates};
+
+use crate::store::columns;
+use crate::store::error::StoreError;
+use crate::store::keys::{self, Kind};
+use crate::store::states::{Scan, States};
+
+/// Changed records by encoded key.
+pub(crate) type Changed = BTreeMap<Vec<u8>, Arc<Record>>;
+
+/// One open batch over the stored records.
+pub(crate) struct Overlay<'a> {
+    states: &'a States,
+    changed: Changed,
+    undo: Vec<(Vec<u8>, Option<Arc<Record>>)>,
+    fault: RefCell<Option<StoreError>>,
+    fills_cache: bool,
+}
+
+impl<'a> Overlay<'a> {
+    /// For the applying thread: what it reads is remembered in the cache.
+    pub(crate) fn for_apply(states: &'a States) -> Self {
+        Self { states, changed: Changed::new(), undo: Vec::new(), fault: RefCell::new(None), fills_cache: true }
+    }
+
+    /// Marks the point that [`Overlay::roll_back`] returns to.
+    pub(crate) fn begin(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back everything since [`Overlay::begin`].
+    pub(crate) fn roll_back(&mut self) {
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(record) => self.changed.insert(key, record),
+                None => self.changed.remove(&key),
+            };
+        }
+    }
+
+    /// Makes changes visible.
+    pub(crate) fn put(&mut self, change: &Change) {
+        let key = keys::state(&change.event.key);
+        let before = self.changed.insert(key.clone(), Arc::clone(&change.after));
+        self.undo.push((key, before));
+    }
+
+    /// All changed records, or the first fault.
+    pub(crate) fn finish(self) -> Result<Changed, StoreError> {
+        match self.fault.into_inner() {
+            Some(fault) => Err(fault),
+            None => Ok(self.changed),
+        }
+    }
+
+    fn get_encoded(&self, key: &[u8]) -> Option<Arc<Record>> {
+        if let Some(record) = self.changed.get(key) {
+            return Some(Arc::clone(record));
+        }
+        let found = if self.fills_cache { self.states.get_for_apply(key) } else { self.states.get_encoded(key) };
+        self.or_fault(found).flatten()
+    }
+
+    fn or_fault<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault.borrow_mut().get_or_insert(fault);
+                None
+            }
+        }
+    }
+
+    /// Up to `limit` living records whose keys begin with `prefix`, in order.
+    fn living(&self, prefix: &[u8], limit: usize) -> Vec<Key> {
+        let mut found = Vec::new();
+        let mut changed = self.changed.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)).peekable();
+        let mut take = |key: &[u8], record: &Record| {
+            if record.is_alive() && found.len() < limit {
+                found.extend(keys::parse_state(key));
+            }
+            found.len() < limit
+        };
+        let scan = Scan { family: columns::STATES, prefix, after: None };
+        let result = scan.run(&self.states.db(), |key, stored| {
+            while let Some((changed_key, record)) = changed.next_if(|(changed_key, _)| changed_key.as_slice() < key) {
+                if !take(changed_key, record) {
+                    return Ok(false);
+                }
+            }
+            match changed.next_if(|(changed_key, _)| changed_key.as_slice() == key) {
+                Some((_, record)) => Ok(take(key, record)),
+                None => Ok(take(key, &crate::store::states::decode(key, stored)?)),
+            }
+        });
+        if self.or_fault(result).is_some() {
+            for (key, record) in changed.take_while(|(key, _)| key.starts_with(prefix)) {
+                if !take(key, record) {
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+impl DomainStates for Overlay<'_> {
+    fn get(&self, key: &Key) -> Option<Arc<Record>> {
+        self.get_encoded(&keys::state(key))
+    }
+
+    fn modules(&self, namespace: &str, device: &str) -> Vec<Key> {
+        self.living(&keys::modules_prefix(namespace, device), usize::MAX)
+    }
+
+    fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key> {
+        let prefix = keys::asset_by_device(namespace, device, "");
+        let mut assets = std::collections::BTreeSet::new();
+        let scan = Scan { family: columns::SECONDARY, prefix: &prefix, after: None };
+        let result = scan.run(&self.states.db(), |key, _| {
+            assets.extend(keys::asset_at_end(&prefix, key));
+            Ok(true)
+        });
+        self.or_fault(result);
+        let in_namespace = keys::kind_prefix(Kind::Asset, namespace);
+        let changed = self.changed.range::<[u8], _>((Bound::Included(in_namespace.as_slice()), Bound::Unbounded));
+        for (key, _) in changed.take_while(|(key, _)| key.starts_with(&in_namespace)) {
+            if let Some(Key::Asset(_, asset)) = keys::parse_state(key) {
+                assets.insert(asset);
+            }
+        }
+        let refers = |key: &Key| {
+            self.get(key).is_some_and(
+                |record| matches!(&record.body, Body::Asset(asset) if asset.definition.device_ref.device == device),
+            )
+        };
+        assets.into_iter().map(|asset| Key::Asset(namespace.to_owned(), asset)).filter(refers).take(limit).collect()
+    }
+
+    fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
+        let mut found = self.living(&keys::kind_prefix(Kind::Asset, namespace), limit);
+        let left = limit - found.len();
+        if left > 0 {
+            found.extend(self.living(&keys::kind_prefix(Kind::Device, namespace), left));
+        }
+        found
+    }
+}

@@ -1,0 +1,156 @@
+//! Records by key: a bounded cache of decoded records in front of the `states` family.
+//!
+//! It does not know what a record means. Invariants:
+//! - Only the applying thread fills the cache, and only with what was written: a reader that missed never puts back
+//!   what may be stale by then.
+//! - The cache holds at most its budget; a record counts four times its stored length, which is about its size in memory.
+
+use std::sync::Arc;
+
+use muster_domain::{Key, Record};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions};
+
+use crate::store::error::{StoreError, rocks};
+use crate::store::state_db::StateDb;
+use crate::store::{codec, columns, envelope, keys};
+
+/// Envelope type of a record in `states` and of an image in `history`.
+pub const RECORD_TYPE: u16 = 16;
+
+#[derive(Clone)]
+struct Cached {
+    record: Arc<Record>,
+    weight: u64,
+}
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<Box<[u8]>, Cached> for ByWeight {
+    fn weight(&self, _key: &Box<[u8]>, cached: &Cached) -> u64 {
+        cached.weight
+    }
+}
+
+/// All records of the node.
+pub struct States {
+    db: Arc<StateDb>,
+    cache: Cache<Box<[u8]>, Cached, ByWeight>,
+}
+
+impl States {
+    /// Over `db`, with a cache of at most `cache_bytes`.
+    #[must_use]
+    pub fn new(db: Arc<StateDb>, cache_bytes: u64) -> Self {
+        let items = usize::try_from(cache_bytes / 2_048).unwrap_or(usize::MAX).clamp(1_024, 4_000_000);
+        Self { db, cache: Cache::with_weighter(items, cache_bytes, ByWeight) }
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn db(&self) -> Arc<DB> {
+        self.db.db()
+    }
+
+    /// The record of `key`, deleted ones included.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub fn get(&self, key: &Key) -> Result<Option<Arc<Record>>, StoreError> {
+        self.get_encoded(&keys::state(key))
+    }
+
+    /// The record at an encoded key.
+    ///
+    /// # Errors
+    /// As [`States::get`].
+    pub fn get_encoded(&self, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
+        if let Some(cached) = self.cache.get(key) {
+            return Ok(Some(cached.record));
+        }
+        read_record(&self.db(), key)
+    }
+
+    /// The same, and remembers what it found: for the applying thread only.
+    ///
+    /// # Errors
+    /// As [`States::get`].
+    pub(crate) fn get_for_apply(&self, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
+        if let Some(cached) = self.cache.get(key) {
+            return Ok(Some(cached.record));
+        }
+        let db = self.db();
+        let Some((record, stored_bytes)) = read_sized_record(&db, key)? else { return Ok(None) };
+        self.remember(key, &record, stored_bytes);
+        Ok(Some(record))
+    }
+
+    /// Remembers a record that was just written.
+    pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, stored_bytes: usize) {
+        let weight = 4 * stored_bytes as u64 + 256;
+        self.cache.insert(key.into(), Cached { record: Arc::clone(record), weight });
+    }
+
+    /// Forgets everything: the state below was replaced.
+    pub(crate) fn forget_all(&self) {
+        self.cache.clear();
+    }
+}
+
+/// The family called `name`.
+pub(crate) fn family<'a>(db: &'a DB, name: &str) -> Result<&'a ColumnFamily, StoreError> {
+    db.cf_handle(name).ok_or_else(|| StoreError::Inconsistent(format!("column family {name} is missing")))
+}
+
+/// Decodes a stored record found at `key`.
+pub(crate) fn decode(key: &[u8], stored: &[u8]) -> Result<Record, StoreError> {
+    let what = || keys::parse_state(key).map_or_else(|| format!("{key:02x?}"), |key| key.to_string());
+    let body = envelope::open(RECORD_TYPE, stored).map_err(|source| StoreError::Damaged { what: what(), source })?;
+    codec::decode_record(body).map_err(|source| StoreError::Undecodable { what: what(), source })
+}
+
+fn read_record(db: &DB, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
+    Ok(read_sized_record(db, key)?.map(|(record, _)| record))
+}
+
+fn read_sized_record(db: &DB, key: &[u8]) -> Result<Option<(Arc<Record>, usize)>, StoreError> {
+    let states = family(db, columns::STATES)?;
+    let stored = db.get_pinned_cf(states, key).map_err(rocks("read a record"))?;
+    stored.map(|stored| Ok((Arc::new(decode(key, &stored)?), stored.len()))).transpose()
+}
+
+/// A scan over keys that begin with a prefix.
+pub(crate) struct Scan<'a> {
+    /// The family to scan.
+    pub(crate) family: &'a str,
+    /// Only keys that begin so.
+    pub(crate) prefix: &'a [u8],
+    /// Begin after this key; or at the prefix.
+    pub(crate) after: Option<&'a [u8]>,
+}
+
+impl Scan<'_> {
+    /// Calls `visit` with each key and value in order, until it returns false.
+    pub(crate) fn run(
+        &self,
+        db: &DB,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(self.prefix.to_vec()..keys::after_prefix(self.prefix).unwrap_or_default());
+        let start = self.after.unwrap_or(self.prefix);
+        let family = family(db, self.family)?;
+        for item in db.iterator_cf_opt(family, options, IteratorMode::From(start, Direction::Forward)) {
+            let (key, value) = item.map_err(rocks("scan"))?;
+            if self.after.is_some_and(|after| key.as_ref() == after) {
+                continue;
+            }
+            if !visit(&key, &value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
