@@ -1,0 +1,51 @@
+//! Rust client of Muster: connections that find a healthy node, retries that are safe, errors that say what failed.
+//!
+//! ```no_run
+//! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
+//! use muster_client::{Client, ClientConfig, names, proto};
+//!
+//! let config = ClientConfig::new(["https://127.0.0.1:7420"]).ca_file("client-ca.crt")?.token_file("admin.token")?;
+//! let client = Client::new(config)?;
+//! let answer = client.twins().get(proto::GetTwinRequest { name: names::twin("plant1", "pump7"), ..Default::default() }).await?;
+//! println!("{:?}", answer.twin);
+//! # Ok(()) }
+//! ```
+//!
+//! - Any node takes any call (followers forward), so the client stays with one endpoint until it fails, then moves on.
+//! - A write always carries a `request_id`, made here when the caller gave none and kept over all tries, so that a repeated
+//!   write has one effect. That is why the client may repeat a write whose outcome it did not hear.
+//! - The types of the API are [`proto`]; this crate knows nothing of what the server does with them.
+
+mod calls;
+mod connection;
+pub mod context;
+mod endpoints;
+mod error;
+pub mod names;
+mod paging;
+mod retry;
+mod twin_stream;
+
+mod assets;
+mod cluster;
+mod devices;
+mod history;
+mod modules;
+mod namespaces;
+mod twins;
+
+pub use assets::Assets;
+pub use cluster::Cluster;
+pub use connection::{Client, ClientConfig, ConfigError, MESSAGE_BYTES_MAX};
+pub use devices::Devices;
+pub use error::{CallError, FieldViolation};
+pub use history::History;
+pub use modules::Modules;
+/// The types of the API.
+pub use muster_proto::v1 as proto;
+pub use namespaces::Namespaces;
+pub use paging::ListRequest;
+pub use retry::{RetryPolicy, new_request_id};
+pub use tonic::Code;
+pub use twin_stream::{PatchReceiver, PatchSender};
+pub use twins::Twins;

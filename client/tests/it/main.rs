@@ -1,0 +1,6 @@
+//! Tests of the client and of the command line against servers inside the test, on ports of their own.
+
+mod cli;
+mod fake;
+mod import;
+mod retry;
