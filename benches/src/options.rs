@@ -1,0 +1,148 @@
+//! The command line: what to measure, for how long, against whom.
+//!
+//! Knows no system and no number beyond the defaults; what a case consists of is `rounds.rs`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Muster's load generator, with real peers run beside it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One twin patch per call; against etcd put and a bare tonic echo.
+    Write(Settings),
+    /// Linearizable twin reads; against etcd's linearizable range and a bare tonic echo.
+    Read(Settings),
+    /// Patches on streams and in batches; against etcd put with 256 clients.
+    Stream(Settings),
+    /// The bare tonic server, run by the load generator as a process of its own.
+    #[command(hide = true)]
+    EchoServer {
+        #[arg(long)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Measured seconds per measurement.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Seconds of load before measuring begins.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=60))]
+    warmup: u64,
+    /// Concurrent clients (with `stream`: streams) [default: write 1,256; read 64; stream 1,8].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
+    clients: Option<Vec<u32>>,
+    /// Distinct devices, which are etcd's keys.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    keys: u32,
+    /// Repetitions, in alternating order of the systems; ratios are the median of them.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Two seconds, one run, 2,000 devices: shows that everything works and measures nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Also write every number to this file, for comparison.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The node's binary [default: beside this one].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) musterd: Option<PathBuf>,
+    /// etcd's binary; where there is none, etcd is skipped.
+    #[arg(long, value_name = "PATH", default_value = "etcd")]
+    pub(crate) etcd: PathBuf,
+    /// Leave etcd out.
+    #[arg(long)]
+    pub(crate) no_etcd: bool,
+    /// Leave the bare tonic echo out.
+    #[arg(long)]
+    pub(crate) no_echo: bool,
+    /// Leave Muster out.
+    #[arg(long)]
+    pub(crate) no_muster: bool,
+    /// Connect to the leader only, of Muster and of etcd, instead of to all three nodes in turn.
+    #[arg(long)]
+    pub(crate) leader_only: bool,
+    /// TLS between load and musterd. etcd and echo stay without, so this is no comparison.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Connections to each system, shared by all clients and spread over its nodes.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) connections: u32,
+    /// Patches unanswered at a time on one stream.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) in_flight: u32,
+    /// Send writes without a request id, and so without protection of retries; for finding out what that costs.
+    #[arg(long)]
+    pub(crate) no_request_ids: bool,
+    /// Where the nodes keep their data while they run; must be a real disk [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(crate) fn measured(&self) -> Duration {
+        Duration::from_secs(if self.quick { self.seconds.min(2) } else { self.seconds })
+    }
+
+    pub(crate) fn warmup(&self) -> Duration {
+        Duration::from_secs(if self.quick { self.warmup.min(1) } else { self.warmup })
+    }
+
+    /// Rest between two measurements, so that one system's flushes don't fall into the next one's time.
+    pub(crate) fn rest(&self) -> Duration {
+        Duration::from_millis(if self.quick { 200 } else { 1_500 })
+    }
+
+    pub(crate) fn keys(&self) -> u32 {
+        if self.quick { self.keys.min(2_000) } else { self.keys }
+    }
+
+    pub(crate) fn runs(&self) -> u32 {
+        if self.quick { 1 } else { self.runs }
+    }
+
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    /// The client counts asked for, or the given default.
+    pub(crate) fn clients(&self, default: &[u32]) -> Vec<u32> {
+        self.clients.clone().unwrap_or_else(|| default.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn client_counts_are_a_list_and_quick_bounds_everything() {
+        let options = Options::try_parse_from(["muster-bench", "write", "--clients", "1,64", "--quick"]).unwrap();
+        let Command::Write(settings) = options.command else { panic!("not write") };
+        assert_eq!(settings.clients(&[7]), [1, 64]);
+        assert_eq!((settings.runs(), settings.keys(), settings.measured().as_secs()), (1, 2_000, 2));
+    }
+
+    #[test]
+    fn no_clients_and_no_time_are_refused() {
+        assert!(Options::try_parse_from(["muster-bench", "read", "--clients", "0"]).is_err());
+        assert!(Options::try_parse_from(["muster-bench", "read", "--seconds", "0"]).is_err());
+    }
+}

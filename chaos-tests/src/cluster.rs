@@ -1,0 +1,335 @@
+//! A cluster of real processes on loopback, in a temporary folder, with certificates of its own.
+//!
+//! Invariants: ports are free ones, every process dies with the test, and the logs are shown when a test fails.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use muster_client::{Client, ClientConfig, RetryPolicy, proto};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::eventually::eventually;
+
+/// Lines of a node's log that are shown when a test fails.
+const LOG_LINES_SHOWN: usize = 40;
+
+/// What kind of cluster.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Members.
+    pub nodes: u64,
+    /// Settings added to each node's file, such as `[raft]\nsnapshot_entries = 50`.
+    pub settings: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { nodes: 3, settings: String::new() }
+    }
+}
+
+/// One member.
+struct Node {
+    id: u64,
+    client_port: u16,
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+/// A running cluster.
+pub struct Cluster {
+    folder: TempDir,
+    musterd: PathBuf,
+    nodes: Vec<Node>,
+}
+
+impl Cluster {
+    /// Makes certificates and settings, starts all members and waits until writes are accepted.
+    ///
+    /// # Errors
+    /// When a step fails, with what it printed.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let musterd = binary("musterd")?;
+        let folder = TempDir::with_prefix("muster-chaos-")?;
+        let mut cluster = Self { folder, musterd, nodes: Vec::new() };
+        cluster.make_certificates(options.nodes).await?;
+        cluster.write_settings(&options)?;
+        for id in 1..=options.nodes {
+            cluster.start_node(id)?;
+        }
+        cluster.wait_until_whole().await?;
+        Ok(cluster)
+    }
+
+    async fn make_certificates(&self, nodes: u64) -> anyhow::Result<()> {
+        let made = Command::new(&self.musterd)
+            .args(["pki", "init", "--nodes", &nodes.to_string(), "--dir"])
+            .arg(self.pki())
+            .output()
+            .await?;
+        ensure!(made.status.success(), "musterd pki init: {}", String::from_utf8_lossy(&made.stderr));
+        Ok(())
+    }
+
+    fn write_settings(&mut self, options: &Options) -> anyhow::Result<()> {
+        let cluster_id = fs::read_to_string(self.pki().join("cluster-id"))?;
+        let ports: Vec<[u16; 3]> = (0..options.nodes).map(|_| free_ports()).collect::<anyhow::Result<_>>()?;
+        let members: String = (1..=options.nodes)
+            .zip(&ports)
+            .map(|(id, [client, peer, _])| {
+                format!(
+                    "[[cluster.members]]\nid = {id}\nname = \"n{id}\"\npeer_address = \"127.0.0.1:{peer}\"\n\
+                     client_address = \"127.0.0.1:{client}\"\n"
+                )
+            })
+            .collect();
+        for (id, [client, peer, http]) in (1..=options.nodes).zip(&ports) {
+            let folder = self.folder.path().join(format!("n{id}"));
+            fs::create_dir(&folder)?;
+            let pki = self.pki().join(format!("nodes/n{id}"));
+            let pki = pki.display();
+            let settings = format!(
+                "[node]\nid = {id}\nname = \"n{id}\"\ndata_dir = \"data\"\n\
+                 [client_listener]\naddress = \"127.0.0.1:{client}\"\n\
+                 [client_listener.tls]\ncert_file = \"{pki}/server.crt\"\nkey_file = \"{pki}/server.key\"\n\
+                 client_ca_file = \"{pki}/client-ca.crt\"\n\
+                 [peer_listener]\naddress = \"127.0.0.1:{peer}\"\n\
+                 [peer_listener.tls]\ncert_file = \"{pki}/peer.crt\"\nkey_file = \"{pki}/peer.key\"\n\
+                 ca_file = \"{pki}/peer-ca.crt\"\n\
+                 [http]\naddress = \"127.0.0.1:{http}\"\n\
+                 [security]\nsecrets_key_file = \"{pki}/secrets.key\"\nadmin_token_file = \"{pki}/admin.token\"\n\
+                 {}\n[cluster]\nid = \"{}\"\n{members}",
+                options.settings,
+                cluster_id.trim(),
+            );
+            fs::write(folder.join("node.toml"), settings)?;
+            self.nodes.push(Node { id, client_port: *client, folder, process: None });
+        }
+        Ok(())
+    }
+
+    /// Where certificates and secrets lie.
+    #[must_use]
+    pub fn pki(&self) -> PathBuf {
+        self.folder.path().join("pki")
+    }
+
+    /// A folder for what a test writes.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data directory of a member.
+    #[must_use]
+    pub fn data_dir(&self, id: u64) -> PathBuf {
+        self.node(id).folder.join("data")
+    }
+
+    /// Ids of all members.
+    #[must_use]
+    pub fn ids(&self) -> Vec<u64> {
+        self.nodes.iter().map(|node| node.id).collect()
+    }
+
+    fn node(&self, id: u64) -> &Node {
+        self.nodes.iter().find(|node| node.id == id).expect("the test names a member")
+    }
+
+    fn node_mut(&mut self, id: u64) -> &mut Node {
+        self.nodes.iter_mut().find(|node| node.id == id).expect("the test names a member")
+    }
+
+    /// Starts a member that is not running.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start_node(&mut self, id: u64) -> anyhow::Result<()> {
+        let musterd = self.musterd.clone();
+        let node = self.node_mut(id);
+        let log = File::options().create(true).append(true).open(node.folder.join("log"))?;
+        let process = Command::new(musterd)
+            .arg("--config")
+            .arg(node.folder.join("node.toml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("musterd")?;
+        node.process = Some(process);
+        Ok(())
+    }
+
+    /// Sends a signal to a member.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn signal(&self, id: u64, signal: Signal) -> anyhow::Result<()> {
+        let pid = self.node(id).process.as_ref().and_then(Child::id).context("the node is not running")?;
+        Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
+    }
+
+    /// Sends a signal to a member and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it is not running, or does not end in time.
+    pub async fn end(&mut self, id: u64, signal: Signal) -> anyhow::Result<ExitStatus> {
+        self.signal(id, signal)?;
+        let mut process = self.node_mut(id).process.take().context("the node is not running")?;
+        match tokio::time::timeout(Duration::from_secs(20), process.wait()).await {
+            Ok(status) => Ok(status?),
+            Err(_) => bail!("node {id} did not end within 20 s after {signal}"),
+        }
+    }
+
+    /// Kills members at once, without a chance to write anything.
+    ///
+    /// # Errors
+    /// When one is not running.
+    pub async fn kill(&mut self, ids: &[u64]) -> anyhow::Result<()> {
+        for id in ids {
+            self.signal(*id, Signal::SIGKILL)?;
+        }
+        for id in ids {
+            if let Some(mut process) = self.node_mut(*id).process.take() {
+                process.wait().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A client of the given members, as admin, that retries for up to 30 s.
+    ///
+    /// # Errors
+    /// When certificates are missing.
+    pub fn client_of(&self, ids: &[u64]) -> anyhow::Result<Client> {
+        Ok(Client::new(self.client_config(ids)?.token_file(self.pki().join("admin.token"))?)?)
+    }
+
+    /// A client of all members, as admin.
+    ///
+    /// # Errors
+    /// When certificates are missing.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        self.client_of(&self.ids())
+    }
+
+    /// Settings of a client of the given members, without credentials.
+    ///
+    /// # Errors
+    /// When certificates are missing.
+    pub fn client_config(&self, ids: &[u64]) -> anyhow::Result<ClientConfig> {
+        let endpoints: Vec<String> = ids.iter().map(|id| self.endpoint(*id)).collect();
+        let retry = RetryPolicy { attempt_timeout: Duration::from_secs(5), ..RetryPolicy::default() };
+        Ok(ClientConfig::new(endpoints).ca_file(self.pki().join("client-ca.crt"))?.server_name("localhost").retry(retry))
+    }
+
+    /// The address of a member for clients.
+    #[must_use]
+    pub fn endpoint(&self, id: u64) -> String {
+        format!("https://127.0.0.1:{}", self.node(id).client_port)
+    }
+
+    /// The status as one member sees it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn status_of(&self, id: u64) -> anyhow::Result<proto::GetStatusResponse> {
+        Ok(self.client_of(&[id])?.cluster().status(proto::GetStatusRequest {}).await?)
+    }
+
+    /// The leader that the members in reach agree on.
+    ///
+    /// # Errors
+    /// When there is none for 20 s.
+    pub async fn leader(&self) -> anyhow::Result<u64> {
+        let client = self.client()?;
+        eventually("a leader", Duration::from_secs(20), async || {
+            let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
+            match status.leader_id {
+                0 => Err("no leader is known".to_owned()),
+                id => Ok(id),
+            }
+        })
+        .await
+    }
+
+    /// Waits until all members are in reach and writes are accepted.
+    ///
+    /// # Errors
+    /// When that takes more than 60 s.
+    pub async fn wait_until_whole(&self) -> anyhow::Result<()> {
+        let client = self.client()?;
+        let nodes = self.nodes.len();
+        eventually("all members in reach", Duration::from_secs(60), async || {
+            let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
+            let reachable = status.members.iter().filter(|member| member.reachable).count();
+            if status.can_write && reachable == nodes {
+                Ok(())
+            } else {
+                Err(format!("{reachable} of {nodes} in reach, writes accepted: {}", status.can_write))
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in &self.nodes {
+            let log = fs::read_to_string(node.folder.join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+            #[allow(clippy::print_stderr, reason = "a failed test shows what the nodes said")]
+            {
+                eprintln!("--- log of node {} ---\n{shown}", node.id);
+            }
+        }
+    }
+}
+
+/// A binary of this workspace, built beside the test that runs.
+///
+/// # Errors
+/// When it is not built; says how to build it.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os(format!("{}_BINARY", name.to_uppercase())) {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(Path::parent).context("the test lies in no target folder")?;
+    let path = folder.join(name);
+    ensure!(path.exists(), "{} is not built; run `cargo build --workspace --bins` first", path.display());
+    Ok(path)
+}
+
+/// The sample data of the workspace's tests, kept beside the repository.
+///
+/// # Errors
+/// When it is absent; says where it is looked for.
+pub fn shared_data(name: &str) -> anyhow::Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    ensure!(path.exists(), "this test needs {}, which is kept beside the repository", path.display());
+    Ok(path)
+}
+
+/// Three ports that are free now. They are chosen apart, so that no two nodes get the same.
+fn free_ports() -> anyhow::Result<[u16; 3]> {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(listeners) {
+        *port = listener?.local_addr()?.port();
+    }
+    Ok(ports)
+}
