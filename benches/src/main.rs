@@ -55,8 +55,7 @@ fn main() -> ExitCode {
 /// Measures with all clients on one thread: what they save in switching between threads is left to the systems, and
 /// calls that are ready together go out together.
 fn measure(kind: rounds::Kind, settings: &Settings) -> anyhow::Result<bool> {
-    let b = if std::env::var("MT").is_ok() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    on(b, until_signal(rounds::run(kind, settings)))
+    on(Builder::new_current_thread(), until_signal(rounds::run(kind, settings)))
 }
 
 fn on<T>(mut runtime: Builder, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

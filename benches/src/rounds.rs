@@ -7,9 +7,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::load::{Window, drive};
 use crate::machine::Machine;
@@ -29,6 +30,11 @@ pub(crate) enum Kind {
     Read,
     Stream,
 }
+
+/// How long a system may take to start, without its devices.
+const START_WITHIN: Duration = Duration::from_secs(90);
+/// How long loading one device may take, on average.
+const LOAD_DEVICE_WITHIN: Duration = Duration::from_millis(2);
 
 /// Patches in one call of the batch case.
 const BATCH_PATCHES: usize = 100;
@@ -124,7 +130,8 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
                     leader_only: settings.leader_only,
                     keys: settings.keys(),
                 };
-                let etcd = Etcd::start(&program, &folder_for(folder, "etcd")?, layout).await.context("start etcd")?;
+                let etcd = within(settings, Etcd::start(&program, &folder_for(folder, "etcd")?, layout)).await;
+                let etcd = etcd.context("start etcd")?;
                 systems.push(Box::new(etcd));
             }
         }
@@ -140,16 +147,23 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
             request_ids: !settings.no_request_ids,
         };
         let program = musterd(settings)?;
-        let muster = Muster::start(&program, &folder_for(folder, "muster")?, layout).await.context("start muster")?;
-        sizes = muster.sizes().await.context("call muster once")?;
+        let muster = within(settings, Muster::start(&program, &folder_for(folder, "muster")?, layout)).await;
+        let muster = muster.context("start muster")?;
+        sizes = within(settings, muster.sizes()).await.context("call muster once")?;
         systems.push(Box::new(muster));
     }
     if !settings.no_echo && kind != Kind::Stream {
         let connections = settings.connections as usize;
-        let echo = Echo::start(&folder_for(folder, "echo")?, connections, sizes.0, sizes.1).await;
+        let echo = within(settings, Echo::start(&folder_for(folder, "echo")?, connections, sizes.0, sizes.1)).await;
         systems.push(Box::new(echo.context("start the echo")?));
     }
     Ok(systems)
+}
+
+/// Bounds the start of a system, loading its devices included.
+async fn within<T>(settings: &Settings, start: impl Future<Output = Result<T>>) -> Result<T> {
+    let limit = START_WITHIN + LOAD_DEVICE_WITHIN * settings.keys();
+    timeout(limit, start).await.with_context(|| format!("not done in {} s", limit.as_secs()))?
 }
 
 fn folder_for(folder: &Path, name: &str) -> Result<PathBuf> {

@@ -25,7 +25,12 @@ impl Client {
     }
 
     /// Calls something that changes something, under one request id for all tries.
-    pub(crate) async fn write<Q, A, F, R>(&self, operation: &'static str, mut request: Q, call: F) -> Result<A, CallError>
+    pub(crate) async fn write<Q, A, F, R>(
+        &self,
+        operation: &'static str,
+        mut request: Q,
+        call: F,
+    ) -> Result<A, CallError>
     where
         Q: Clone + Mutation,
         F: Fn(Channel, Request<Q>) -> R,

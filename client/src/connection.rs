@@ -195,7 +195,10 @@ impl ClientConfig {
 
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientConfig").field("endpoints", &self.endpoints).field("retry", &self.retry).finish_non_exhaustive()
+        f.debug_struct("ClientConfig")
+            .field("endpoints", &self.endpoints)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }
 
@@ -246,7 +249,8 @@ impl Client {
         }
         let authorization = match &config.token {
             Some(token) => {
-                let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().map_err(|_| ConfigError::Token)?;
+                let mut value: MetadataValue<Ascii> =
+                    format!("Bearer {token}").parse().map_err(|_| ConfigError::Token)?;
                 value.set_sensitive(true);
                 Some(value)
             }

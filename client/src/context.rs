@@ -116,7 +116,9 @@ impl Context {
     }
 
     fn make_absolute(&mut self, folder: &Path) {
-        for path in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file, &mut self.token_file].into_iter().flatten() {
+        for path in
+            [&mut self.ca_file, &mut self.cert_file, &mut self.key_file, &mut self.token_file].into_iter().flatten()
+        {
             // `join` leaves an absolute path as it is.
             *path = folder.join(&*path);
         }
@@ -143,7 +145,8 @@ impl ContextFile {
     /// # Errors
     /// When it cannot be read or has unknown keys.
     pub fn load(path: &Path) -> Result<Self, ContextError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| ContextError::File { path: path.to_owned(), cause })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| ContextError::File { path: path.to_owned(), cause })?;
         let mut file: Self = toml::from_str(&text)
             .map_err(|error| ContextError::Invalid { path: path.to_owned(), message: error.to_string() })?;
         path.clone_into(&mut file.path);
@@ -195,7 +198,8 @@ impl ContextFile {
     pub fn save(&self) -> Result<(), ContextError> {
         let text = toml::to_string_pretty(self)
             .map_err(|error| ContextError::Invalid { path: self.path.clone(), message: error.to_string() })?;
-        write_private(&self.path, text.as_bytes()).map_err(|cause| ContextError::File { path: self.path.clone(), cause })
+        write_private(&self.path, text.as_bytes())
+            .map_err(|cause| ContextError::File { path: self.path.clone(), cause })
     }
 }
 
@@ -299,7 +303,8 @@ mod tests {
         std::fs::create_dir_all(&inner).expect("temp dir is writable");
         std::fs::create_dir_all(repository.join(".git")).expect("temp dir is writable");
         let home = root.path().join("home");
-        let around = Surroundings { variable: None, folder: Some(inner.clone()), config_home: None, home: Some(home.clone()) };
+        let around =
+            Surroundings { variable: None, folder: Some(inner.clone()), config_home: None, home: Some(home.clone()) };
         assert_eq!(around.find(None), None);
 
         // Above the repository's root nothing is looked for.
@@ -339,7 +344,8 @@ mod tests {
         let path = root.path().join("new/contexts.toml");
         let mut file = ContextFile::empty(&path);
         file.current = Some("a".to_owned());
-        file.contexts.insert("a".to_owned(), Context { endpoints: vec!["http://127.0.0.1:1".to_owned()], ..Context::default() });
+        file.contexts
+            .insert("a".to_owned(), Context { endpoints: vec!["http://127.0.0.1:1".to_owned()], ..Context::default() });
         file.save().expect("temp dir is writable");
         assert_eq!(ContextFile::load(&path).expect("was just saved"), file);
         std::fs::write(&path, "curent = \"a\"").expect("temp dir is writable");

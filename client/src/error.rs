@@ -41,7 +41,8 @@ impl CallError {
     pub(crate) fn new(operation: &'static str, write: bool, endpoint: &str, attempts: u32, status: &Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info();
-        let metadata = |key: &str| info.and_then(|info| info.metadata.get(key)).filter(|value| !value.is_empty()).cloned();
+        let metadata =
+            |key: &str| info.and_then(|info| info.metadata.get(key)).filter(|value| !value.is_empty()).cloned();
         Self(Box::new(Failure {
             operation,
             code: status.code(),

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn answers_are_final_and_faults_are_not() {
-        for code in [Code::InvalidArgument, Code::NotFound, Code::AlreadyExists, Code::Aborted, Code::PermissionDenied] {
+        for code in [Code::InvalidArgument, Code::NotFound, Code::AlreadyExists, Code::Aborted, Code::PermissionDenied]
+        {
             assert_eq!(judge(Kind::Read, &Status::new(code, "")), Verdict::Final);
         }
         for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown] {

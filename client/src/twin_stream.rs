@@ -56,16 +56,19 @@ pub(crate) async fn open(client: &Client) -> Result<(PatchSender, PatchReceiver)
         let node = endpoints.preferred();
         let (patches, outgoing) = mpsc::channel(IN_FLIGHT_MAX);
         let request = client.authorized(ReceiverStream::new(outgoing));
-        let status = match tokio::time::timeout(policy.attempt_timeout, stub(node.channel.clone()).patch_twin_stream(request)).await {
-            Ok(Ok(answers)) => {
-                let window = Arc::new(Window { room: Semaphore::new(IN_FLIGHT_MAX), unanswered: Mutex::default() });
-                let sender = PatchSender { patches, window: Arc::clone(&window), sent: 0 };
-                let endpoint = node.address.clone();
-                return Ok((sender, PatchReceiver { answers: answers.into_inner(), window, endpoint }));
-            }
-            Ok(Err(status)) => status,
-            Err(_) => Status::deadline_exceeded(format!("no answer within {:?}", policy.attempt_timeout)),
-        };
+        let status =
+            match tokio::time::timeout(policy.attempt_timeout, stub(node.channel.clone()).patch_twin_stream(request))
+                .await
+            {
+                Ok(Ok(answers)) => {
+                    let window = Arc::new(Window { room: Semaphore::new(IN_FLIGHT_MAX), unanswered: Mutex::default() });
+                    let sender = PatchSender { patches, window: Arc::clone(&window), sent: 0 };
+                    let endpoint = node.address.clone();
+                    return Ok((sender, PatchReceiver { answers: answers.into_inner(), window, endpoint }));
+                }
+                Ok(Err(status)) => status,
+                Err(_) => Status::deadline_exceeded(format!("no answer within {:?}", policy.attempt_timeout)),
+            };
         let wait = policy.wait(attempts, None);
         let again = attempts < policy.attempts_max && tokio::time::Instant::now() + wait < deadline;
         // Opening has no effect, so it is judged as a read.

@@ -75,7 +75,9 @@ pub enum PageTokenError {
     #[error("page_token is damaged, or belongs to another query, caller or cluster")]
     Invalid,
     /// It was good once.
-    #[error("page_token expired: it was issued {age_ms} ms ago and lives {LIFETIME_MS} ms; start again at the first page")]
+    #[error(
+        "page_token expired: it was issued {age_ms} ms ago and lives {LIFETIME_MS} ms; start again at the first page"
+    )]
     Expired {
         /// How long ago it was issued, milliseconds.
         age_ms: u64,
@@ -200,10 +202,7 @@ mod tests {
         for token in both() {
             let text = token.encode(&KEY, &scope());
             let age_ms = LIFETIME_MS + 1;
-            assert_eq!(
-                PageToken::decode(&text, &KEY, &scope(), NOW + age_ms),
-                Err(PageTokenError::Expired { age_ms })
-            );
+            assert_eq!(PageToken::decode(&text, &KEY, &scope(), NOW + age_ms), Err(PageTokenError::Expired { age_ms }));
         }
     }
 

@@ -23,11 +23,11 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Globals {
     /// Context to use instead of the file's current one
-    #[arg(long, global = true, value_name = "NAME", env = "MUSTER_CONTEXT", help_heading = CONNECTION)]
+    #[arg(long, global = true, value_name = "NAME", env = "MUSTER_CONTEXT", hide_env_values = true, help_heading = CONNECTION)]
     pub(crate) context: Option<String>,
     /// Context file [default: MUSTER_CONTEXT_FILE, .muster/contexts.toml here or above up to the git root,
-    /// ~/.config/muster/contexts.toml]
-    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION, verbatim_doc_comment)]
+    /// $XDG_CONFIG_HOME/muster/contexts.toml, ~/.config/muster/contexts.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION)]
     pub(crate) context_file: Option<PathBuf>,
     /// Node to talk to, HOST:PORT or URL, instead of the context's; repeat for several
     #[arg(long, global = true, value_name = "ENDPOINT", help_heading = CONNECTION)]

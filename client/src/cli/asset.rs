@@ -192,7 +192,9 @@ fn definition(path: &Path, name: Option<String>) -> anyhow::Result<(String, prot
         refuse_unread("the resource", &read.unread)?;
         match read.resource {
             Resource::Asset(asset) => (Some(read.name), *asset),
-            Resource::Device(_) => return Err(UsageError(format!("{} defines a device, not an asset", path.display())).into()),
+            Resource::Device(_) => {
+                return Err(UsageError(format!("{} defines a device, not an asset", path.display())).into());
+            }
         }
     } else {
         let mut unread = Vec::new();
@@ -216,7 +218,8 @@ async fn print_list(session: &Session, prefix: String, device_id: String, list: 
         ..Default::default()
     };
     let mut found = pin!(session.client.assets().list_all(request).take(list.bound()));
-    let mut listing = Listing::new(session.format, &["ASSET", "DEVICE", "ENDPOINT", "ENABLED", "DATASETS", "VERSION", "ETAG"]);
+    let mut listing =
+        Listing::new(session.format, &["ASSET", "DEVICE", "ENDPOINT", "ENABLED", "DATASETS", "VERSION", "ETAG"]);
     while let Some(asset) = found.try_next().await? {
         listing.push(
             || to_json(&asset),

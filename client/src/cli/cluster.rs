@@ -41,7 +41,19 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
 fn print_members(status: &GetStatusResponse) -> anyhow::Result<()> {
     let mut listing = Listing::new(
         Format::Table,
-        &["NODE", "NAME", "ROLE", "REACHABLE", "REVISION", "LAG", "CLIENT ADDRESS", "VERSION", "DISK USED", "DISK FREE", "CHAIN HASH"],
+        &[
+            "NODE",
+            "NAME",
+            "ROLE",
+            "REACHABLE",
+            "REVISION",
+            "LAG",
+            "CLIENT ADDRESS",
+            "VERSION",
+            "DISK USED",
+            "DISK FREE",
+            "CHAIN HASH",
+        ],
     );
     for member in &status.members {
         let role = match (member.leader, member.voter) {

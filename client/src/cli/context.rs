@@ -1,7 +1,5 @@
 //! `muster context …`: which clusters this machine knows. Works on the context file and calls nobody.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use muster_client::context::{Context, ContextFile, Surroundings};
@@ -10,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::args::Globals;
 use crate::exit::UsageError;
 use crate::output::{self, Listing, talk};
+use crate::session::endpoint_urls;
 use crate::shapes::put;
 
 /// Verbs of `muster context`.
@@ -27,37 +26,23 @@ pub(crate) enum Verb {
         /// The context
         name: String,
     },
-    /// Add a context, or change the settings given of one that exists
-    #[command(after_help = "Example:\n  muster context set plant --url https://n1:7420 --url https://n2:7420 --ca client-ca.crt --token admin.token --use")]
+    /// Add a context, or change what the flags say of one that exists
+    ///
+    /// The connection flags give its settings: --endpoint, --ca-file, --cert-file, --key-file, --token-file, and --namespace
+    /// for its default namespace.
+    #[command(after_help = "Example:\n  \
+        muster context set plant --endpoint n1:7420 --endpoint n2:7420 --ca-file client-ca.crt --token-file admin.token --use")]
     Set(Set),
 }
 
-/// Arguments of `muster context set`.
+/// Arguments of `muster context set`, beside the flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Set {
     /// The context
     name: String,
-    /// Endpoint, https://HOST:PORT; repeat for several
-    #[arg(long = "url", value_name = "URL")]
-    urls: Vec<String>,
-    /// Authority's certificate
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Client certificate
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// Its key
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
-    /// File with an API token
-    #[arg(long, value_name = "FILE")]
-    token: Option<PathBuf>,
     /// Name that servers prove instead of their host
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
-    /// Namespace of commands without --namespace
-    #[arg(long = "default-namespace", value_name = "NAMESPACE")]
-    default_namespace: Option<String>,
     /// Make it the current one
     #[arg(long = "use")]
     make_current: bool,
@@ -68,9 +53,10 @@ pub(crate) fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     let surroundings = Surroundings::of_process();
     let found = surroundings.find(globals.context_file.as_deref());
     if let Verb::Set(set) = verb {
-        let path = found.or_else(|| surroundings.home_file()).context("there is no home folder; pass --context-file")?;
+        let path =
+            found.or_else(|| surroundings.home_file()).context("there is no home folder; pass --context-file")?;
         let mut file = if path.exists() { ContextFile::load(&path)? } else { ContextFile::empty(&path) };
-        return change(&mut file, set);
+        return change(&mut file, globals, set);
     }
     let path = found.ok_or(muster_client::context::ContextError::NoFile)?;
     let mut file = ContextFile::load(&path)?;
@@ -106,28 +92,28 @@ pub(crate) fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn change(file: &mut ContextFile, set: Set) -> anyhow::Result<()> {
+fn change(file: &mut ContextFile, globals: &Globals, set: Set) -> anyhow::Result<()> {
     let context = file.contexts.entry(set.name.clone()).or_default();
-    if !set.urls.is_empty() {
-        context.endpoints = set.urls;
+    if !globals.endpoint.is_empty() {
+        context.endpoints = endpoint_urls(globals)?;
     }
     if context.endpoints.is_empty() {
-        return Err(UsageError("a new context needs at least one --url".to_owned()).into());
+        return Err(UsageError("a new context needs at least one --endpoint".to_owned()).into());
     }
     for (given, setting) in [
-        (set.ca, &mut context.ca_file),
-        (set.cert, &mut context.cert_file),
-        (set.key, &mut context.key_file),
-        (set.token, &mut context.token_file),
+        (&globals.ca_file, &mut context.ca_file),
+        (&globals.cert_file, &mut context.cert_file),
+        (&globals.key_file, &mut context.key_file),
+        (&globals.token_file, &mut context.token_file),
     ] {
         if let Some(path) = given {
             // What is given is relative to where the command runs, what is stored to where the file lies.
-            let absolute = std::path::absolute(&path).with_context(|| format!("{} is no path", path.display()))?;
+            let absolute = std::path::absolute(path).with_context(|| format!("{} is no path", path.display()))?;
             *setting = Some(absolute);
         }
     }
     for (given, setting) in
-        [(set.server_name, &mut context.tls_server_name), (set.default_namespace, &mut context.namespace)]
+        [(set.server_name, &mut context.tls_server_name), (globals.namespace.clone(), &mut context.namespace)]
     {
         if given.is_some() {
             *setting = given;

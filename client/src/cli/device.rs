@@ -20,7 +20,9 @@ use crate::shapes::{authentication, endpoints, fields, put};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Create a device with an empty twin; prints keys the server made, this once
-    #[command(after_help = "Example:\n  muster device create pump7 -n plant1 --manufacturer Contoso --attributes '{\"line\":3}'")]
+    #[command(
+        after_help = "Example:\n  muster device create pump7 -n plant1 --manufacturer Contoso --attributes '{\"line\":3}'"
+    )]
     Create {
         /// Its id: up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;
         id: String,
@@ -377,7 +379,8 @@ async fn print_list(session: &Session, status: Option<Status>, prefix: String, l
         ..Default::default()
     };
     let mut found = pin!(session.client.devices().list_all(request).take(list.bound()));
-    let mut listing = Listing::new(session.format, &["DEVICE", "STATUS", "AUTH", "MANUFACTURER", "MODEL", "ETAG", "UPDATED"]);
+    let mut listing =
+        Listing::new(session.format, &["DEVICE", "STATUS", "AUTH", "MANUFACTURER", "MODEL", "ETAG", "UPDATED"]);
     while let Some(device) = found.try_next().await? {
         listing.push(
             || to_json(&device),

@@ -87,13 +87,19 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     let message = call.message();
     if matches!(call.code(), Code::NotFound | Code::FailedPrecondition) && message.contains("does not exist") {
         // Which of the names in the message is the missing one, the server says first.
-        let name = message.split(|c: char| c.is_whitespace() || c == '`').find_map(|word| word.strip_prefix("namespaces/"))?;
+        let name =
+            message.split(|c: char| c.is_whitespace() || c == '`').find_map(|word| word.strip_prefix("namespaces/"))?;
         if !name.contains('/') {
-            return Some(format!("create it with `muster namespace create {name}`, or choose another one with --namespace"));
+            return Some(format!(
+                "create it with `muster namespace create {name}`, or choose another one with --namespace"
+            ));
         }
     }
     match call.code() {
-        Code::Unauthenticated => Some("give a token (--token-file), a certificate (--cert-file, --key-file) or a context that names one".to_owned()),
+        Code::Unauthenticated => Some(
+            "give a token (--token-file), a certificate (--cert-file, --key-file) or a context that names one"
+                .to_owned(),
+        ),
         Code::Aborted => call.current_etag().map(|etag| format!("read it again, then repeat with --etag {etag}")),
         _ => None,
     }

@@ -105,8 +105,12 @@ async fn write_all(session: &Session, arguments: &Arguments, out: &mut impl Writ
         bar.set_style(style);
     }
     let mut lines = 0;
-    let mut request =
-        proto::ListDevicesRequest { parent: session.parent(), page_size: 500, read: session.read, ..Default::default() };
+    let mut request = proto::ListDevicesRequest {
+        parent: session.parent(),
+        page_size: 500,
+        read: session.read,
+        ..Default::default()
+    };
     loop {
         let page = session.client.devices().list(request.clone()).await?;
         let read = at_least(session.read, page.header.map(|header| header.revision));
@@ -150,8 +154,12 @@ impl Reader<'_> {
         let twin_name = format!("{}/twin", device.name);
         let Some(twin) = self.twin(twin_name).await? else { return Ok(Vec::new()) };
         let id = names::last(&device.name).to_owned();
-        let request =
-            proto::ListModulesRequest { parent: device.name.clone(), page_size: 1000, read: self.read, ..Default::default() };
+        let request = proto::ListModulesRequest {
+            parent: device.name.clone(),
+            page_size: 1000,
+            read: self.read,
+            ..Default::default()
+        };
         let modules: Vec<Module> = match self.session.client.modules().list_all(request).try_collect().await {
             Ok(modules) => modules,
             Err(error) if error.code() == Code::NotFound => return Ok(Vec::new()),

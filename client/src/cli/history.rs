@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use muster_client::{names, proto};
 
 use crate::args::{Globals, ListFlags};
-use crate::output::{self, Listing};
+use crate::output::{self, Listing, talk};
 use crate::session::Session;
 use crate::shapes;
 
@@ -19,9 +19,8 @@ pub(crate) enum Verb {
         muster history list devices/pump7/twin --kind 'twin.*'\n  \
         muster history list --all --from 1000 --actor token:ci --output json")]
     List {
-        /// Only of this resource, such as devices/pump7, devices/pump7/twin or assets/boiler-1
-        /// [default: everything in the namespace]
-        #[arg(verbatim_doc_comment)]
+        /// Only of this resource, such as devices/pump7, devices/pump7/twin or assets/boiler-1 [default: everything in
+        /// the namespace]
         resource: Option<String>,
         /// Of all namespaces and the cluster itself
         #[arg(long, conflicts_with = "resource")]
@@ -73,7 +72,8 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
                 read: session.read,
             };
             let mut found = pin!(session.client.history().list_all(request).take(list.bound()));
-            let mut listing = Listing::new(session.format, &["REVISION", "TIME", "KIND", "RESOURCE", "ACTOR", "ORIGIN"]);
+            let mut listing =
+                Listing::new(session.format, &["REVISION", "TIME", "KIND", "RESOURCE", "ACTOR", "ORIGIN"]);
             while let Some(event) = found.try_next().await? {
                 listing.push(
                     || shapes::history::to_json(&event),
@@ -95,6 +95,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             let name = full_name(&session.namespace, &resource);
             let request = proto::GetAtRequest { name, revision, read: session.read };
             let answer = session.client.history().get_at(request).await?;
+            talk(format_args!("as of revision {revision}; made so by revision {}", answer.changed_at));
             let found = answer.resource.as_ref().map(shapes::resource).unwrap_or_default();
             Ok(output::document(session.format, &found)?)
         }

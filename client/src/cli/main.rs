@@ -129,14 +129,18 @@ mod tests {
             std::fs::write(path, &text).expect("the golden file can be written");
         }
         let agreed = std::fs::read_to_string(path).expect("tests/golden/help.txt is there; MUSTER_BLESS=1 makes it");
-        assert!(text == agreed, "the help texts differ from {path}; look at the difference after MUSTER_BLESS=1 cargo test");
+        assert!(
+            text == agreed,
+            "the help texts differ from {path}; look at the difference after MUSTER_BLESS=1 cargo test"
+        );
     }
 
     fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
         let help = command.render_long_help().to_string();
         // Flags of every command are told once, with the command itself.
         let own = if name == "muster" { help.as_str() } else { help.split("\nConnection:").next().unwrap_or_default() };
-        let after = if own.len() < help.len() { help.rsplit_once("\n\nExample").map(|(_, example)| example) } else { None };
+        let after =
+            if own.len() < help.len() { help.rsplit_once("\n\nExample").map(|(_, example)| example) } else { None };
         writeln!(text, "=== {name}\n{}", own.trim_end()).expect("a String takes everything");
         if let Some(example) = after {
             writeln!(text, "\nExample{}", example.trim_end()).expect("a String takes everything");

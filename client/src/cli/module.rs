@@ -84,7 +84,11 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             let request = proto::CreateModuleRequest {
                 parent: session.device(&device),
                 module_id: id,
-                module: Some(proto::Module { managed_by, authentication: authentication.read()?, ..Default::default() }),
+                module: Some(proto::Module {
+                    managed_by,
+                    authentication: authentication.read()?,
+                    ..Default::default()
+                }),
                 request_id: write.request_id,
                 validate_only: write.validate_only,
             };
@@ -98,7 +102,8 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
         Verb::Update { device, id, managed_by, authentication, etag, write } => {
             let authentication = authentication.read()?;
             let given = [("managed_by", managed_by.is_some()), ("authentication", authentication.is_some())];
-            let paths: Vec<String> = given.into_iter().filter(|(_, given)| *given).map(|(path, _)| path.to_owned()).collect();
+            let paths: Vec<String> =
+                given.into_iter().filter(|(_, given)| *given).map(|(path, _)| path.to_owned()).collect();
             if paths.is_empty() {
                 return Err(UsageError("nothing to change: give --managed-by, --auth or --auth-file".to_owned()).into());
             }

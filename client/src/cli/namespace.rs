@@ -140,7 +140,9 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
         Verb::Update { id, fields, etag, write } => {
             let (namespace, mask) = fields.apply(names::namespace(&id));
             if mask.paths.is_empty() {
-                return Err(UsageError("nothing to change: give --display-name, --description or --label".to_owned()).into());
+                return Err(
+                    UsageError("nothing to change: give --display-name, --description or --label".to_owned()).into()
+                );
             }
             let request = proto::UpdateNamespaceRequest {
                 namespace: Some(namespace),

@@ -62,7 +62,7 @@ impl Listing {
         for row in self.rows.drain(..) {
             table.add_row(row.iter().map(|cell| Cell::new(printable(cell))));
         }
-        line(&table.trim_fmt())
+        print(table)
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn one(format: Format, json: &Value) -> io::Result<()> {
                     table.add_row([Cell::new(name), Cell::new(printable(&text(value)))]);
                 }
             }
-            line(&table.trim_fmt())
+            print(table)
         }
     }
 }
@@ -101,6 +101,14 @@ fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     table
+}
+
+/// Columns begin at the margin and stand two spaces apart.
+fn print(mut table: Table) -> io::Result<()> {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    line(&table.trim_fmt())
 }
 
 /// A value in a cell: a text as it is, lists and objects as JSON.

@@ -63,14 +63,15 @@ fn resolve(
     let wants_context = globals.context.is_some() || globals.context_file.is_some();
     let mut context = match load(globals.context_file.as_deref()) {
         Ok(context) => context,
-        Err(ContextError::NoFile | ContextError::NoCurrent { .. }) if !wants_context && !globals.endpoint.is_empty() => {
+        Err(ContextError::NoFile | ContextError::NoCurrent { .. })
+            if !wants_context && !globals.endpoint.is_empty() =>
+        {
             Context::default()
         }
         Err(error) => return Err(error.into()),
     };
     if !globals.endpoint.is_empty() {
-        context.endpoints =
-            globals.endpoint.iter().map(|endpoint| endpoint_url(endpoint, globals.insecure)).collect::<Result<_, _>>()?;
+        context.endpoints = endpoint_urls(globals)?;
         context.tls_server_name = None;
     }
     for (flag, setting) in [
@@ -86,15 +87,20 @@ fn resolve(
     Ok(context)
 }
 
+/// The endpoints that the flags name, as URLs.
+pub(crate) fn endpoint_urls(globals: &Globals) -> Result<Vec<String>, UsageError> {
+    globals.endpoint.iter().map(|endpoint| endpoint_url(endpoint, globals.insecure)).collect()
+}
+
 /// `HOST:PORT` becomes a URL; plaintext has to be asked for.
 fn endpoint_url(endpoint: &str, insecure: bool) -> Result<String, UsageError> {
     match (endpoint.split_once("://"), insecure) {
         (None, false) => Ok(format!("https://{endpoint}")),
         (None, true) => Ok(format!("http://{endpoint}")),
         (Some(("https", _)), false) | (Some(("http", _)), true) => Ok(endpoint.to_owned()),
-        (Some(("http", _)), false) => {
-            Err(UsageError(format!("--endpoint {endpoint} is not encrypted; add --insecure to mean it (loopback only)")))
-        }
+        (Some(("http", _)), false) => Err(UsageError(format!(
+            "--endpoint {endpoint} is not encrypted; add --insecure to mean it (loopback only)"
+        ))),
         (Some(("https", _)), true) => Err(UsageError(format!("--insecure contradicts --endpoint {endpoint}"))),
         (Some(_), _) => Err(UsageError(format!("--endpoint {endpoint}: write HOST:PORT or https://HOST:PORT"))),
     }
@@ -128,7 +134,8 @@ mod tests {
 
     #[test]
     fn flags_lie_over_the_context() {
-        let context = resolve(&globals(&["--endpoint", "n2:7420", "--token-file", "other"]), |_| Ok(stored())).expect("fits");
+        let context =
+            resolve(&globals(&["--endpoint", "n2:7420", "--token-file", "other"]), |_| Ok(stored())).expect("fits");
         assert_eq!(context.endpoints, ["https://n2:7420"]);
         assert_eq!(context.token_file, Some("other".into()));
         assert_eq!(context.ca_file, Some("ca".into()));

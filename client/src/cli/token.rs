@@ -117,10 +117,14 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             let request =
                 proto::ListTokensRequest { page_size: list.page_size(), read: session.read, ..Default::default() };
             let mut found = pin!(cluster.list_tokens_all(request).take(list.bound()));
-            let mut listing =
-                Listing::new(session.format, &["TOKEN", "ROLE", "NAMESPACE", "DEVICE", "DESCRIPTION", "CREATED", "EXPIRES"]);
+            let mut listing = Listing::new(
+                session.format,
+                &["TOKEN", "ROLE", "NAMESPACE", "DEVICE", "DESCRIPTION", "CREATED", "EXPIRES"],
+            );
             while let Some(token) = found.try_next().await? {
-                let moment = |moment: &Option<prost_types::Timestamp>| moment.as_ref().map(ToString::to_string).unwrap_or_default();
+                let moment = |moment: &Option<prost_types::Timestamp>| {
+                    moment.as_ref().map(ToString::to_string).unwrap_or_default()
+                };
                 listing.push(
                     || Value::Object(members(&token)),
                     || {

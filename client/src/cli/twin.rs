@@ -14,6 +14,7 @@ use crate::args::{EtagFlag, Globals, WriteFlags};
 use crate::exit::UsageError;
 use crate::output;
 use crate::session::Session;
+use crate::shapes::document;
 use crate::shapes::twin::{section, to_json, with_metadata};
 
 /// Largest document read from a file or stdin, bytes.
@@ -146,7 +147,11 @@ fn split(text: &str) -> Result<Sections, UsageError> {
                 for (name, value) in object(value.get(), "properties")? {
                     match name.as_str() {
                         "desired" => sections.desired = Some(value.get().to_owned()),
-                        _ => return Err(UsageError(format!("properties.{name} cannot be changed here; only properties.desired can"))),
+                        _ => {
+                            return Err(UsageError(format!(
+                                "properties.{name} cannot be changed here; only properties.desired can"
+                            )));
+                        }
                     }
                 }
             }
@@ -196,6 +201,8 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             };
             let twin = twins.get(request).await?.twin.unwrap_or_default();
             let json = match section(&twin, wanted) {
+                // Tags have neither version nor metadata in IoT Hub's shape.
+                Some(tags) if wanted == proto::TwinSection::Tags => document(&tags.json),
                 Some(section) => with_metadata(section),
                 None => to_json(&twin),
             };
@@ -254,7 +261,8 @@ mod tests {
 
     #[test]
     fn sections_keep_their_text() {
-        let sections = split(r#"{"tags": {"b": 1.0,"a":9007199254740993}, "properties": {"desired": null}}"#).expect("is valid");
+        let sections =
+            split(r#"{"tags": {"b": 1.0,"a":9007199254740993}, "properties": {"desired": null}}"#).expect("is valid");
         assert_eq!(sections.tags.as_deref(), Some(r#"{"b": 1.0,"a":9007199254740993}"#));
         assert_eq!(sections.desired.as_deref(), Some("null"));
         assert_eq!(split(r#"{"desired":{}}"#).expect("is valid").desired.as_deref(), Some("{}"));

@@ -10,7 +10,7 @@ use tonic::Status;
 use crate::fake::{Script, nobody, start};
 
 /// Runs `muster` in an empty folder, without the contexts of whoever runs the tests.
-pub async fn muster(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) async fn muster(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(arguments)
         .current_dir(folder)
@@ -22,7 +22,7 @@ pub async fn muster(folder: &Path, arguments: &[&str]) -> Output {
         .expect("the binary was built")
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -56,13 +56,17 @@ async fn exit_codes_tell_what_happened() {
         assert_eq!(code, Some(expected), "{said}");
     }
     let endpoint = nobody().await.to_string();
-    let output = muster(folder.path(), &["--endpoint", &endpoint, "--insecure", "--timeout", "300ms", "namespace", "list"]).await;
+    let output =
+        muster(folder.path(), &["--endpoint", &endpoint, "--insecure", "--timeout", "300ms", "namespace", "list"])
+            .await;
     assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
-    for wrong in [&["--endpoint", "http://10.0.0.1:1", "namespace", "list"][..], &["namespace", "list"], &["nonsense"]] {
+    for wrong in [&["--endpoint", "http://10.0.0.1:1", "namespace", "list"][..], &["namespace", "list"], &["nonsense"]]
+    {
         let (code, said) = verdict(&muster(folder.path(), wrong).await);
         assert_eq!(code, Some(2), "{wrong:?}: {said}");
     }
-    let (code, said) = verdict(&muster(folder.path(), &["--endpoint", "10.0.0.1:1", "--insecure", "namespace", "list"]).await);
+    let (code, said) =
+        verdict(&muster(folder.path(), &["--endpoint", "10.0.0.1:1", "--insecure", "namespace", "list"]).await);
     assert_eq!((code, said.contains("loopback")), (Some(2), true), "{said}");
 }
 
@@ -76,7 +80,8 @@ async fn data_goes_to_stdout_as_json_lines_or_as_a_table() {
         muster(folder.path(), &["--endpoint", &endpoint, "--insecure", "namespace", "list", "--output", "json"]).await;
     assert_eq!(text(&output.stdout), "{\"namespace\":\"a1b\"}\n{\"namespace\":\"c2d\"}\n");
     assert_eq!(text(&output.stderr), "");
-    let output = muster(folder.path(), &["--endpoint", &endpoint, "--insecure", "namespace", "list", "--limit", "1"]).await;
+    let output =
+        muster(folder.path(), &["--endpoint", &endpoint, "--insecure", "namespace", "list", "--limit", "1"]).await;
     let table = text(&output.stdout);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 2, "{table}");
@@ -86,9 +91,14 @@ async fn data_goes_to_stdout_as_json_lines_or_as_a_table() {
 #[tokio::test]
 async fn contexts_are_kept_listed_and_chosen() {
     let folder = tempfile::tempdir().expect("temp dir");
-    let set = muster(folder.path(), &["context", "set", "plant", "--url", "https://n1:7420", "--ca", "ca.crt"]).await;
+    let set = muster(folder.path(), &["context", "set", "plant", "--endpoint", "n1:7420", "--ca-file", "ca.crt"]).await;
     assert!(set.status.success(), "{}", text(&set.stderr));
-    assert!(muster(folder.path(), &["context", "set", "lab", "--url", "http://127.0.0.1:7420"]).await.status.success());
+    assert!(
+        muster(folder.path(), &["context", "set", "lab", "--endpoint", "127.0.0.1:7420", "--insecure"])
+            .await
+            .status
+            .success()
+    );
     assert!(muster(folder.path(), &["context", "use", "lab"]).await.status.success());
     let list = muster(folder.path(), &["context", "list", "--output", "json"]).await;
     let listed = text(&list.stdout);

@@ -15,36 +15,37 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// What a server did and will do.
 #[derive(Debug, Default)]
-pub struct Script {
+pub(crate) struct Script {
     /// Failures of the next calls, of any kind.
-    pub failures: Mutex<VecDeque<Status>>,
+    pub(crate) failures: Mutex<VecDeque<Status>>,
     /// Request ids of all calls that change something, failed ones included.
-    pub request_ids: Mutex<Vec<String>>,
+    pub(crate) request_ids: Mutex<Vec<String>>,
     /// `authorization` of all calls.
-    pub authorizations: Mutex<Vec<Option<String>>>,
+    pub(crate) authorizations: Mutex<Vec<Option<String>>>,
     /// Namespaces that exist.
-    pub namespaces: Mutex<Vec<String>>,
+    pub(crate) namespaces: Mutex<Vec<String>>,
     /// Every element of every import that was taken, in the order it came.
-    pub imported: Mutex<Vec<ImportDevice>>,
+    pub(crate) imported: Mutex<Vec<ImportDevice>>,
     /// Outcomes by request id, as a real server keeps them.
-    pub outcomes: Mutex<BTreeMap<String, BatchDevicesResponse>>,
+    pub(crate) outcomes: Mutex<BTreeMap<String, BatchDevicesResponse>>,
     /// Import calls, repeated ones included.
-    pub import_calls: Mutex<u64>,
+    pub(crate) import_calls: Mutex<u64>,
     /// Import calls after which everything fails.
-    pub fail_imports_after: Mutex<Option<u64>>,
+    pub(crate) fail_imports_after: Mutex<Option<u64>>,
 }
 
 impl Script {
-    pub fn failing(failures: impl IntoIterator<Item = Status>) -> Arc<Self> {
+    pub(crate) fn failing(failures: impl IntoIterator<Item = Status>) -> Arc<Self> {
         Arc::new(Self { failures: Mutex::new(failures.into_iter().collect()), ..Self::default() })
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.authorizations.lock().expect("no test panics with it").len()
     }
 
     fn enter<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        let authorization = request.metadata().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let authorization =
+            request.metadata().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
         self.authorizations.lock().expect("no test panics with it").push(authorization);
         match self.failures.lock().expect("no test panics with it").pop_front() {
             Some(status) => Err(status),
@@ -54,7 +55,7 @@ impl Script {
 }
 
 /// Starts a server and returns its address. It ends with the test's runtime.
-pub async fn start(script: Arc<Script>) -> SocketAddr {
+pub(crate) async fn start(script: Arc<Script>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("is bound");
     let server = tonic::transport::Server::builder()
@@ -66,7 +67,7 @@ pub async fn start(script: Arc<Script>) -> SocketAddr {
 }
 
 /// An address where nobody listens.
-pub async fn nobody() -> SocketAddr {
+pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("is bound")
 }
 

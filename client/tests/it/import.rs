@@ -28,7 +28,8 @@ async fn changes_of_one_device_keep_the_order_of_the_file() {
     let folder = tempfile::tempdir().expect("temp dir");
     // Seven devices, changed again and again over many batches.
     let line = |number: u64| format!("{{\"id\":\"d{}\",\"tags\":{{\"n\":{number}}}}}\n", number % 7);
-    std::fs::write(folder.path().join("fleet.ndjson"), (0..2_000).map(line).collect::<String>()).expect("temp dir is writable");
+    std::fs::write(folder.path().join("fleet.ndjson"), (0..2_000).map(line).collect::<String>())
+        .expect("temp dir is writable");
     let script = with_namespace();
     let output = import(folder.path(), &script, &[]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -50,13 +51,22 @@ async fn changes_of_one_device_keep_the_order_of_the_file() {
 async fn every_refused_entry_is_in_the_error_file_with_line_and_reason() {
     let folder = tempfile::tempdir().expect("temp dir");
     let long = format!("{{\"id\":\"long\",\"tags\":{{\"x\":\"{}\"}}}}", "y".repeat(1024 * 1024));
-    let file = ["{\"id\":\"good\"}", "not json", "{\"id\":\"m\",\"importMode\":\"upsert\"}", &long, "", "{\"id\":\"bad-1\"}", "{\"id\":\"last\"}"];
+    let file = [
+        "{\"id\":\"good\"}",
+        "not json",
+        "{\"id\":\"m\",\"importMode\":\"upsert\"}",
+        &long,
+        "",
+        "{\"id\":\"bad-1\"}",
+        "{\"id\":\"last\"}",
+    ];
     std::fs::write(folder.path().join("fleet.ndjson"), file.join("\n")).expect("temp dir is writable");
     let script = with_namespace();
     let output = import(folder.path(), &script, &[]).await;
     assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("2 accepted, 4 refused"), "{}", text(&output.stderr));
-    let errors = std::fs::read_to_string(folder.path().join("fleet.ndjson.errors.ndjson")).expect("there were refusals");
+    let errors =
+        std::fs::read_to_string(folder.path().join("fleet.ndjson.errors.ndjson")).expect("there were refusals");
     let errors: Vec<(u64, String, String)> = errors
         .lines()
         .map(|line| {
@@ -81,7 +91,8 @@ async fn every_refused_entry_is_in_the_error_file_with_line_and_reason() {
 async fn an_interrupted_import_goes_on_and_repeats_nothing() {
     let folder = tempfile::tempdir().expect("temp dir");
     let line = |number: u64| format!("{{\"id\":\"{}{number}\"}}\n", if number % 100 == 0 { "bad" } else { "d" });
-    std::fs::write(folder.path().join("fleet.ndjson"), (0..3_000).map(line).collect::<String>()).expect("temp dir is writable");
+    std::fs::write(folder.path().join("fleet.ndjson"), (0..3_000).map(line).collect::<String>())
+        .expect("temp dir is writable");
     let script = with_namespace();
     *script.fail_imports_after.lock().expect("no test panics with it") = Some(7);
     let output = import(folder.path(), &script, &[]).await;
@@ -102,7 +113,8 @@ async fn an_interrupted_import_goes_on_and_repeats_nothing() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 3_000, "nothing is left out");
-    let errors = std::fs::read_to_string(folder.path().join("fleet.ndjson.errors.ndjson")).expect("there were refusals");
+    let errors =
+        std::fs::read_to_string(folder.path().join("fleet.ndjson.errors.ndjson")).expect("there were refusals");
     assert_eq!(errors.lines().count(), 30, "refusals of both runs are in the file");
     assert!(!folder.path().join("fleet.ndjson.muster-import").exists());
 }

@@ -22,7 +22,8 @@ const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_read_is_repeated_until_it_succeeds_and_carries_the_token() {
-    let script = Script::failing([Status::unavailable("no leader"), Status::unknown("?"), Status::deadline_exceeded("late")]);
+    let script =
+        Script::failing([Status::unavailable("no leader"), Status::unknown("?"), Status::deadline_exceeded("late")]);
     let client = client(&[start(Arc::clone(&script)).await], LONG);
     client.namespaces().list(ListNamespacesRequest::default()).await.expect("the fourth try succeeds");
     let seen = script.authorizations.lock().expect("no test panics with it").clone();
@@ -51,17 +52,19 @@ async fn an_answer_is_not_repeated() {
     let error = client.namespaces().create(CreateNamespaceRequest::default()).await.expect_err("it exists");
     assert_eq!((error.code(), error.attempts(), script.calls()), (Code::AlreadyExists, 1, 1));
     assert!(!error.is_retryable());
-    assert!(error.to_string().contains(&format!("create_namespace failed: it exists [ALREADY_EXISTS, from http://{address}]")), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("create_namespace failed: it exists [ALREADY_EXISTS, from http://{address}]")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_full_queue_is_waited_out_as_long_as_the_server_asks() {
     let asked = Duration::from_millis(300);
-    let full = Status::with_error_details(
-        tonic::Code::ResourceExhausted,
-        "queue full",
-        ErrorDetails::with_retry_info(Some(asked)),
-    );
+    let full =
+        Status::with_error_details(Code::ResourceExhausted, "queue full", ErrorDetails::with_retry_info(Some(asked)));
     let script = Script::failing([full, Status::resource_exhausted("disk full")]);
     let client = client(&[start(Arc::clone(&script)).await], LONG);
     let begun = Instant::now();

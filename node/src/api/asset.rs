@@ -35,10 +35,7 @@ impl AssetService for AssetApi {
         Ok(Response::new(answer(&done, &key)?))
     }
 
-    async fn get_asset(
-        &self,
-        request: Request<v1::GetAssetRequest>,
-    ) -> Result<Response<v1::AssetResponse>, Status> {
+    async fn get_asset(&self, request: Request<v1::GetAssetRequest>) -> Result<Response<v1::AssetResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         let key = fields::name("name", &request.name, Shape::Asset).map_err(Failure::from)?;
         read.allow_resource(&key)?;

@@ -164,8 +164,11 @@ mod tests {
 
     #[test]
     fn an_all_or_nothing_batch_fails_by_the_element_at_fault() {
-        let results =
-            vec![refused(Reason::BatchAborted, ""), refused(Reason::InvalidId, "device_id"), refused(Reason::BatchAborted, "")];
+        let results = vec![
+            refused(Reason::BatchAborted, ""),
+            refused(Reason::InvalidId, "device_id"),
+            refused(Reason::BatchAborted, ""),
+        ];
         let Err(Failure::Rejected(refusal)) = checked("requests", results, 3, true) else { panic!("must fail") };
         assert_eq!((refusal.reason, refusal.field.as_str()), (Reason::InvalidId, "requests[1].device_id"));
     }

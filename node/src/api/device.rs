@@ -32,15 +32,12 @@ impl DeviceService for DeviceApi {
     ) -> Result<Response<v1::DeviceResponse>, Status> {
         let (write, request) = Write::begin(&self.0, "CreateDevice", request)?;
         let namespace = fields::namespace("parent", &request.parent).map_err(Failure::from)?;
-        let (key, operation) = create(&self.0, namespace, request).map_err(Failure::from)?;
+        let (key, operation) = create(key_maker(&self.0), namespace, request).map_err(Failure::from)?;
         let done = write.single(operation).await?;
         Ok(Response::new(created(&done, &key)?))
     }
 
-    async fn get_device(
-        &self,
-        request: Request<v1::GetDeviceRequest>,
-    ) -> Result<Response<v1::DeviceResponse>, Status> {
+    async fn get_device(&self, request: Request<v1::GetDeviceRequest>) -> Result<Response<v1::DeviceResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         let key = fields::name("name", &request.name, Shape::Device).map_err(Failure::from)?;
         read.allow_resource(&key)?;
@@ -62,7 +59,7 @@ impl DeviceService for DeviceApi {
         request: Request<v1::UpdateDeviceRequest>,
     ) -> Result<Response<v1::DeviceResponse>, Status> {
         let (write, request) = Write::begin(&self.0, "UpdateDevice", request)?;
-        let (key, operation) = update(&self.0, request).map_err(Failure::from)?;
+        let (key, operation) = update(key_maker(&self.0), request).map_err(Failure::from)?;
         let done = write.single(operation).await?;
         Ok(Response::new(answer(&done, &key)?))
     }
@@ -141,10 +138,7 @@ impl DeviceService for DeviceApi {
         Ok(Response::new(module::create(write, request).await?))
     }
 
-    async fn get_module(
-        &self,
-        request: Request<v1::GetModuleRequest>,
-    ) -> Result<Response<v1::ModuleResponse>, Status> {
+    async fn get_module(&self, request: Request<v1::GetModuleRequest>) -> Result<Response<v1::ModuleResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         Ok(Response::new(module::get(&read, request).await?))
     }
@@ -189,7 +183,7 @@ pub(crate) fn key_maker(services: &Services) -> KeyMaker<'_> {
 
 /// What a creation asks for; keys and a uuid that are left out are made.
 pub(crate) fn create(
-    services: &Services,
+    keys: KeyMaker<'_>,
     namespace: String,
     request: v1::CreateDeviceRequest,
 ) -> Result<(Key, Operation), Rejection> {
@@ -197,19 +191,16 @@ pub(crate) fn create(
     muster_domain::ids::check_device("device_id", &device)?;
     let key = Key::Device(namespace.clone(), device.clone());
     let given = request.device.unwrap_or_default();
-    let mut definition = convert::device::definition(given, &key, key_maker(services), AbsentKeys::Make)?;
+    let mut definition = convert::device::definition(given, &key, keys, AbsentKeys::Make)?;
     if definition.uuid.is_empty() {
-        definition.uuid = services.ids.uuid();
+        definition.uuid = keys.ids().uuid();
     }
     Ok((key, Operation::CreateDevice { namespace, device, definition: Box::new(definition) }))
 }
 
 /// What an update asks for; keys that are left out stay. So does the authentication as a whole when it is left out and
 /// not named by the mask.
-pub(crate) fn update(
-    services: &Services,
-    request: v1::UpdateDeviceRequest,
-) -> Result<(Key, Operation), Rejection> {
+pub(crate) fn update(keys: KeyMaker<'_>, request: v1::UpdateDeviceRequest) -> Result<(Key, Operation), Rejection> {
     let mask = request.update_mask.unwrap_or_default();
     let mut fields = fields::mask(Some(&mask), &DeviceField::ALL)?;
     let given = required("device", request.device)?;
@@ -217,7 +208,7 @@ pub(crate) fn update(
         fields.retain(|field| *field != DeviceField::Authentication);
     }
     let key = fields::name("device.name", &given.name, Shape::Device)?;
-    let definition = convert::device::definition(given, &key, key_maker(services), AbsentKeys::Keep)?;
+    let definition = convert::device::definition(given, &key, keys, AbsentKeys::Keep)?;
     let (namespace, device) = fields::device_parts(&key);
     let (definition, etag) = (Box::new(definition), fields::etag(request.etag));
     Ok((key, Operation::UpdateDevice { namespace, device, definition, fields, etag }))
@@ -283,3 +274,6 @@ fn created(done: &Done, key: &Key) -> Result<v1::DeviceResponse, Failure> {
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,11 @@ pub(crate) async fn create(
     request: v1::BatchCreateDevicesRequest,
 ) -> Result<v1::BatchDevicesResponse, Failure> {
     let namespace = begin(&write, &request.parent, request.requests.len())?;
+    let keys = device::key_maker(&write.services);
     let elements = request.requests.into_iter().map(|request| {
         let named = Key::Device(namespace.clone(), request.device_id.clone()).to_string();
-        let decoded = check_parent(&request.parent, &namespace)
-            .and_then(|()| device::create(&write.services, namespace.clone(), request));
+        let decoded =
+            check_parent(&request.parent, &namespace).and_then(|()| device::create(keys, namespace.clone(), request));
         Element::new(&named, decoded)
     });
     finish(&write, elements.collect(), request.atomic).await
@@ -31,10 +32,11 @@ pub(crate) async fn update(
     request: v1::BatchUpdateDevicesRequest,
 ) -> Result<v1::BatchDevicesResponse, Failure> {
     let namespace = begin(&write, &request.parent, request.requests.len())?;
+    let keys = device::key_maker(&write.services);
     let elements = request.requests.into_iter().map(|request| {
         let named = request.device.as_ref().map(|device| device.name.clone()).unwrap_or_default();
-        let decoded = device::update(&write.services, request)
-            .and_then(|decoded| batch::check_inside("device.name", &namespace, decoded));
+        let decoded =
+            device::update(keys, request).and_then(|decoded| batch::check_inside("device.name", &namespace, decoded));
         Element::new(&named, decoded)
     });
     finish(&write, elements.collect(), request.atomic).await
@@ -48,8 +50,7 @@ pub(crate) async fn delete(
     let namespace = begin(&write, &request.parent, request.requests.len())?;
     let elements = request.requests.into_iter().map(|request| {
         let named = request.name.clone();
-        let decoded =
-            device::delete(request).and_then(|decoded| batch::check_inside("name", &namespace, decoded));
+        let decoded = device::delete(request).and_then(|decoded| batch::check_inside("name", &namespace, decoded));
         Element::new(&named, decoded)
     });
     finish(&write, elements.collect(), request.atomic).await

@@ -22,10 +22,7 @@ use crate::read::View;
 const LIST: &str = "devices";
 
 /// Carries the lines out.
-pub(crate) async fn run(
-    write: Write,
-    request: v1::ImportDevicesRequest,
-) -> Result<v1::BatchDevicesResponse, Failure> {
+pub(crate) async fn run(write: Write, request: v1::ImportDevicesRequest) -> Result<v1::BatchDevicesResponse, Failure> {
     batch::check_len(LIST, request.devices.len(), write.services.settings.batch_items_max)?;
     let namespace = fields::namespace("parent", &request.parent)?;
     let view = write.services.reader.local();
@@ -75,12 +72,7 @@ fn check_ids(line: &v1::ImportDevice) -> Result<(), Rejection> {
 }
 
 /// Blanks the keys of a line that are those of the record. Sealing them again would look like a change.
-fn forget_repeated(
-    write: &Write,
-    key: &Key,
-    authentication: &Authentication,
-    line: &mut v1::ImportDevice,
-) {
+fn forget_repeated(write: &Write, key: &Key, authentication: &Authentication, line: &mut v1::ImportDevice) {
     let given = line.device.as_mut().and_then(|device| device.authentication.as_mut());
     let Some(given) = given.and_then(|authentication| authentication.symmetric_key.as_mut()) else { return };
     // A key that does not open here cannot be compared: what is given then replaces it.

@@ -95,11 +95,7 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
     match key {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
-        Key::Cluster
-        | Key::Token(_)
-        | Key::Namespace(_)
-        | Key::Device(..)
-        | Key::DeviceTwin(..) => Ok(()),
+        Key::Cluster | Key::Token(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => Ok(()),
     }
 }
 
@@ -192,8 +188,9 @@ pub(crate) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> O
         return None;
     }
     let distances = known.map(|name| {
+        // `authentication.type` means `authentication`, unless there is a name that differs in one letter only.
         let within = text.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-        (if within { 0 } else { distance(text, name) }, name)
+        (if within { 2.min(distance(text, name)) } else { distance(text, name) }, name)
     });
     let (distance, name) = distances.min()?;
     (distance <= 2.max(name.len() / 3)).then_some(name)

@@ -70,11 +70,8 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
     let last = if to == 0 { page.revision } else { to.min(page.revision) };
     let actor = (!request.actor.is_empty()).then_some(request.actor);
     let filter = EventFilter { scope, kinds: request.kinds, actor };
-    let found = if first > last {
-        EventPage::default()
-    } else {
-        page.view.events(&filter, first, last, skip, page.size)?
-    };
+    let found =
+        if first > last { EventPage::default() } else { page.view.events(&filter, first, last, skip, page.size)? };
     let next = found.next.map(|(revision, index)| Position::AtEvent { revision, index });
     let next_page_token = page.next_token(next)?;
     let events = found.entries.iter().flat_map(|(entry, indexes)| events(entry, indexes)).collect();
@@ -105,7 +102,8 @@ fn check_kinds(kinds: &[String]) -> Result<(), Rejection> {
         let message = format!("kinds must hold at most {KINDS_MAX} elements, holds {}", kinds.len());
         return Err(Rejection::new(Reason::TooMany, "kinds", message));
     }
-    let is_family = |family: &str| KINDS.iter().any(|kind| kind.split_once('.').is_some_and(|(noun, _)| noun == family));
+    let is_family =
+        |family: &str| KINDS.iter().any(|kind| kind.split_once('.').is_some_and(|(noun, _)| noun == family));
     for (at, kind) in kinds.iter().enumerate() {
         let known = match kind.strip_suffix(".*") {
             Some(family) => is_family(family),

@@ -41,8 +41,7 @@ pub(crate) async fn list(read: &Read, request: v1::ListModulesRequest) -> Result
     let key = fields::name("parent", &parent, Shape::Device)?;
     let (namespace, device) = &fields::device_parts(&key);
     read.allow_resource(&key)?;
-    let asked =
-        Asked { rpc: "ListModules", filters: &[&parent], page_size, page_token: &page_token, read: options };
+    let asked = Asked { rpc: "ListModules", filters: &[&parent], page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
     let listed = page.list(ListRange::Modules { namespace, device }, &|_, _| true)?;
@@ -59,10 +58,7 @@ pub(crate) async fn update(write: Write, request: v1::UpdateModuleRequest) -> Re
 }
 
 /// As with devices, an authentication that is left out and not named by the mask stays.
-fn update_operation(
-    services: &Services,
-    request: v1::UpdateModuleRequest,
-) -> Result<(Key, Operation), Rejection> {
+fn update_operation(services: &Services, request: v1::UpdateModuleRequest) -> Result<(Key, Operation), Rejection> {
     let mask = request.update_mask.unwrap_or_default();
     let mut fields = fields::mask(Some(&mask), &ModuleField::ALL)?;
     let given = required("module", request.module)?;

@@ -59,13 +59,8 @@ impl NamespaceService for NamespaceApi {
     ) -> Result<Response<v1::ListNamespacesResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         let v1::ListNamespacesRequest { page_size, page_token, prefix, read: options } = request;
-        let asked = Asked {
-            rpc: "ListNamespaces",
-            filters: &[&prefix],
-            page_size,
-            page_token: &page_token,
-            read: options,
-        };
+        let asked =
+            Asked { rpc: "ListNamespaces", filters: &[&prefix], page_size, page_token: &page_token, read: options };
         let page = Page::open(&read, asked).await?;
         let principal = &read.caller.principal;
         let may_see = |id: &str| policy::may_read(principal, ReadScope::Namespace(id)).is_ok();

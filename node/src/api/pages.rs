@@ -71,11 +71,7 @@ impl Page {
     }
 
     /// Reads the records of this page.
-    pub(crate) fn list(
-        &self,
-        range: ListRange<'_>,
-        keep: &dyn Fn(&str, &Record) -> bool,
-    ) -> Result<Listed, Failure> {
+    pub(crate) fn list(&self, range: ListRange<'_>, keep: &dyn Fn(&str, &Record) -> bool) -> Result<Listed, Failure> {
         let after = match &self.position {
             Some(Position::AfterId(id)) => Some(id.as_str()),
             Some(Position::AtEvent { .. }) | None => None,
@@ -102,11 +98,7 @@ pub(crate) struct Listed {
 
 impl Listed {
     /// Shows each record under the key that `key` makes of its id.
-    pub(crate) fn show<T>(
-        &self,
-        key: impl Fn(&str) -> Key,
-        show: impl Fn(&Key, &Record) -> Option<T>,
-    ) -> Vec<T> {
+    pub(crate) fn show<T>(&self, key: impl Fn(&str) -> Key, show: impl Fn(&Key, &Record) -> Option<T>) -> Vec<T> {
         self.records.iter().filter_map(|(id, record)| show(&key(id), record)).collect()
     }
 }

@@ -297,12 +297,7 @@ impl From<Failure> for Status {
 #[must_use]
 pub fn item(failure: Failure) -> v1::ItemError {
     let told = Told::from(failure);
-    v1::ItemError {
-        code: told.code.into(),
-        reason: told.reason.to_owned(),
-        message: told.message,
-        field: told.field,
-    }
+    v1::ItemError { code: told.code.into(), reason: told.reason.to_owned(), message: told.message, field: told.field }
 }
 
 /// A refusal as a status.

@@ -7,8 +7,8 @@ use muster_domain::device::{Authentication, Device, DeviceDefinition, DeviceStat
 use muster_domain::{Body, Key, Reason, Record, Rejection};
 use muster_proto::v1;
 
-use super::keys::{AbsentKeys, KeyMaker};
 use super::endpoints::{endpoints_from_proto, endpoints_to_proto};
+use super::keys::{AbsentKeys, KeyMaker};
 use super::{choice, optional_timestamp};
 
 /// What a request says of the device `owner`. Neither a uuid nor an edge scope is made here.

@@ -43,6 +43,12 @@ impl<'a> KeyMaker<'a> {
         Self { sealer, ids }
     }
 
+    /// Where its chance comes from.
+    #[must_use]
+    pub fn ids(&self) -> &'a dyn IdsSource {
+        self.ids
+    }
+
     /// A new random key for `owner`.
     #[must_use]
     pub fn make(&self, owner: &Key) -> SealedKey {
@@ -65,9 +71,10 @@ impl<'a> KeyMaker<'a> {
         if base64.is_empty() {
             return Ok((absent == AbsentKeys::Make).then(|| self.make(owner)));
         }
-        let key = STANDARD.decode(base64).map(Zeroizing::new).map_err(|_| {
-            Rejection::new(Reason::InvalidField, field, format!("{field} must be base64 with padding"))
-        })?;
+        let key = STANDARD
+            .decode(base64)
+            .map(Zeroizing::new)
+            .map_err(|_| Rejection::new(Reason::InvalidField, field, format!("{field} must be base64 with padding")))?;
         if !KEY_BYTES.contains(&key.len()) {
             let message = format!("{field} must be base64 of 16 to 64 bytes, has {}", key.len());
             return Err(Rejection::new(Reason::InvalidField, field, message));

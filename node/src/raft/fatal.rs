@@ -4,7 +4,6 @@
 //! does not decide what is fatal.
 
 use std::error::Error;
-use std::fmt::Write;
 
 use crate::tasks;
 
@@ -29,8 +28,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {cause}");
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         next = cause.source();
     }
     text

@@ -217,5 +217,5 @@ pub(super) const BUSY: &str = "too many forwarded requests are under way";
 
 /// A caller that no longer waits does not matter.
 fn give(answer: Answer, result: Result<Bytes, ForwardError>) {
-    let _ = answer.send(result);
+    answer.send(result).ok();
 }

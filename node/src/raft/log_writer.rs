@@ -151,7 +151,7 @@ impl Writer {
                 Job::Append { callback, .. } => callback.io_completed(Ok(())),
                 // A caller that gave up waiting does not matter here.
                 Job::SaveVote { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. } => {
-                    let _ = done.send(Ok(()));
+                    done.send(Ok(())).ok();
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Writer {
                 match job {
                     Job::Append { callback, .. } => callback.io_completed(Err(error)),
                     Job::SaveVote { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. } => {
-                        let _ = done.send(Err(error));
+                        done.send(Err(error)).ok();
                     }
                 }
             }

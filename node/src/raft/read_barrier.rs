@@ -95,12 +95,12 @@ async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>,
         for waiter in waiters.drain(..) {
             let result = match (&at_leader, &at_follower) {
                 (Ok(log_id), _) => Ok(*log_id),
-                (Err(NotHere::Failed(error)), _) => Err(error.clone()),
-                (Err(NotHere::Follower(_)), Some(result)) if !waiter.for_peer => result.clone(),
+                (Err(NotHere::Failed(error)), _) => Err(*error),
+                (Err(NotHere::Follower(_)), Some(result)) if !waiter.for_peer => *result,
                 (Err(NotHere::Follower(_)), _) => Err(ReadError::NoLeader),
             };
             // A reader that gave up does not matter.
-            let _ = waiter.answer.send(result);
+            waiter.answer.send(result).ok();
         }
     }
 }

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_drop_on_the_way_in_is_reported_as_refused() {
-        let (tx, rx) = mpsc::channel();
+        let (tx, rx) = mpsc::sync_channel(2);
         let (completion, responder) = Completion::new(move |result| tx.send(result).unwrap());
         drop(responder);
         assert!(rx.try_recv().is_err(), "not yet known");
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_drop_after_acceptance_is_unknown() {
-        let (tx, rx) = mpsc::channel();
+        let (tx, rx) = mpsc::sync_channel(2);
         let (completion, responder) = Completion::new(move |result| tx.send(result).unwrap());
         completion.accepted();
         drop(responder);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_drop_that_overtakes_the_acceptance_is_unknown() {
-        let (tx, rx) = mpsc::channel();
+        let (tx, rx) = mpsc::sync_channel(2);
         let (completion, responder) = Completion::new(move |result| tx.send(result).unwrap());
         drop(responder);
         completion.accepted();

@@ -52,7 +52,6 @@ pub(super) struct Applied(pub Outcomes);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TypeConfig;
 
-#[expect(deprecated, reason = "openraft's own path to its tokio runtime; the crate behind it is not ours to name")]
 impl RaftTypeConfig for TypeConfig {
     type D = Payload;
     type R = Applied;

@@ -63,7 +63,12 @@ impl Apply<'_> {
         }
     }
 
-    async fn device(&mut self, namespace: &str, id: &str, wanted: Device) -> Result<(Action, Vec<Difference>), CallError> {
+    async fn device(
+        &mut self,
+        namespace: &str,
+        id: &str,
+        wanted: Device,
+    ) -> Result<(Action, Vec<Difference>), CallError> {
         let devices = self.session.client.devices();
         let name = names::device(namespace, id);
         let current = match self.missing.contains(namespace) {
@@ -107,7 +112,12 @@ impl Apply<'_> {
         Ok((Action::Update, differences))
     }
 
-    async fn asset(&mut self, namespace: &str, id: &str, wanted: Asset) -> Result<(Action, Vec<Difference>), CallError> {
+    async fn asset(
+        &mut self,
+        namespace: &str,
+        id: &str,
+        wanted: Asset,
+    ) -> Result<(Action, Vec<Difference>), CallError> {
         let assets = self.session.client.assets();
         let name = names::asset(namespace, id);
         let current = match self.missing.contains(namespace) {
@@ -163,7 +173,12 @@ impl Apply<'_> {
 fn is_refusal(error: &CallError) -> bool {
     matches!(
         error.code(),
-        Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted | Code::OutOfRange
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
     )
 }
 

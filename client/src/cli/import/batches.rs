@@ -76,7 +76,11 @@ impl<R: BufRead> Batches<R> {
                     None => return Ok((!batch.is_empty()).then_some(batch)),
                     // A range ends where lines that are done begin, so that batches fall as they fell before.
                     Some((line, _)) if is_done(line) => {
-                        if batch.is_empty() { continue } else { return Ok(Some(batch)) }
+                        if batch.is_empty() {
+                            continue;
+                        } else {
+                            return Ok(Some(batch));
+                        }
                     }
                     Some((line, Line::TooLong)) => {
                         let message = format!("is longer than {} KiB", LINE_BYTES_MAX / 1024);

@@ -45,7 +45,8 @@ pub(crate) fn compare(from: &Value, to: &Value) -> Vec<Difference> {
 /// Absent counts as an empty object beside an object, so that what is added or removed is told leaf by leaf. An object
 /// without members is a leaf.
 fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<Difference>) {
-    let inner = |value: Option<&Value>| value.is_none_or(|value| value.as_object().is_some_and(|members| !members.is_empty()));
+    let inner =
+        |value: Option<&Value>| value.is_none_or(|value| value.as_object().is_some_and(|members| !members.is_empty()));
     let root = path.is_empty();
     if from == to {
         return;
@@ -102,8 +103,10 @@ mod tests {
     fn leaves_are_compared_and_lists_are_whole() {
         let from = json!({"tags": {"site": "ams", "old": 1, "same": {}}, "list": [1, 2]});
         let to = json!({"tags": {"site": "sea", "new": {"a": {"b": true}}, "same": {}}, "list": [1, 3]});
-        let found: Vec<(String, Option<Value>, Option<Value>)> =
-            compare(&from, &to).into_iter().map(|difference| (difference.path, difference.from, difference.to)).collect();
+        let found: Vec<(String, Option<Value>, Option<Value>)> = compare(&from, &to)
+            .into_iter()
+            .map(|difference| (difference.path, difference.from, difference.to))
+            .collect();
         assert_eq!(
             found,
             [

@@ -56,7 +56,9 @@ pub(crate) async fn run<R: BufRead>(
         let mut refusals = std::mem::take(&mut batch.refusals);
         let plans: Vec<(u64, String, Plan)> = if exists {
             iter(batch.entries.iter().cloned())
-                .map(|entry| async move { Ok::<_, CallError>((entry.line, entry.id(), plan(session, parent, &entry).await?)) })
+                .map(|entry| async move {
+                    Ok::<_, CallError>((entry.line, entry.id(), plan(session, parent, &entry).await?))
+                })
                 .buffered(READS_MAX)
                 .try_collect()
                 .await?
@@ -66,7 +68,8 @@ pub(crate) async fn run<R: BufRead>(
         if exists && !batch.entries.is_empty() {
             for refusal in call(&session.client, parent.to_owned(), String::new(), &mut batch.entries, true).await? {
                 let device = refusal.id.split('/').next().unwrap_or_default();
-                let builds_on_earlier = matches!(refusal.reason.as_str(), "NOT_FOUND" | "PARENT_NOT_FOUND") && made.contains(device);
+                let builds_on_earlier =
+                    matches!(refusal.reason.as_str(), "NOT_FOUND" | "PARENT_NOT_FOUND") && made.contains(device);
                 if !builds_on_earlier {
                     refusals.push(refusal);
                 }
@@ -113,9 +116,9 @@ async fn plan(session: &Session, parent: &str, entry: &Entry) -> Result<Plan, Ca
     } else {
         let name = names::module(namespace, &import.device_id, &import.module_id);
         let request = proto::GetModuleRequest { name, read: session.read };
-        found(session.client.modules().get(request).await)?.and_then(|answer| answer.module).map(|module| {
-            module_identity(module.authentication.as_ref(), &module.managed_by)
-        })
+        found(session.client.modules().get(request).await)?
+            .and_then(|answer| answer.module)
+            .map(|module| module_identity(module.authentication.as_ref(), &module.managed_by))
     };
     let Some(identity) = identity else { return Ok(planned(import, None)) };
     let module = Some(import.module_id.as_str()).filter(|module| !module.is_empty());
@@ -152,7 +155,11 @@ fn planned(import: &ImportDevice, current: Option<Current>) -> Plan {
         let device = import.device.clone().unwrap_or_default();
         let authentication = device.authentication.as_ref();
         let new = if import.module_id.is_empty() {
-            identity(&device, authentication, current.as_ref().map_or("", |current| text(&current.identity, "deviceScope")))
+            identity(
+                &device,
+                authentication,
+                current.as_ref().map_or("", |current| text(&current.identity, "deviceScope")),
+            )
         } else {
             module_identity(authentication, &import.managed_by)
         };
@@ -250,7 +257,8 @@ mod tests {
         let plan = planned(&import(ImportMode::CreateOrUpdate, r#"{"site":"ams"}"#), current(r#"{"site":"sea"}"#));
         let paths: Vec<&str> = plan.differences.iter().map(|difference| difference.path.as_str()).collect();
         assert_eq!((plan.action, paths), (Action::Update, vec!["statusReason", "tags.site"]));
-        let plan = planned(&import(ImportMode::UpdateTwin, r#"{"site":"sea","$version":4}"#), current(r#"{"site":"sea"}"#));
+        let plan =
+            planned(&import(ImportMode::UpdateTwin, r#"{"site":"sea","$version":4}"#), current(r#"{"site":"sea"}"#));
         assert_eq!(plan.action, Action::Unchanged);
         assert_eq!(planned(&import(ImportMode::Delete, "{}"), current("{}")).action, Action::Delete);
     }

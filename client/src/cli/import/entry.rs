@@ -101,8 +101,14 @@ fn read(
         ignored.extend(properties.keys().map(|name| format!("properties.{name}")));
     }
     // Exports of other tools carry what the hub alone makes.
-    fields.ignore(&["generationId", "statusUpdatedTime", "connectionState", "connectionStateUpdatedTime", "lastActivityTime",
-        "cloudToDeviceMessageCount"]);
+    fields.ignore(&[
+        "generationId",
+        "statusUpdatedTime",
+        "connectionState",
+        "connectionStateUpdatedTime",
+        "lastActivityTime",
+        "cloudToDeviceMessageCount",
+    ]);
     fields.finish(&mut ignored);
     unread.extend(ignored);
     Ok(import)
@@ -221,7 +227,10 @@ mod tests {
         assert_eq!(refusal(r#"{"id":"a","importMode":"upsert"}"#), owned("a", "UNKNOWN_IMPORT_MODE", "importMode"));
         assert_eq!(refusal(r#"{"id":"a","moduleId":"m","status":"on"}"#), owned("a/m", "INVALID_ENTRY", "status"));
         assert_eq!(refusal(r#"{"id":"a","tags":[]}"#), owned("", "INVALID_ENTRY", "tags"));
-        assert_eq!(refusal(r#"{"id":"a","authentication":{"type":"magic"}}"#), owned("a", "INVALID_ENTRY", "authentication.type"));
+        assert_eq!(
+            refusal(r#"{"id":"a","authentication":{"type":"magic"}}"#),
+            owned("a", "INVALID_ENTRY", "authentication.type")
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use muster_client::proto::{Asset, Authentication, AuthenticationType, Device, DeviceStatus, Endpoints, InboundEndpoint};
+use muster_client::proto::{
+    Asset, Authentication, AuthenticationType, Device, DeviceStatus, Endpoints, InboundEndpoint,
+};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -15,7 +17,8 @@ use crate::shapes::device::registry_from_fields;
 use crate::shapes::endpoints::authentication_from_fields;
 use crate::shapes::fields::{Fields, ShapeError};
 
-const TODAY: [&str; 2] = ["namespaces.deviceregistry.microsoft.com/v1", "namespaces.deviceregistry.microsoft.com/v1beta1"];
+const TODAY: [&str; 2] =
+    ["namespaces.deviceregistry.microsoft.com/v1", "namespaces.deviceregistry.microsoft.com/v1beta1"];
 const CLASSIC: &str = "deviceregistry.microsoft.com/v1";
 /// Lists inside lists are refused beyond this.
 const LIST_DEPTH_MAX: usize = 3;
@@ -99,7 +102,8 @@ fn flatten(line: u64, value: Value, depth: usize, found: &mut Vec<Result<Manifes
             };
             let id = id();
             found.push(resource(value).map(|manifest| Manifest { line, ..manifest }).map_err(|error| {
-                let reason = if error.path == "kind" || error.path == "apiVersion" { "UNKNOWN_KIND" } else { "INVALID_ENTRY" };
+                let reason =
+                    if error.path == "kind" || error.path == "apiVersion" { "UNKNOWN_KIND" } else { "INVALID_ENTRY" };
                 Refusal { field: error.path.clone(), ..Refusal::new(line, id, reason, error.to_string()) }
             }));
         }
@@ -255,10 +259,14 @@ mod tests {
         let found = ok(parse(text));
         let Resource::Device(device) = &found[0].resource else { panic!("is a device") };
         let endpoint = &device.endpoints.as_ref().expect("has one").inbound["opc-1"];
-        assert_eq!((endpoint.address.as_str(), endpoint.endpoint_type.as_str()), ("opc.tcp://plc:50000", "Microsoft.OpcUa"));
+        assert_eq!(
+            (endpoint.address.as_str(), endpoint.endpoint_type.as_str()),
+            ("opc.tcp://plc:50000", "Microsoft.OpcUa")
+        );
         assert_eq!(endpoint.authentication.as_ref().expect("has one").password_secret_name, "s/p");
         let Resource::Asset(asset) = &found[1].resource else { panic!("is an asset") };
-        let reference = asset.definition.as_ref().and_then(|definition| definition.device_ref.clone()).expect("has one");
+        let reference =
+            asset.definition.as_ref().and_then(|definition| definition.device_ref.clone()).expect("has one");
         assert_eq!((reference.device_name.as_str(), reference.endpoint_name.as_str()), ("opc-1", "opc-1"));
     }
 
@@ -266,13 +274,18 @@ mod tests {
     fn what_cannot_be_read_is_refused_with_its_line() {
         let refusal = |text: &str| parse(text).pop().expect("one entry").expect_err("must be refused");
         let unknown = refusal("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n");
-        assert_eq!((unknown.id.as_str(), unknown.reason.as_str(), unknown.field.as_str()), ("pod/x", "UNKNOWN_KIND", "apiVersion"));
+        assert_eq!(
+            (unknown.id.as_str(), unknown.reason.as_str(), unknown.field.as_str()),
+            ("pod/x", "UNKNOWN_KIND", "apiVersion")
+        );
         let kind = refusal("apiVersion: deviceregistry.microsoft.com/v1\nkind: Schema\nmetadata: {name: x}\n");
         assert_eq!(kind.field, "kind");
         let broken = refusal("a: 1\nb: [\n");
         assert_eq!(broken.reason, "NOT_YAML");
         assert!(broken.line >= 2, "{broken:?}");
-        let shape = refusal("---\napiVersion: namespaces.deviceregistry.microsoft.com/v1\nkind: Asset\nmetadata: {name: x}\nspec: {}\n");
+        let shape = refusal(
+            "---\napiVersion: namespaces.deviceregistry.microsoft.com/v1\nkind: Asset\nmetadata: {name: x}\nspec: {}\n",
+        );
         assert_eq!((shape.line, shape.field.as_str()), (2, "spec.deviceRef.deviceName"));
     }
 

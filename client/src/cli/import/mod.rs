@@ -38,10 +38,12 @@ use crate::session::Session;
 
 /// Arguments of `muster import`.
 #[derive(Debug, Args)]
-#[command(after_help = "Files ending in .yaml or .yml hold Device Registry resources (Device, Asset, and the classic\n\
+#[command(
+    after_help = "Files ending in .yaml or .yml hold Device Registry resources (Device, Asset, and the classic\n\
     AssetEndpointProfile), others IoT Hub's export format: one JSON object a line, importMode respected.\n\
     What exists is updated. Keys that are null are made by the server.\n\n\
-    Examples:\n  muster import fleet.ndjson -n plant1 --create-namespace\n  muster import devices.yaml assets.yaml --dry-run")]
+    Examples:\n  muster import fleet.ndjson -n plant1 --create-namespace\n  muster import devices.yaml assets.yaml --dry-run"
+)]
 pub(crate) struct Arguments {
     /// The files
     #[arg(required = true, value_name = "FILE")]
@@ -120,7 +122,8 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
 }
 
 fn is_manifest(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
 }
 
 fn read_manifest(path: &Path) -> anyhow::Result<String> {
@@ -169,7 +172,8 @@ impl Import<'_> {
             let Outcome { interrupted, .. } = match sent {
                 Ok(outcome) => outcome,
                 Err(error) if resume.is_kept() => {
-                    return Err(error.context(format!("{} is not through; run the same command again to go on", path.display())));
+                    return Err(error
+                        .context(format!("{} is not through; run the same command again to go on", path.display())));
                 }
                 Err(error) => return Err(error),
             };
@@ -184,7 +188,11 @@ impl Import<'_> {
         bar.finish_and_clear();
         if !batches.unread.is_empty() {
             let members: Vec<String> = batches.unread.iter().take(20).cloned().collect();
-            talk(format_args!("note: {}: members that are not known were left out: {}", path.display(), members.join(", ")));
+            talk(format_args!(
+                "note: {}: members that are not known were left out: {}",
+                path.display(),
+                members.join(", ")
+            ));
         }
         Ok(())
     }
@@ -253,7 +261,9 @@ impl Import<'_> {
             Err(error) if error.code() == Code::PermissionDenied => Ok(()),
             Err(error) if error.code() == Code::NotFound && self.arguments.create_namespace => {
                 if self.arguments.dry_run {
-                    talk(format_args!("namespace {id} would be created; its entries are new and cannot be checked further"));
+                    talk(format_args!(
+                        "namespace {id} would be created; its entries are new and cannot be checked further"
+                    ));
                     self.missing.insert(id.to_owned());
                     return Ok(());
                 }
@@ -270,9 +280,8 @@ impl Import<'_> {
                 }
                 Ok(())
             }
-            Err(error) if error.code() == Code::NotFound => {
-                Err(anyhow::Error::new(error).context(format!("namespace {id} does not exist; --create-namespace makes it")))
-            }
+            Err(error) if error.code() == Code::NotFound => Err(anyhow::Error::new(error)
+                .context(format!("namespace {id} does not exist; --create-namespace makes it"))),
             Err(error) => Err(error.into()),
         }
     }
@@ -295,7 +304,8 @@ impl Import<'_> {
             anyhow::bail!("interrupted; run the same command again to go on");
         }
         if refused > 0 {
-            let total = if self.arguments.dry_run { created + updated + deleted + unchanged } else { accepted } + refused;
+            let total =
+                if self.arguments.dry_run { created + updated + deleted + unchanged } else { accepted } + refused;
             return Err(PartlyRefused { refused, total }.into());
         }
         Ok(ExitCode::SUCCESS)
@@ -321,7 +331,9 @@ fn survey(path: &Path) -> std::io::Result<(String, u64)> {
 /// A bar on stderr; it hides itself where stderr is no terminal.
 fn progress_bar(lines: u64, path: &Path) -> ProgressBar {
     let bar = ProgressBar::new(lines);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} lines, {per_sec}, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} lines, {per_sec}, {eta} left")
+    {
         bar.set_style(style);
     }
     bar.set_message(path.file_name().unwrap_or_default().to_string_lossy().into_owned());

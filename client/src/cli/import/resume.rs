@@ -63,8 +63,9 @@ impl Resume {
         let mut resumed = false;
         let stored = match std::fs::read(&path) {
             Ok(bytes) => {
-                let found: Stored = serde_json::from_slice(&bytes)
-                    .with_context(|| format!("{} is not the state of an import; delete it to start over", path.display()))?;
+                let found: Stored = serde_json::from_slice(&bytes).with_context(|| {
+                    format!("{} is not the state of an import; delete it to start over", path.display())
+                })?;
                 if found.format == FORMAT && found.content == content && found.namespace == namespace {
                     resumed = true;
                     found
@@ -163,7 +164,9 @@ mod tests {
     fn what_is_done_is_known_after_an_interruption() {
         let folder = tempfile::tempdir().expect("temp dir");
         let import = folder.path().join("fleet.ndjson");
-        let open = |content: &str, namespace: &str| Resume::open(None, &import, content, namespace).expect("temp dir is writable");
+        let open = |content: &str, namespace: &str| {
+            Resume::open(None, &import, content, namespace).expect("temp dir is writable")
+        };
         let mut state = open("hash", "plant1");
         assert!(!state.is_resumed());
         state.finish(1, 200, 199, 1).expect("is writable");
@@ -175,7 +178,10 @@ mod tests {
         assert!(state.is_resumed());
         assert_eq!(state.lines_done(), 400);
         assert_eq!(state.counts(), (399, 1));
-        assert_eq!([1, 200, 201, 400, 401, 600, 601].map(|line| state.is_done(line)), [true, true, false, false, true, true, false]);
+        assert_eq!(
+            [1, 200, 201, 400, 401, 600, 601].map(|line| state.is_done(line)),
+            [true, true, false, false, true, true, false]
+        );
         assert_eq!(state.request_id(201, 400, 200), id, "a batch that is sent again is the same request");
         assert_ne!(state.request_id(201, 400, 199), id);
         state.finish(201, 400, 200, 0).expect("is writable");

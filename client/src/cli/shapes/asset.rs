@@ -210,9 +210,10 @@ pub(crate) fn status_to_json(status: &AssetStatus) -> Value {
         let parts = status.parts.iter().filter(|part| part.kind() == kind);
         put(&mut object, name, parts.map(part_status).collect::<Value>());
     }
-    for (name, list, kind) in
-        [("eventGroups", "events", AssetPartKind::Event), ("managementGroups", "actions", AssetPartKind::ManagementAction)]
-    {
+    for (name, list, kind) in [
+        ("eventGroups", "events", AssetPartKind::Event),
+        ("managementGroups", "actions", AssetPartKind::ManagementAction),
+    ] {
         let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
         for part in status.parts.iter().filter(|part| part.kind() == kind) {
             match groups.iter_mut().find(|(group, _)| *group == part.group) {

@@ -7,8 +7,9 @@ use muster_client::proto;
 use proto::destination::{Qos, Retain, Target};
 use proto::management_action::ActionType;
 use proto::{
-    AssetDefinition, AssetEvent, AssetPartKind, AssetPartStatus, AssetStatus, AssetStream, DataPoint, Dataset, Destination,
-    DeviceRef, EventGroup, ManagementAction, ManagementGroup, MessageSchemaReference, StatusError, StatusErrorDetail,
+    AssetDefinition, AssetEvent, AssetPartKind, AssetPartStatus, AssetStatus, AssetStream, DataPoint, Dataset,
+    Destination, DeviceRef, EventGroup, ManagementAction, ManagementGroup, MessageSchemaReference, StatusError,
+    StatusErrorDetail,
 };
 
 use super::fields::{Fields, ShapeError};
@@ -44,8 +45,10 @@ pub(crate) fn definition_from_fields(
     unread: &mut Vec<String>,
 ) -> Result<AssetDefinition, ShapeError> {
     let mut reference = fields.object("deviceRef")?;
-    let device_ref =
-        DeviceRef { device_name: reference.required("deviceName")?, endpoint_name: reference.required("endpointName")? };
+    let device_ref = DeviceRef {
+        device_name: reference.required("deviceName")?,
+        endpoint_name: reference.required("endpointName")?,
+    };
     reference.finish(unread);
     let mut definition = AssetDefinition {
         device_ref: Some(device_ref),
@@ -70,7 +73,10 @@ pub(crate) fn definition_from_fields(
 }
 
 /// Reads a definition in the classic shape.
-pub(crate) fn classic_from_fields(fields: &mut Fields, unread: &mut Vec<String>) -> Result<AssetDefinition, ShapeError> {
+pub(crate) fn classic_from_fields(
+    fields: &mut Fields,
+    unread: &mut Vec<String>,
+) -> Result<AssetDefinition, ShapeError> {
     let profile = fields.required("assetEndpointProfileRef")?;
     let topic = classic_topic(fields, "defaultTopic", unread)?;
     let mut definition = AssetDefinition {
@@ -242,9 +248,10 @@ pub(crate) fn status_from_fields(fields: &mut Fields, unread: &mut Vec<String>) 
     for (name, kind) in [("datasets", AssetPartKind::Dataset), ("streams", AssetPartKind::Stream)] {
         status.parts.extend(fields.objects(name, unread, |fields, unread| part(fields, unread, kind, ""))?);
     }
-    for (name, list, kind) in
-        [("eventGroups", "events", AssetPartKind::Event), ("managementGroups", "actions", AssetPartKind::ManagementAction)]
-    {
+    for (name, list, kind) in [
+        ("eventGroups", "events", AssetPartKind::Event),
+        ("managementGroups", "actions", AssetPartKind::ManagementAction),
+    ] {
         let groups = fields.objects(name, unread, |fields, unread| {
             let group = fields.required("name")?;
             fields.objects(list, unread, |fields, unread| part(fields, unread, kind, &group))
@@ -263,7 +270,12 @@ fn moment(fields: &mut Fields, name: &str) -> Result<Option<prost_types::Timesta
     text.parse().map(Some).map_err(|_| ShapeError::new(path, format!("`{text}` is not an RFC 3339 time")))
 }
 
-fn part(fields: &mut Fields, unread: &mut Vec<String>, kind: AssetPartKind, group: &str) -> Result<AssetPartStatus, ShapeError> {
+fn part(
+    fields: &mut Fields,
+    unread: &mut Vec<String>,
+    kind: AssetPartKind,
+    group: &str,
+) -> Result<AssetPartStatus, ShapeError> {
     let message_schema_reference = match fields.value("messageSchemaReference") {
         None => None,
         Some(value) => {
@@ -340,10 +352,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_path() {
-        let with = |datasets: Value| json!({"deviceRef": {"deviceName": "d", "endpointName": "e"}, "datasets": datasets});
+        let with =
+            |datasets: Value| json!({"deviceRef": {"deviceName": "d", "endpointName": "e"}, "datasets": datasets});
         let error = read(with(json!([{"name": "x"}, {"destinations": []}]))).expect_err("has no name");
         assert_eq!(error.to_string(), "spec.datasets[1].name: is required");
-        let error = read(with(json!([{"name": "x", "destinations": [{"target": "Kafka"}]}]))).expect_err("no such target");
+        let error =
+            read(with(json!([{"name": "x", "destinations": [{"target": "Kafka"}]}]))).expect_err("no such target");
         assert_eq!(
             error.to_string(),
             "spec.datasets[0].destinations[0].target: `Kafka` is not one of Mqtt, BrokerStateStore, Storage"

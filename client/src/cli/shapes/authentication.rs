@@ -47,7 +47,10 @@ pub(crate) fn to_json(authentication: Option<&Authentication>) -> Value {
 pub(crate) fn from_fields(mut fields: Fields, unread: &mut Vec<String>) -> Result<Authentication, ShapeError> {
     let name = fields.text("type")?;
     let kind = type_of(&name).ok_or_else(|| {
-        ShapeError::new(fields.at("type"), format!("`{name}` is not one of sas, selfSigned, certificateAuthority, none"))
+        ShapeError::new(
+            fields.at("type"),
+            format!("`{name}` is not one of sas, selfSigned, certificateAuthority, none"),
+        )
     })?;
     let mut keys = fields.object("symmetricKey")?;
     let key = SymmetricKey { primary_key: keys.text("primaryKey")?, secondary_key: keys.text("secondaryKey")? };

@@ -129,7 +129,8 @@ mod tests {
     fn an_endpoint_without_address_is_named() {
         let given = json!({"endpoints": {"inbound": {"one": {"endpointType": "t"}}}});
         let mut fields = Fields::new("spec", given).expect("is an object");
-        let error = registry_from_fields(&mut fields, &mut Device::default(), &mut Vec::new()).expect_err("has no address");
+        let error =
+            registry_from_fields(&mut fields, &mut Device::default(), &mut Vec::new()).expect_err("has no address");
         assert_eq!(error.to_string(), "spec.endpoints.inbound.one.address: is required");
     }
 }

@@ -186,9 +186,7 @@ mod tests {
         let mut fields = Fields::new("spec", json!({"a": [1], "b": "x", "list": [{"n": 1}]})).expect("is an object");
         assert_eq!(fields.text("a").expect_err("is a list").to_string(), "spec.a: must be a text, not a list");
         assert_eq!(fields.required("gone").expect_err("is absent").to_string(), "spec.gone: is required");
-        let error = fields
-            .objects("list", &mut Vec::new(), |item, _| item.texts("n"))
-            .expect_err("n is a number");
+        let error = fields.objects("list", &mut Vec::new(), |item, _| item.texts("n")).expect_err("n is a number");
         assert_eq!(error.to_string(), "spec.list[0].n: must be a list, not a number");
     }
 

@@ -116,7 +116,8 @@ fn an_unknown_path_is_refused_with_the_nearest_name() {
 
 #[test]
 fn consistency_is_one_of_three() {
-    let of = |consistency: i32, min_revision| consistency_of(consistency, min_revision).map_err(|refusal| refusal.field);
+    let of =
+        |consistency: i32, min_revision| consistency_of(consistency, min_revision).map_err(|refusal| refusal.field);
     assert_eq!(consistency(None), Ok(Consistency::Linearizable));
     assert_eq!(of(0, 0), Ok(Consistency::Linearizable));
     assert_eq!(of(1, 0), Ok(Consistency::Linearizable));

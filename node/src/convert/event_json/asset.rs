@@ -11,10 +11,10 @@ use super::{document, list, members_of, object, text, time};
 pub(super) fn definition(definition: &AssetDefinition) -> Map<String, Value> {
     let AssetDefinition { device_ref, attributes, .. } = definition;
     members_of([
-        ("device_ref", object([
-            ("device_name", text(&device_ref.device)),
-            ("endpoint_name", text(&device_ref.endpoint)),
-        ])),
+        (
+            "device_ref",
+            object([("device_name", text(&device_ref.device)), ("endpoint_name", text(&device_ref.endpoint))]),
+        ),
         ("external_asset_id", text(&definition.external_asset_id)),
         ("display_name", text(&definition.display_name)),
         ("description", text(&definition.description)),
@@ -130,9 +130,7 @@ fn destination(destination: &Destination) -> Value {
             ("qos", (*qos).into()),
             ("retain", (*retain).into()),
         ]),
-        Target::BrokerStateStore { key } => {
-            members_of([("target", text("broker_state_store")), ("key", text(key))])
-        }
+        Target::BrokerStateStore { key } => members_of([("target", text("broker_state_store")), ("key", text(key))]),
         Target::Storage { path } => members_of([("target", text("storage")), ("path", text(path))]),
     };
     members.extend(members_of([("ttl_seconds", number(destination.ttl_seconds))]));
@@ -142,10 +140,13 @@ fn destination(destination: &Destination) -> Value {
 pub(super) fn status(status: &AssetStatus) -> Value {
     object([
         ("config_version", number(status.config_version)),
-        ("config_last_transition_time", match status.config_last_transition_ms {
-            0 => Value::Null,
-            ms => time(ms),
-        }),
+        (
+            "config_last_transition_time",
+            match status.config_last_transition_ms {
+                0 => Value::Null,
+                ms => time(ms),
+            },
+        ),
         ("config_error", status.config_error.as_ref().map_or(Value::Null, error)),
         ("parts", Value::Array(status.parts.iter().map(part).collect())),
     ])

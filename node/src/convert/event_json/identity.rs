@@ -25,11 +25,14 @@ pub(super) fn device(definition: &DeviceDefinition) -> Value {
         ("operating_system", text(&definition.operating_system)),
         ("operating_system_version", text(&definition.operating_system_version)),
         ("attributes", if attributes.is_empty() { Value::Null } else { document(attributes) }),
-        ("endpoints", object([
-            ("inbound", named(&definition.endpoints.inbound, inbound)),
-            ("outbound_assigned", named(&definition.endpoints.outbound_assigned, outbound)),
-            ("outbound_unassigned", named(&definition.endpoints.outbound_unassigned, outbound)),
-        ])),
+        (
+            "endpoints",
+            object([
+                ("inbound", named(&definition.endpoints.inbound, inbound)),
+                ("outbound_assigned", named(&definition.endpoints.outbound_assigned, outbound)),
+                ("outbound_unassigned", named(&definition.endpoints.outbound_unassigned, outbound)),
+            ]),
+        ),
         ("discovered_device_ref", text(&definition.discovered_device_ref)),
         ("uuid", text(&definition.uuid)),
     ])

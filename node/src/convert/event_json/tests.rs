@@ -59,12 +59,8 @@ fn every_kind() -> Vec<EventKind> {
         device: None,
         expires_ms: Some(1_800_000_000_123),
     };
-    let cluster = Cluster {
-        cluster_id: "c".to_owned(),
-        page_key: [0x5e; 32],
-        limits: Limits::default(),
-        feature_level: 1,
-    };
+    let cluster =
+        Cluster { cluster_id: "c".to_owned(), page_key: [0x5e; 32], limits: Limits::default(), feature_level: 1 };
     let module = ModuleDefinition { managed_by: "IotEdge".to_owned(), authentication: sas() };
     let (tags, desired) = (Some(r#"{"a": null}"#.to_owned()), Some("{}".to_owned()));
     let status = AssetStatus {
@@ -133,7 +129,8 @@ fn no_event_shows_keys_or_hashes() {
 
 #[test]
 fn documents_keep_their_nulls_and_their_emptiness() {
-    let patch = EventKind::TwinPatched { tags: Some(r#"{"a":null,"b":{}}"#.to_owned()), desired: Some("{}".to_owned()) };
+    let patch =
+        EventKind::TwinPatched { tags: Some(r#"{"a":null,"b":{}}"#.to_owned()), desired: Some("{}".to_owned()) };
     assert_eq!(render(&patch), r#"{"desired":{},"tags":{"a":null,"b":{}}}"#);
 }
 

@@ -75,13 +75,13 @@ impl Cluster {
 
     /// Writes through whoever leads, again and again until it is acknowledged.
     async fn write(&self, payload: &str) {
-        let deadline = std::time::Instant::now() + WAIT;
+        let deadline = crate::raft::now() + WAIT;
         loop {
             let leader = self.leader().await;
             match self.nodes[&leader].submit(payload).await {
                 Ok(_) => return,
                 Err(SubmitError::NotLeader { .. } | SubmitError::Unknown) => {
-                    assert!(std::time::Instant::now() < deadline, "{payload} was never acknowledged");
+                    assert!(crate::raft::now() < deadline, "{payload} was never acknowledged");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 Err(error) => panic!("{payload}: {error}"),
@@ -119,7 +119,7 @@ async fn three_nodes_elect_write_and_read_alike() {
     let leader = cluster.leader().await;
     for number in 0..20 {
         let outcome = cluster.nodes[&leader].submit(&format!("p{number}")).await.unwrap();
-        assert_eq!(outcome[0][..], u64::from(number as u32).to_be_bytes(), "outcomes belong to their payloads");
+        assert_eq!(outcome[0][..], u64::from(number).to_be_bytes(), "outcomes belong to their payloads");
         // A linearizable read sees every acknowledged write, on every node.
         for (id, node) in &cluster.nodes {
             let point = node.raft.read_barrier().await.unwrap();
@@ -293,12 +293,12 @@ async fn requests_are_forwarded_in_batches_and_their_fate_is_known() {
     let waiting: Vec<_> = (0..64)
         .map(|_| {
             let pool = std::sync::Arc::clone(&pool);
-            tokio::task::spawn(async move { pool.forward(2, "never".into()).await })
+            crate::tasks::spawn("waiting", async move { pool.forward(2, "never".into()).await })
         })
         .collect();
     let mut busy = false;
-    let deadline = std::time::Instant::now() + WAIT;
-    while !busy && std::time::Instant::now() < deadline {
+    let deadline = crate::raft::now() + WAIT;
+    while !busy && crate::raft::now() < deadline {
         busy = matches!(pool.forward(2, "x".into()).await, Err(ForwardError::Busy));
     }
     assert!(busy, "the bound was never reached");
@@ -310,9 +310,9 @@ async fn requests_are_forwarded_in_batches_and_their_fate_is_known() {
     let answer = pool.forward(2, "x".into()).await;
     assert!(matches!(answer, Err(ForwardError::NotSent(_))), "{answer:?}");
     cluster.restart(2).await;
-    let deadline = std::time::Instant::now() + WAIT;
+    let deadline = crate::raft::now() + WAIT;
     while pool.forward(2, "x".into()).await.is_err() {
-        assert!(std::time::Instant::now() < deadline, "the link never came back");
+        assert!(crate::raft::now() < deadline, "the link never came back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     cluster.finish().await;

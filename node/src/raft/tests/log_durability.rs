@@ -166,7 +166,7 @@ async fn a_failed_purge_barrier_stops_everything() {
     let dir = tempfile::tempdir().unwrap();
     let fatal = Arc::new(Remember::default());
     let barrier = Box::new(|| Err(std::io::Error::other("no room")));
-    let (mut log, _closer) = log_store::open(dir.path(), LIMITS, barrier, fatal.clone()).unwrap();
+    let (mut log, _closer) = log_store::open(dir.path(), LIMITS, barrier, Arc::clone(&fatal) as Arc<_>).unwrap();
     append(&mut log, (0..10).map(|index| entry(1, index))).await;
     assert!(log.purge(log_id(1, 5)).await.is_err());
     assert_eq!(fatal.0.lock().unwrap().len(), 1);

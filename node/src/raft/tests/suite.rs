@@ -23,7 +23,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Arc::new(Remember::default());
         let limits = TailLimits { entries: self.tail_entries, bytes: usize::MAX };
-        let (log, _closer) = log_store::open(dir.path(), limits, Box::new(|| Ok(())), fatal.clone()).unwrap();
+        let (log, _closer) = log_store::open(dir.path(), limits, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>).unwrap();
         let state = StateDb::open(dir.path(), small_state()).unwrap();
         let snapshots = SnapshotStore::open(dir.path(), "test", Arc::clone(&state)).unwrap();
         let machine = StateMachine {

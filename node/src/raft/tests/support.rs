@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -151,7 +151,7 @@ impl TestNode {
     pub(super) async fn submit(&self, payload: &str) -> Result<Outcomes, crate::raft::SubmitError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.raft.submit(payload.to_owned().into(), move |result| {
-            let _ = sender.send(result);
+            sender.send(result).ok();
         });
         receiver.await.expect("the outcome is always reported")
     }
@@ -159,9 +159,9 @@ impl TestNode {
 
 /// Polls until a condition holds.
 pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = crate::raft::now() + Duration::from_secs(30);
     while !condition() {
-        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        assert!(crate::raft::now() < deadline, "not within 30 s: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -22,11 +22,24 @@ impl<'a> Reader<'a> {
     /// The next field's number and wire type; `None` at the end.
     #[inline]
     pub(super) fn field(&mut self) -> Result<Option<(u32, WireType)>, CodecError> {
-        if self.rest.is_empty() {
-            return Ok(None);
+        match self.rest.split_first() {
+            None => Ok(None),
+            // Field numbers below 16 take one byte, and nearly all are; the two wire types that do not exist, and the
+            // field number 0, are left to prost's error.
+            Some((first, rest)) if (0x08..0x80).contains(first) && first & 7 < 6 => {
+                self.rest = rest;
+                let wire = match first & 7 {
+                    0 => WireType::Varint,
+                    1 => WireType::SixtyFourBit,
+                    2 => WireType::LengthDelimited,
+                    3 => WireType::StartGroup,
+                    4 => WireType::EndGroup,
+                    _ => WireType::ThirtyTwoBit,
+                };
+                Ok(Some((u32::from(first >> 3), wire)))
+            }
+            Some(_) => decode_key(&mut self.rest).map(Some).map_err(CodecError::decoding(self.what)),
         }
-        // Field numbers below 16 take one byte; wire types that exist are 0 to 5.
-        decode_key(&mut self.rest).map(Some).map_err(CodecError::decoding(self.what))
     }
 
     #[inline]

@@ -1,0 +1,18 @@
+//! Clusters of real processes; one file per subject. They share two cores, so they run one after the other.
+#![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
+
+mod catching_up;
+
+mod fleet;
+mod kills;
+
+mod requests;
+
+use std::sync::LazyLock;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One cluster at a time: three nodes, their load and the test share the machine.
+pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+    TURN.lock().await
+}
