@@ -29,7 +29,7 @@ const SECONDS_BUCKETS: &[f64] = &[
 /// From one small record to the largest message.
 const BYTES_BUCKETS: &[f64] =
     &[256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 33_554_432.0];
-/// Sizes of batches, by count.
+/// Sizes of batches: commands in an entry, entries in a write.
 const COUNT_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0];
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -58,7 +58,8 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)?
         .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), BYTES_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Suffix("_count".to_owned()), COUNT_BUCKETS)
+        .set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), COUNT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_entries".to_owned()), COUNT_BUCKETS)
 }
 
 /// Serves until told to stop.
@@ -141,6 +142,7 @@ mod tests {
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
             metrics::histogram!("muster_test_seconds").record(0.002);
+            metrics::histogram!("muster_test_entries").record(3.0);
             metrics::counter!("muster_test_total").increment(3);
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
@@ -154,6 +156,7 @@ mod tests {
         }
         let metrics = fetch(address, "/metrics").await;
         assert!(metrics.contains("muster_test_seconds_bucket{le=\"0.0025\"} 1"), "{metrics}");
+        assert!(metrics.contains("muster_test_entries_bucket{le=\"4\"} 1"), "{metrics}");
         assert!(metrics.contains("muster_test_total 3"), "{metrics}");
         assert!(fetch(address, "/elsewhere").await.starts_with("HTTP/1.1 404"));
         stopper.stop();

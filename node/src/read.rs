@@ -15,7 +15,6 @@ use tokio::time::timeout;
 
 use crate::apply::Position;
 use crate::raft::{self, RaftNode};
-use crate::store::error::StoreError;
 use crate::store::event_log::{self, ChainHash};
 use crate::store::history;
 use crate::store::states::States;
@@ -25,6 +24,10 @@ mod list;
 
 pub use events::{EventFilter, EventPage, EventScope};
 pub use list::{ListPage, ListRange};
+
+// What a view answers with; those above it need not know the store.
+pub use crate::store::codec::RevisionEntry;
+pub use crate::store::error::StoreError;
 
 /// How fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,12 +170,9 @@ impl View {
     /// # Errors
     /// When the store fails.
     pub fn get_at(&self, key: &Key, revision: u64) -> Result<Option<Arc<Record>>, StoreError> {
-        if let Some(record) = self.states.get(key)?
-            && record.updated_revision <= revision
-        {
-            return Ok(Some(record).filter(|record| record.is_alive()));
-        }
-        Ok(history::record_at(&self.states.db(), key, revision)?.filter(|record| record.is_alive()))
+        let Some(current) = self.states.get(key)? else { return Ok(None) };
+        let record = history::record_at(&self.states.db(), key, &current, revision)?;
+        Ok(record.filter(|record| record.is_alive()))
     }
 
     /// The cluster's settings.

@@ -2,7 +2,7 @@
 //!
 //! This crate holds no logic. The compatibility rules are in `README.md` beside it.
 #![allow(missing_docs, reason = "generated; the .proto files are the documentation")]
-#![allow(clippy::all, unused_qualifications, unreachable_pub, reason = "generated code")]
+#![allow(clippy::all, clippy::clone_on_ref_ptr, unused_qualifications, unreachable_pub, reason = "generated code")]
 
 /// The public API, package `muster.v1`.
 pub mod v1 {

@@ -1,12 +1,15 @@
 //! Clusters of real processes; one file per subject. They share two cores, so they run one after the other.
 #![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
 
+mod api_behaviour;
 mod catching_up;
-
+mod door;
 mod fleet;
 mod kills;
-
+mod refusals;
 mod requests;
+mod table;
+mod wire;
 
 use std::sync::LazyLock;
 use tokio::sync::{Mutex, MutexGuard};

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use muster_client::proto::device_service_server::{DeviceService, DeviceServiceServer};
 use muster_client::proto::namespace_service_server::{NamespaceService, NamespaceServiceServer};
+use muster_client::proto::twin_service_server::{TwinService, TwinServiceServer};
 use muster_client::proto::*;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -30,6 +32,10 @@ pub(crate) struct Script {
     pub(crate) outcomes: Mutex<BTreeMap<String, BatchDevicesResponse>>,
     /// Import calls, repeated ones included.
     pub(crate) import_calls: Mutex<u64>,
+    /// How long an import takes.
+    pub(crate) import_time: Mutex<Duration>,
+    /// Answers on a patch stream after which it breaks.
+    pub(crate) break_stream_after: Mutex<Option<u64>>,
     /// Import calls after which everything fails.
     pub(crate) fail_imports_after: Mutex<Option<u64>>,
 }
@@ -60,6 +66,7 @@ pub(crate) async fn start(script: Arc<Script>) -> SocketAddr {
     let address = listener.local_addr().expect("is bound");
     let server = tonic::transport::Server::builder()
         .add_service(NamespaceServiceServer::new(Fake(Arc::clone(&script))))
+        .add_service(TwinServiceServer::new(Fake(Arc::clone(&script))))
         .add_service(DeviceServiceServer::new(Fake(script)).max_decoding_message_size(16 * 1024 * 1024))
         .serve_with_incoming(TcpListenerStream::new(listener));
     tokio::spawn(server);
@@ -116,6 +123,8 @@ macro_rules! not_needed {
         #[tonic::async_trait]
         impl DeviceService for Fake {
             async fn import_devices(&self, request: Request<ImportDevicesRequest>) -> Answer<BatchDevicesResponse> {
+                let time = *self.0.import_time.lock().expect("no test panics with it");
+                tokio::time::sleep(time).await;
                 self.import(request)
             }
             $(async fn $method(&self, _: Request<$request>) -> Answer<$answer> {
@@ -143,6 +152,54 @@ not_needed! {
     list_modules(ListModulesRequest) -> ListModulesResponse;
     update_module(UpdateModuleRequest) -> ModuleResponse;
     delete_module(DeleteModuleRequest) -> DeleteModuleResponse;
+}
+
+#[tonic::async_trait]
+impl TwinService for Fake {
+    type PatchTwinStreamStream = ReceiverStream<Result<PatchTwinStreamResponse, Status>>;
+
+    /// Answers each patch; refuses those without a request id.
+    async fn patch_twin_stream(
+        &self,
+        request: Request<tonic::Streaming<PatchTwinRequest>>,
+    ) -> Answer<Self::PatchTwinStreamStream> {
+        self.0.enter(&request)?;
+        let limit = *self.0.break_stream_after.lock().expect("no test panics with it");
+        let mut patches = request.into_inner();
+        let (answers, stream) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            let mut sequence = 0;
+            while let Ok(Some(patch)) = patches.message().await {
+                if limit == Some(sequence) {
+                    drop(answers.send(Err(Status::unavailable("the node stops"))).await);
+                    return;
+                }
+                let revision = if patch.request_id.is_empty() { 0 } else { sequence + 1 };
+                let answer = PatchTwinStreamResponse { sequence, revision, etag: patch.name, ..Default::default() };
+                if answers.send(Ok(answer)).await.is_err() {
+                    return;
+                }
+                sequence += 1;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn get_twin(&self, _: Request<GetTwinRequest>) -> Answer<TwinResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+    async fn patch_twin(&self, _: Request<PatchTwinRequest>) -> Answer<TwinChangeResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+    async fn replace_twin(&self, _: Request<ReplaceTwinRequest>) -> Answer<TwinChangeResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+    async fn batch_patch_twins(&self, _: Request<BatchPatchTwinsRequest>) -> Answer<BatchPatchTwinsResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+    async fn report_properties(&self, _: Request<ReportPropertiesRequest>) -> Answer<TwinChangeResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
 }
 
 impl Fake {

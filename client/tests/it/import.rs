@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -90,7 +91,8 @@ async fn every_refused_entry_is_in_the_error_file_with_line_and_reason() {
 #[tokio::test]
 async fn an_interrupted_import_goes_on_and_repeats_nothing() {
     let folder = tempfile::tempdir().expect("temp dir");
-    let line = |number: u64| format!("{{\"id\":\"{}{number}\"}}\n", if number % 100 == 0 { "bad" } else { "d" });
+    let line =
+        |number: u64| format!("{{\"id\":\"{}{number}\"}}\n", if number.is_multiple_of(100) { "bad" } else { "d" });
     std::fs::write(folder.path().join("fleet.ndjson"), (0..3_000).map(line).collect::<String>())
         .expect("temp dir is writable");
     let script = with_namespace();
@@ -117,6 +119,47 @@ async fn an_interrupted_import_goes_on_and_repeats_nothing() {
         std::fs::read_to_string(folder.path().join("fleet.ndjson.errors.ndjson")).expect("there were refusals");
     assert_eq!(errors.lines().count(), 30, "refusals of both runs are in the file");
     assert!(!folder.path().join("fleet.ndjson.muster-import").exists());
+}
+
+#[tokio::test]
+async fn ctrl_c_finishes_what_is_under_way_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    let lines: String = (0..4_000).map(|number| format!("{{\"id\":\"d{number}\"}}\n")).collect();
+    std::fs::write(folder.path().join("fleet.ndjson"), lines).expect("temp dir is writable");
+    let script = with_namespace();
+    *script.import_time.lock().expect("no test panics with it") = Duration::from_millis(200);
+    let endpoint = start(Arc::clone(&script)).await.to_string();
+    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_muster"))
+        .args(["--endpoint", &endpoint, "--insecure", "import", "fleet.ndjson", "-n", "plant1"])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("HOME", folder.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while *script.import_calls.lock().expect("no test panics with it") < 2 {
+        assert!(Instant::now() < deadline, "the import does not begin");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let process = child.id().expect("it runs").to_string();
+    let sent = tokio::process::Command::new("kill").args(["-INT", &process]).status().await.expect("kill exists");
+    assert!(sent.success());
+    let output = child.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("interrupted"), "{}", text(&output.stderr));
+    let sent = script.imported.lock().expect("no test panics with it").len();
+    assert!(sent < 4_000 && sent.is_multiple_of(200), "{sent}");
+
+    *script.import_time.lock().expect("no test panics with it") = Duration::ZERO;
+    let output = import(folder.path(), &script, &[]).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&format!("going on after {sent} of 4000 lines")), "{}", text(&output.stderr));
+    assert_eq!(
+        script.imported.lock().expect("no test panics with it").len(),
+        4_000,
+        "nothing is sent twice or left out"
+    );
 }
 
 #[tokio::test]

@@ -4,3 +4,4 @@ mod cli;
 mod fake;
 mod import;
 mod retry;
+mod twin_stream;

@@ -39,6 +39,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
+    /// Print the folder that the built binaries lie in.
+    Where,
     /// Check that this machine can build Muster; install what is missing where that is allowed.
     Needs,
 }
@@ -49,6 +51,10 @@ fn main() -> ExitCode {
         Command::Test(arguments) => checks::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fix => fix::run(),
+        Command::Where => workspace::binaries().map(|folder| {
+            println!("{}", folder.display());
+            ExitCode::SUCCESS
+        }),
         Command::Needs => needs::for_building().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

@@ -99,7 +99,8 @@ fn prepare(plan: &Plan, resumes: bool, folder: &Path, root: &Path, fresh: bool) 
 
 /// From the first node's start until somebody wants the cluster to stop.
 fn live(arguments: &Arguments, plan: &Plan, root: &Path, nodes: &mut Nodes, signal: &StopSignal) -> Result<()> {
-    say::step(&format!("starting {} nodes on loopback", plan.nodes.len()));
+    let nodes_text = if plan.size() == 1 { "one node".to_owned() } else { format!("{} nodes", plan.size()) };
+    say::step(&format!("starting {nodes_text} on loopback"));
     for node in &plan.nodes {
         nodes.start(node.id)?;
     }
@@ -112,16 +113,16 @@ fn live(arguments: &Arguments, plan: &Plan, root: &Path, nodes: &mut Nodes, sign
         return Ok(());
     }
     guide::print(plan, &cluster, nodes, root);
-    watch(arguments, plan, nodes, signal)
+    watch(arguments, plan, root, nodes, signal)
 }
 
 /// Reports nodes that end, and starts them again, until somebody wants to stop or nothing runs any more.
-fn watch(arguments: &Arguments, plan: &Plan, nodes: &mut Nodes, signal: &StopSignal) -> Result<()> {
+fn watch(arguments: &Arguments, plan: &Plan, root: &Path, nodes: &mut Nodes, signal: &StopSignal) -> Result<()> {
     let mut restarts = Restarts::default();
     while !signal.asked() {
         for (id, status) in nodes.ended()? {
             let node = plan.nodes.iter().find(|node| node.id == id).context("a node of the plan")?;
-            say::bad(&format!("n{id} ended: {status}; its log is {}", node.log_file().display()));
+            say::bad(&format!("n{id} ended: {status}; its log is {}", workspace::shown(&node.log_file(), root)));
             if arguments.no_restart {
                 say::note(&format!("n{id} stays down, as --no-restart says"));
             } else if let Some(delay) = restarts.schedule(id) {

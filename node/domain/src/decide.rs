@@ -30,6 +30,8 @@ pub struct Change {
     pub event: Event,
     /// The record after it.
     pub after: Arc<Record>,
+    /// The revision of the record's change before this one; 0 when there was none.
+    pub previous: u64,
 }
 
 impl Change {
@@ -37,7 +39,8 @@ impl Change {
     #[must_use]
     pub fn new(key: Key, kind: EventKind, before: Option<&Record>, at: At) -> Self {
         let after = Arc::new(evolve(before, &kind, at));
-        Self { event: Event { key, kind }, after }
+        let previous = before.map_or(0, |record| record.updated_revision);
+        Self { event: Event { key, kind }, after, previous }
     }
 }
 

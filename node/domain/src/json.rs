@@ -37,8 +37,12 @@ impl Json {
     /// [`Reason::InvalidJson`] with line and column: not JSON, a duplicate member, an integer outside `i64`, or nesting
     /// beyond 127 levels.
     pub fn parse(field: &str, text: &str) -> Result<Self, Rejection> {
-        serde_json::from_str(text)
-            .map_err(|error| Rejection::new(Reason::InvalidJson, field, format!("{field} is not valid JSON: {error}")))
+        let invalid = |why: String| Rejection::new(Reason::InvalidJson, field, format!("{field} is not valid JSON: {why}"));
+        let value = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        match integer_out_of_range(text) {
+            None => Ok(value),
+            Some(digits) => Err(invalid(format!("integer {digits} is out of range"))),
+        }
     }
 
     /// Parses `text`, which must be a JSON object.
@@ -94,6 +98,33 @@ impl fmt::Display for Json {
         self.write(&mut text);
         f.write_str(&text)
     }
+}
+
+/// The first integer in valid JSON that is none of `i64`: the parser would make a double of it and lose its digits.
+fn integer_out_of_range(text: &str) -> Option<&str> {
+    // Shorter ones are within `i64`.
+    const DIGITS_MIN: usize = 19;
+    let bytes = text.as_bytes();
+    let (mut at, mut in_string) = (0, false);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => at += 1,
+            b'-' | b'0'..=b'9' if !in_string => {
+                let is_part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+                let length = bytes[at..].iter().take_while(is_part).count();
+                let number = &text[at..at + length];
+                let is_integer = !number.contains(['.', 'e', 'E']);
+                if length >= DIGITS_MIN && is_integer && number.parse::<i64>().is_err() {
+                    return Some(number);
+                }
+                at += length - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Appends `items` between `open` and `close`, separated by commas.
@@ -245,6 +276,13 @@ mod tests {
     fn what_is_not_exact_json_is_refused() {
         for text in ["", "{", "{'a':1}", r#"{"a":1,"a":2}"#, "18446744073709551615", "1e999", "[1,]", "nul", "1 2"] {
             assert_eq!(Json::parse("json", text).expect_err(text).reason, Reason::InvalidJson);
+        }
+        for text in ["9223372036854775808", "-9223372036854775809", r#"{"\"":[1,99999999999999999999]}"#] {
+            let refusal = Json::parse("json", text).expect_err(text);
+            assert!(refusal.message.contains("is out of range"), "{}", refusal.message);
+        }
+        for text in ["9223372036854775807", "-9223372036854775808", "99999999999999999999.0", r#""\"99999999999999999999""#] {
+            assert!(Json::parse("json", text).is_ok(), "{text}");
         }
         assert!(Json::parse("json", &"[".repeat(100_000)).is_err());
         assert!(Json::parse_object("json", "[]").is_err());

@@ -145,7 +145,7 @@ pub(crate) fn created(
     let key = module_key(namespace, device, id);
     let before = states.get(&key);
     if before.as_ref().is_some_and(|record| record.is_alive()) {
-        return Err(Rejection::already_exists(key));
+        return Err(Rejection::already_exists("module_id", key));
     }
     if states.modules(namespace, device).len() >= limits::MODULES_MAX {
         let message = format!("a device has at most {} modules", limits::MODULES_MAX);

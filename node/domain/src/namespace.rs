@@ -79,7 +79,7 @@ fn create(states: &dyn States, id: &str, definition: &NamespaceDefinition, at: A
     let key = Key::Namespace(id.to_owned());
     let before = states.get(&key);
     if before.as_ref().is_some_and(|record| record.is_alive()) {
-        return Err(Rejection::already_exists(key));
+        return Err(Rejection::already_exists("namespace_id", key));
     }
     check(definition).map_err(|refusal| refusal.within("namespace"))?;
     Ok(vec![Change::new(key, EventKind::NamespaceCreated(definition.clone()), before.as_deref(), at)])

@@ -148,10 +148,10 @@ impl Rejection {
         Self::new(Reason::NotFound, "name", format!("{name} does not exist"))
     }
 
-    /// `name` exists already.
+    /// `name` exists already; its id was given in `field`.
     #[must_use]
-    pub fn already_exists(name: impl fmt::Display) -> Self {
-        Self::new(Reason::AlreadyExists, "name", format!("{name} exists already"))
+    pub fn already_exists(field: &str, name: impl fmt::Display) -> Self {
+        Self::new(Reason::AlreadyExists, field, format!("{name} exists already"))
     }
 }
 

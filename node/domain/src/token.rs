@@ -39,7 +39,7 @@ fn create(states: &dyn States, id: &str, token: &Token, at: At) -> Result<Vec<Ch
     let key = Key::Token(id.to_owned());
     let before = states.get(&key);
     if before.as_ref().is_some_and(|record| record.is_alive()) {
-        return Err(Rejection::already_exists(key));
+        return Err(Rejection::already_exists("token_id", key));
     }
     token.check(at).map_err(|refusal| refusal.within("token"))?;
     Ok(vec![Change::new(key, EventKind::TokenCreated(token.clone()), before.as_deref(), at)])

@@ -18,8 +18,7 @@ use crate::convert;
 use crate::convert::event_json::{self, KINDS};
 use crate::convert::twin::Parts;
 use crate::node::Services;
-use crate::read::{EventFilter, EventPage, EventScope, View};
-use crate::store::codec::RevisionEntry;
+use crate::read::{EventFilter, EventPage, EventScope, RevisionEntry, View};
 
 /// More kinds than this in a filter are a mistake: there are fewer kinds than that.
 const KINDS_MAX: usize = 100;

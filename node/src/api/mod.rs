@@ -21,7 +21,8 @@ use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
-use tonic::service::Routes;
+use tonic::service::{LayerExt, Routes};
+use tower::util::MapResponseLayer;
 
 use crate::node::Services;
 
@@ -35,6 +36,7 @@ mod device_import;
 mod device_keys;
 mod fields;
 mod history;
+mod malformed;
 mod module;
 mod namespace;
 mod pages;
@@ -60,9 +62,11 @@ pub const SERVICE_NAMES: [&str; 6] = [
 #[must_use]
 pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     let mut routes = Routes::builder();
+    let clear = MapResponseLayer::new(malformed::clarify_response);
     macro_rules! add {
         ($server:ident, $api:path) => {
-            routes.add_service($server::new($api(Arc::clone(&services))).max_decoding_message_size(message_bytes_max));
+            let server = $server::new($api(Arc::clone(&services))).max_decoding_message_size(message_bytes_max);
+            routes.add_service(clear.named_layer(server));
         };
     }
     add!(NamespaceServiceServer, namespace::NamespaceApi);

@@ -119,6 +119,7 @@ fn deletion_budget<M>(request: &Request<M>) -> Duration {
 }
 
 /// Deletes step by step. Each step is a command of its own, so that others get their turn in between.
+/// A dry run tells of the first step only.
 async fn delete_all(
     write: &Write,
     namespace: String,

@@ -16,8 +16,7 @@ use super::fields;
 use super::read::Read;
 use super::status::Failure;
 use crate::node::Services;
-use crate::read::{Consistency, ListRange, View};
-use crate::store::error::StoreError;
+use crate::read::{Consistency, ListRange, StoreError, View};
 
 /// What a list request says of pages, and what binds its tokens.
 pub(crate) struct Asked<'a> {

@@ -18,9 +18,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::propose::ProposeError;
-use crate::read::ReadError;
+use crate::read::{ReadError, StoreError};
 use crate::secrets::SealError;
-use crate::store::error::StoreError;
 
 /// `ErrorInfo.domain` of every status.
 pub const DOMAIN: &str = "muster";
@@ -40,6 +39,8 @@ pub enum Transport {
     Stopping,
     /// The request is larger than this cluster takes.
     MessageTooLarge,
+    /// The request is not protobuf, or not that of the RPC.
+    MessageMalformed,
     /// The caller did not say who it is, or could not prove it.
     Unauthenticated,
     /// The page token is damaged or was made for something else.
@@ -60,12 +61,13 @@ pub enum Transport {
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::OutcomeUnknown,
         Self::Stopping,
         Self::MessageTooLarge,
+        Self::MessageMalformed,
         Self::Unauthenticated,
         Self::PageTokenInvalid,
         Self::PageTokenExpired,
@@ -85,6 +87,7 @@ impl Transport {
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Stopping => "STOPPING",
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
+            Self::MessageMalformed => "MESSAGE_MALFORMED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PageTokenInvalid => "PAGE_TOKEN_INVALID",
             Self::PageTokenExpired => "PAGE_TOKEN_EXPIRED",
@@ -103,12 +106,22 @@ impl Transport {
             Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout => Code::Unavailable,
             Self::QueueFull => Code::ResourceExhausted,
             Self::OutcomeUnknown => Code::Unknown,
-            Self::MessageTooLarge | Self::PageTokenInvalid => Code::InvalidArgument,
+            Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid => Code::InvalidArgument,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::PageTokenExpired => Code::FailedPrecondition,
             Self::RevisionInFuture => Code::OutOfRange,
             Self::DeletionUnfinished => Code::DeadlineExceeded,
             Self::SecretUnreadable | Self::StorageFault => Code::Internal,
+        }
+    }
+
+    /// The field at fault; empty when none is.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::PageTokenInvalid | Self::PageTokenExpired => "page_token",
+            Self::RevisionInFuture => "revision",
+            _ => "",
         }
     }
 
@@ -121,6 +134,7 @@ impl Transport {
             Self::Stopping => Some(Duration::from_millis(500)),
             Self::OutcomeUnknown
             | Self::MessageTooLarge
+            | Self::MessageMalformed
             | Self::Unauthenticated
             | Self::PageTokenInvalid
             | Self::PageTokenExpired
@@ -198,7 +212,7 @@ impl Told {
             code: transport.code(),
             reason: transport.reason(),
             message,
-            field: String::new(),
+            field: transport.field().to_owned(),
             current_etag: String::new(),
             retry_after: transport.retry_after(),
         }
@@ -254,7 +268,7 @@ impl From<Failure> for Told {
                     PageTokenError::Invalid => Transport::PageTokenInvalid,
                     PageTokenError::Expired { .. } => Transport::PageTokenExpired,
                 };
-                Self { field: "page_token".to_owned(), ..Self::transport(transport, error.to_string()) }
+                Self::transport(transport, error.to_string())
             }
             Failure::Other(transport, message) => Self::transport(transport, message),
         }

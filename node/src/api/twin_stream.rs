@@ -14,6 +14,7 @@ use muster_proto::v1;
 use tokio::sync::oneshot;
 use tonic::Status;
 
+use super::malformed::clarify;
 use super::status::{Failure, item};
 use super::twin;
 use super::write::{Write, accepted};
@@ -41,7 +42,7 @@ where
         let sequence = at as u64;
         let begun = patch.map(|patch| submit(&services, &caller, patch));
         async move {
-            match begun? {
+            match begun.map_err(clarify)? {
                 Ok(pending) => Ok(answer(sequence, outcome(pending).await)),
                 Err(failure) => Ok(answer(sequence, Err(failure))),
             }

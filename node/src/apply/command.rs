@@ -14,7 +14,9 @@ pub(super) struct Decided {
     /// The events, in order; empty when nothing changed.
     pub(super) events: Vec<Event>,
     /// The record after each event, for the history.
-    pub(super) images: Vec<(Key, Arc<Record>)>,
+    pub(super) images: Vec<Arc<Record>>,
+    /// For each event, the revision of its record's change before.
+    pub(super) previous: Vec<u64>,
     /// New limits, when the command set them.
     pub(super) limits: Option<Limits>,
 }
@@ -25,7 +27,7 @@ pub(super) fn decide(overlay: &mut Overlay<'_>, request: &Request, at: At, limit
         return refused(request.command.operations.len(), &rejection);
     }
     overlay.begin();
-    let mut decided = Decided { results: Vec::new(), events: Vec::new(), images: Vec::new(), limits: None };
+    let mut decided = Decided { results: Vec::new(), events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None };
     for (index, operation) in request.command.operations.iter().enumerate() {
         match muster_domain::decide(overlay, operation, at, limits) {
             Ok(changes) => accept(overlay, &mut decided, operation, changes),
@@ -61,7 +63,8 @@ fn accept(overlay: &mut Overlay<'_>, decided: &mut Decided, operation: &Operatio
         if let Body::Cluster(cluster) = &change.after.body {
             decided.limits = Some(cluster.limits);
         }
-        decided.images.push((change.event.key.clone(), change.after));
+        decided.images.push(change.after);
+        decided.previous.push(change.previous);
         decided.events.push(change.event);
     }
     decided.results.push(OperationResult::Accepted(accepted));
@@ -101,7 +104,7 @@ fn keep_current(overlay: &Overlay<'_>, operation: &Operation, accepted: &mut Acc
 
 fn refused(operations: usize, rejection: &Rejection) -> Decided {
     let results = vec![OperationResult::Rejected(rejection.clone()); operations.max(1)];
-    Decided { results, events: Vec::new(), images: Vec::new(), limits: None }
+    Decided { results, events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None }
 }
 
 fn aborted(operations: usize, at_fault: usize, rejection: Rejection) -> Decided {
@@ -114,5 +117,5 @@ fn aborted(operations: usize, at_fault: usize, rejection: Rejection) -> Decided 
     if let Some(result) = results.get_mut(at_fault) {
         *result = OperationResult::Rejected(rejection);
     }
-    Decided { results, events: Vec::new(), images: Vec::new(), limits: None }
+    Decided { results, events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None }
 }

@@ -1,18 +1,19 @@
 //! Retried requests: the first outcome of every request id, for ten minutes of log time.
 //!
-//! A request is known by its actor and its `request_id`; which ones are known lies in memory (16 bytes each), their
-//! outcomes in the `dedup` family. Both are replicated state: what is forgotten, and when, is a function of the log.
+//! A request is known by its actor and its `request_id`; which ones are known lies in memory, their outcomes in the `dedup`
+//! family, one row for each Raft entry: a random key for each request would be a quarter of all that is written. Both are replicated state: what is forgotten, and when, is a function of the log.
 //!
 //! - Forgetting is by whole minutes, oldest first: after [`WINDOW_MINUTES`], or earlier when there are more than
 //!   [`REQUESTS_MAX`], so that memory is bounded under any load.
 //! - The same request id with another body is refused, never answered with the other's outcome.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use muster_domain::{Reason, Rejection};
 use rocksdb::DB;
 
+use super::position::Position;
 use crate::outcome::{OperationResult, Outcome};
 use crate::request::Request;
 use crate::store::error::{StoreError, rocks};
@@ -23,8 +24,8 @@ use crate::store::{codec, columns, envelope, keys};
 pub(super) const WINDOW_MINUTES: u32 = 10;
 /// Requests known at most; beyond, the oldest minute is forgotten early.
 pub(super) const REQUESTS_MAX: usize = 2_000_000;
-/// Envelope type of a stored outcome.
-pub(super) const OUTCOME_TYPE: u16 = 19;
+/// Envelope type of a row of outcomes.
+const OUTCOMES_TYPE: u16 = 19;
 
 /// Who sent which request with which body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,33 +58,62 @@ pub(super) struct FirstOutcome {
     outcome: Bytes,
 }
 
-impl FirstOutcome {
-    fn parse(stored: &[u8]) -> Result<Self, StoreError> {
-        let what = || "an outcome".to_owned();
-        let content = envelope::open(OUTCOME_TYPE, stored)
-            .map_err(|source| StoreError::Damaged { what: what(), source })?;
-        let (body, outcome) = content
-            .split_first_chunk::<16>()
-            .ok_or_else(|| StoreError::Inconsistent("an outcome has no body hash".to_owned()))?;
-        Ok(Self { body: *body, outcome: Bytes::copy_from_slice(outcome) })
+/// Where an outcome lies: the row, and which of its outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    row: u64,
+    index: u32,
+}
+
+/// The outcomes of one Raft entry: one row in the family, however many requests the entry carries.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Row {
+    content: Vec<u8>,
+    outcomes: u32,
+}
+
+impl Row {
+    /// Bytes before each outcome: request, body hash, length.
+    const HEAD_BYTES: usize = 16 + 16 + 4;
+
+    fn push(&mut self, identity: &RequestIdentity, outcome: &[u8]) -> u32 {
+        let index = self.outcomes;
+        let length = u32::try_from(outcome.len()).expect("an outcome is smaller than a message");
+        self.content.extend_from_slice(&identity.request);
+        self.content.extend_from_slice(&identity.body);
+        self.content.extend_from_slice(&length.to_be_bytes());
+        self.content.extend_from_slice(outcome);
+        self.outcomes += 1;
+        index
     }
 
     /// The stored form.
-    pub(super) fn encode(identity: &RequestIdentity, outcome: &[u8]) -> Vec<u8> {
-        let mut content = Vec::with_capacity(16 + outcome.len());
-        content.extend_from_slice(&identity.body);
-        content.extend_from_slice(outcome);
-        envelope::seal(OUTCOME_TYPE, &content)
+    pub(super) fn encode(&self) -> Vec<u8> {
+        envelope::seal(OUTCOMES_TYPE, &self.content)
+    }
+
+    /// Request and first outcome, one after the other.
+    fn entries(content: &[u8]) -> impl Iterator<Item = ([u8; 16], FirstOutcome)> {
+        let mut rest = content;
+        std::iter::from_fn(move || {
+            let (head, after) = rest.split_first_chunk::<{ Self::HEAD_BYTES }>()?;
+            let (request, head) = head.split_first_chunk::<16>()?;
+            let (body, length) = head.split_first_chunk::<16>()?;
+            let length = u32::from_be_bytes(*length.first_chunk::<4>()?);
+            let (outcome, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
+            rest = after;
+            Some((*request, FirstOutcome { body: *body, outcome: Bytes::copy_from_slice(outcome) }))
+        })
     }
 }
 
-/// Outcomes of the open batch, by stored key.
-pub(super) type PendingOutcomes = BTreeMap<[u8; 20], Vec<u8>>;
+/// Rows of the open batch, by minute and number.
+pub(super) type OpenRows = BTreeMap<(u32, u64), Row>;
 
 /// The requests that are known, by the minute they were applied in.
 #[derive(Default)]
 pub(super) struct Dedup {
-    minutes: BTreeMap<u32, HashSet<[u8; 16]>>,
+    minutes: BTreeMap<u32, HashMap<[u8; 16], Place>>,
     requests: usize,
 }
 
@@ -91,24 +121,31 @@ impl Dedup {
     pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
         let mut dedup = Self::default();
         for item in db.iterator_cf(family(db, columns::DEDUP)?, rocksdb::IteratorMode::Start) {
-            let (key, _) = item.map_err(rocks("read request ids"))?;
-            if let Some((minute, request)) = keys::parse_dedup(&key) {
-                dedup.insert(minute, request);
+            let (key, stored) = item.map_err(rocks("read request ids"))?;
+            let Some((minute, row)) = keys::parse_dedup(&key) else { continue };
+            for (index, (request, _)) in (0_u32..).zip(Row::entries(open(&stored)?)) {
+                dedup.insert(minute, request, Place { row, index });
             }
         }
         Ok(dedup)
     }
 
-    fn insert(&mut self, minute: u32, request: [u8; 16]) {
-        self.minutes.entry(minute).or_default().insert(request);
+    fn insert(&mut self, minute: u32, request: [u8; 16], place: Place) {
+        self.minutes.entry(minute).or_default().insert(request, place);
         self.requests += 1;
     }
 
-    /// Notes a request and returns the minute it is stored under.
-    pub(super) fn remember(&mut self, time_ms: u64, request: [u8; 16]) -> u32 {
-        let minute = minute_of(time_ms);
-        self.insert(minute, request);
-        minute
+    /// Notes the first outcome of a request.
+    pub(super) fn remember(
+        &mut self,
+        rows: &mut OpenRows,
+        position: Position,
+        identity: &RequestIdentity,
+        outcome: &[u8],
+    ) {
+        let (minute, row) = (minute_of(position.time_ms), position.entries);
+        let index = rows.entry((minute, row)).or_default().push(identity, outcome);
+        self.insert(minute, identity.request, Place { row, index });
     }
 
     /// Forgets what is due and returns the minutes to delete.
@@ -131,21 +168,30 @@ impl Dedup {
     pub(super) fn first_outcome(
         &self,
         db: &DB,
-        pending: &PendingOutcomes,
+        rows: &OpenRows,
         identity: &RequestIdentity,
     ) -> Result<Option<FirstOutcome>, StoreError> {
-        let known = self.minutes.iter().rev().find(|(_, requests)| requests.contains(&identity.request));
-        let Some((minute, _)) = known else { return Ok(None) };
-        let key = keys::dedup(*minute, &identity.request);
-        if let Some(stored) = pending.get(&key) {
-            return FirstOutcome::parse(stored).map(Some);
+        let known =
+            self.minutes.iter().rev().find_map(|(minute, requests)| Some((*minute, *requests.get(&identity.request)?)));
+        let Some((minute, place)) = known else { return Ok(None) };
+        let missing = || StoreError::Inconsistent("a known request has no outcome".to_owned());
+        let index = usize::try_from(place.index).map_err(|_| missing())?;
+        if let Some(row) = rows.get(&(minute, place.row)) {
+            let (_, first) = Row::entries(&row.content).nth(index).ok_or_else(missing)?;
+            return Ok(Some(first));
         }
-        let stored = db.get_cf(family(db, columns::DEDUP)?, key).map_err(rocks("read an outcome"))?;
-        match stored {
-            Some(stored) => FirstOutcome::parse(&stored).map(Some),
-            None => Err(StoreError::Inconsistent("a known request has no outcome".to_owned())),
-        }
+        let stored = db
+            .get_cf(family(db, columns::DEDUP)?, keys::dedup(minute, place.row))
+            .map_err(rocks("read an outcome"))?
+            .ok_or_else(missing)?;
+        let (_, first) = Row::entries(open(&stored)?).nth(index).ok_or_else(missing)?;
+        Ok(Some(first))
     }
+}
+
+fn open(stored: &[u8]) -> Result<&[u8], StoreError> {
+    envelope::open(OUTCOMES_TYPE, stored)
+        .map_err(|source| StoreError::Damaged { what: "a row of outcomes".to_owned(), source })
 }
 
 fn minute_of(time_ms: u64) -> u32 {

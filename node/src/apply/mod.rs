@@ -127,6 +127,7 @@ fn apply_payload(
 ) -> Result<Outcomes, StoreError> {
     let undecodable =
         |source| StoreError::Undecodable { what: "a command in the log; this node may be too old for it".to_owned(), source };
+    memory.position.entries += 1;
     let mut outcomes = Outcomes::new();
     for (time_ms, bytes) in codec::decode_batch(payload.clone()).map_err(undecodable)? {
         let request = codec::decode_request(&bytes).map_err(undecodable)?;
@@ -149,18 +150,19 @@ fn apply_request(
     }
     let identity = dedup::RequestIdentity::of(request);
     if let Some(identity) = &identity
-        && let Some(first) = memory.dedup.first_outcome(writing.db, writing.pending_outcomes(), identity)?
+        && let Some(first) = memory.dedup.first_outcome(writing.db, &writing.rows, identity)?
     {
         metrics::counter!("muster_apply_duplicate_requests_total").increment(1);
         return Ok(dedup::answer_again(first, request));
     }
     let at = memory.position.next(time_ms);
-    let decided = command::decide(overlay, request, at, &memory.limits);
+    let mut decided = command::decide(overlay, request, at, &memory.limits);
     let mut revision = memory.position.revision;
     if !decided.events.is_empty() {
         revision = at.revision;
-        let chain = writing.append(&memory.position.chain, request, at, decided.events, &decided.images)?;
-        memory.position = Position { revision, chain, time_ms };
+        let chain = writing.append(&memory.position.chain, request, at, &mut decided)?;
+        memory.position.revision = revision;
+        memory.position.chain = chain;
         if let Some(limits) = decided.limits {
             memory.limits = limits;
         }
@@ -169,8 +171,7 @@ fn apply_request(
     let outcome = Outcome { revision: if accepted { revision } else { 0 }, results: decided.results };
     let encoded = codec::encode_outcome(&outcome);
     if let Some(identity) = identity {
-        let minute = memory.dedup.remember(time_ms, identity.request);
-        writing.remember_outcome(minute, &identity, &encoded);
+        memory.dedup.remember(&mut writing.rows, memory.position, &identity, &encoded);
     }
     let verdict = if accepted { "accepted" } else { "rejected" };
     metrics::counter!("muster_apply_commands_total", "verdict" => verdict).increment(1);

@@ -20,6 +20,8 @@ pub struct Position {
     pub chain: ChainHash,
     /// The latest time stamped on any command, milliseconds since the epoch.
     pub time_ms: u64,
+    /// Raft entries applied that carried commands; numbers the rows of outcomes.
+    pub entries: u64,
 }
 
 impl Position {
@@ -30,27 +32,30 @@ impl Position {
 
     pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
         let stored = db.get_cf(family(db, columns::META)?, keys::APPLIED).map_err(rocks("read the position"))?;
-        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0 }) };
+        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0, entries: 0 }) };
         let body = envelope::open(POSITION_TYPE, &stored)
             .map_err(|source| StoreError::Damaged { what: "the position".to_owned(), source })?;
         Self::decode(body).ok_or_else(|| StoreError::Inconsistent("the position has another length".to_owned()))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(48);
+        let mut body = Vec::with_capacity(56);
         body.extend_from_slice(&self.revision.to_be_bytes());
         body.extend_from_slice(&self.time_ms.to_be_bytes());
+        body.extend_from_slice(&self.entries.to_be_bytes());
         body.extend_from_slice(&self.chain);
         envelope::seal(POSITION_TYPE, &body)
     }
 
     fn decode(body: &[u8]) -> Option<Self> {
         let (revision, rest) = body.split_first_chunk::<8>()?;
-        let (time_ms, chain) = rest.split_first_chunk::<8>()?;
+        let (time_ms, rest) = rest.split_first_chunk::<8>()?;
+        let (entries, chain) = rest.split_first_chunk::<8>()?;
         Some(Self {
             revision: u64::from_be_bytes(*revision),
             chain: chain.try_into().ok()?,
             time_ms: u64::from_be_bytes(*time_ms),
+            entries: u64::from_be_bytes(*entries),
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use muster_domain::{At, Body, Event, Key, Record};
+use muster_domain::{At, Body, Key, Record};
 use rocksdb::{DB, WriteBatch};
 
-use super::dedup::{self, FirstOutcome, PendingOutcomes, RequestIdentity};
+use super::command::Decided;
+use super::dedup::{self, OpenRows};
 use super::position::Position;
 use crate::request::Request;
 use crate::store::codec::{self, RevisionEntry};
@@ -19,8 +20,9 @@ use crate::store::{columns, envelope, history, keys};
 pub(super) struct Writing<'a> {
     /// The store it will go to.
     pub(super) db: &'a DB,
+    /// Outcomes noted so far.
+    pub(super) rows: OpenRows,
     batch: WriteBatch,
-    outcomes: PendingOutcomes,
 }
 
 /// A written record for the cache: key, record, stored length.
@@ -28,12 +30,7 @@ pub(super) type Written = (Vec<u8>, Arc<Record>, usize);
 
 impl<'a> Writing<'a> {
     pub(super) fn new(db: &'a DB) -> Self {
-        Self { db, batch: WriteBatch::default(), outcomes: PendingOutcomes::new() }
-    }
-
-    /// Outcomes noted so far.
-    pub(super) fn pending_outcomes(&self) -> &PendingOutcomes {
-        &self.outcomes
+        Self { db, rows: OpenRows::new(), batch: WriteBatch::default() }
     }
 
     /// Adds a revision to the event log and to the history of what it changed; returns the chain hash after it.
@@ -42,11 +39,12 @@ impl<'a> Writing<'a> {
         before: &ChainHash,
         request: &Request,
         at: At,
-        events: Vec<Event>,
-        images: &[(Key, Arc<Record>)],
+        decided: &mut Decided,
     ) -> Result<ChainHash, StoreError> {
-        for (key, record) in images {
-            history::note(self.db, &mut self.batch, &keys::state(key), record, || seal(record))?;
+        for (event, record) in decided.events.iter().zip(&decided.images) {
+            if history::leaves_image(record) {
+                history::note(self.db, &mut self.batch, &keys::state(&event.key), record, &seal(record))?;
+            }
         }
         let entry = RevisionEntry {
             revision: at.revision,
@@ -54,20 +52,15 @@ impl<'a> Writing<'a> {
             actor: request.principal.actor(),
             origin: request.origin.clone(),
             request_id: request.request_id.clone(),
-            events,
+            events: std::mem::take(&mut decided.events),
+            previous: std::mem::take(&mut decided.previous),
         };
         event_log::append(self.db, &mut self.batch, before, &entry)
     }
 
-    /// Notes the first outcome of a request.
-    pub(super) fn remember_outcome(&mut self, minute: u32, identity: &RequestIdentity, outcome: &[u8]) {
-        let key = keys::dedup(minute, &identity.request);
-        self.outcomes.insert(key, FirstOutcome::encode(identity, outcome));
-    }
-
     /// Removes the outcomes of one minute.
     pub(super) fn forget_requests(&mut self, minute: u32) -> Result<(), StoreError> {
-        self.outcomes.retain(|key, _| !key.starts_with(&minute.to_be_bytes()));
+        self.rows.retain(|(row_minute, _), _| *row_minute != minute);
         dedup::delete_minute(self.db, &mut self.batch, minute)
     }
 
@@ -88,8 +81,8 @@ impl<'a> Writing<'a> {
             written.push((key, record, stored.len()));
         }
         let dedup_family = family(self.db, columns::DEDUP)?;
-        for (key, outcome) in &self.outcomes {
-            self.batch.put_cf(dedup_family, key, outcome);
+        for ((minute, row), outcomes) in &self.rows {
+            self.batch.put_cf(dedup_family, keys::dedup(*minute, *row), outcomes.encode());
         }
         let meta_family = family(self.db, columns::META)?;
         self.batch.put_cf(meta_family, keys::APPLIED, position.encode());

@@ -3,6 +3,7 @@
 //! A caller is known by a bearer token, or else by the client certificate of its connection. A token that is given but
 //! not valid is refused, even when there is a certificate beside it. It does not know what a request asks for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -98,13 +99,13 @@ fn domain_role(role: identity::Role) -> Role {
 }
 
 fn unauthenticated(message: &str) -> Status {
-    let details = ErrorDetails::with_error_info("UNAUTHENTICATED", "muster", [(String::new(), String::new()); 0]);
+    let details = ErrorDetails::with_error_info("UNAUTHENTICATED", "muster", HashMap::<String, String>::new());
     Status::with_error_details(Code::Unauthenticated, message, details)
 }
 
 fn denied(message: String) -> Status {
     metrics::counter!("muster_authorize_denied_total", "stage" => "method").increment(1);
-    let details = ErrorDetails::with_error_info("PERMISSION_DENIED", "muster", [(String::new(), String::new()); 0]);
+    let details = ErrorDetails::with_error_info("PERMISSION_DENIED", "muster", HashMap::<String, String>::new());
     Status::with_error_details(Code::PermissionDenied, message, details)
 }
 

@@ -105,10 +105,11 @@ pub fn authentication(
     let key = given.symmetric_key.unwrap_or_default();
     let thumbprint = given.x509_thumbprint.unwrap_or_default();
     let is_sas = matches!(kind, v1::AuthenticationType::Unspecified | v1::AuthenticationType::Sas);
-    if !is_sas && !(key.primary_key.is_empty() && key.secondary_key.is_empty()) {
+    let has_key = !key.primary_key.is_empty() || !key.secondary_key.is_empty();
+    if has_key && !is_sas {
         return Err(out_of_place("authentication.symmetric_key", "SAS"));
     }
-    let has_thumbprint = !(thumbprint.primary_thumbprint.is_empty() && thumbprint.secondary_thumbprint.is_empty());
+    let has_thumbprint = !thumbprint.primary_thumbprint.is_empty() || !thumbprint.secondary_thumbprint.is_empty();
     if has_thumbprint && kind != v1::AuthenticationType::SelfSigned {
         return Err(out_of_place("authentication.x509_thumbprint", "SELF_SIGNED"));
     }

@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_given_key_reads_back_and_only_in_its_place() {
-        let ids = Arc::new(SeededIds::new(1));
-        let sealer = Sealer::from_key(&[1; 32], ids.clone());
+        let ids: Arc<dyn IdsSource> = Arc::new(SeededIds::new(1));
+        let sealer = Sealer::from_key(&[1; 32], Arc::clone(&ids));
         let maker = KeyMaker::new(&sealer, &*ids);
         let given = STANDARD.encode([5; 16]);
         let primary = maker.take(&owner(), "primary_key", &given, AbsentKeys::Keep).expect("a good key");
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn absent_keys_are_made_when_asked_for() {
-        let ids = Arc::new(SeededIds::new(1));
-        let sealer = Sealer::from_key(&[1; 32], ids.clone());
+        let ids: Arc<dyn IdsSource> = Arc::new(SeededIds::new(1));
+        let sealer = Sealer::from_key(&[1; 32], Arc::clone(&ids));
         let maker = KeyMaker::new(&sealer, &*ids);
         let made = |field| maker.take(&owner(), field, "", AbsentKeys::Make).expect("made");
         let authentication = Authentication::Sas { primary: made("p"), secondary: made("s") };
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn bad_keys_name_the_field_and_are_not_repeated() {
-        let ids = Arc::new(SeededIds::new(1));
-        let sealer = Sealer::from_key(&[1; 32], ids.clone());
+        let ids: Arc<dyn IdsSource> = Arc::new(SeededIds::new(1));
+        let sealer = Sealer::from_key(&[1; 32], Arc::clone(&ids));
         let maker = KeyMaker::new(&sealer, &*ids);
         for bad in ["not base64!", &STANDARD.encode([0; 15]), &STANDARD.encode([0; 65]), "AAAA", "AAA"] {
             let refusal = maker.take(&owner(), "primary_key", bad, AbsentKeys::Make).expect_err(bad);

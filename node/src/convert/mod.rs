@@ -13,6 +13,7 @@ use muster_domain::{Reason, Rejection};
 use prost_types::Timestamp;
 
 pub mod asset;
+mod asset_parts;
 pub mod asset_resource;
 pub mod asset_status;
 pub mod device;

@@ -91,6 +91,7 @@ pub(super) fn open(
         tail: Tail::new(limits, next),
         vote: found.vote,
         purged: found.purged,
+        first: found.purged.map_or(0, |purged| purged.index + 1),
         last: found.last,
         committed,
         removals: 0,
@@ -124,7 +125,7 @@ impl LogStore {
         loop {
             let (from, disk_end, removals) = {
                 let view = self.core.view();
-                let from = start.max(view.purged.map_or(0, |purged| purged.index + 1));
+                let from = start.max(view.first);
                 let end = end.min(view.last.map_or(0, |last| last.index + 1));
                 let tail_first = view.tail.first().unwrap_or(end);
                 if from >= end {
@@ -255,6 +256,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let epoch = {
             let mut view = self.core.view();
+            if let Some(first) = entries.first().filter(|_| view.last.is_none()) {
+                view.first = first.log_id.index;
+            }
             for entry in &entries {
                 view.tail.push(entry.clone());
             }
@@ -270,6 +274,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let from = keep.map_or(0, |keep| keep.index + 1);
         {
             let mut view = self.core.view();
+            if view.last.is_none_or(|last| last.index < from) {
+                return Ok(());
+            }
             view.tail.truncate_from(from);
             view.removals += 1;
             view.last = keep.max(view.purged);
@@ -278,14 +285,17 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), io::Error> {
-        self.ask(|done| Job::Purge { upto, done }).await?;
-        let mut view = self.core.view();
-        view.tail.purge_upto(upto.index);
-        view.removals += 1;
-        view.purged = view.purged.max(Some(upto));
-        if view.last.is_none_or(|last| last.index < upto.index) {
-            view.last = Some(upto);
+        {
+            // Before the disk, so that no reader looks there for what is just being removed.
+            let mut view = self.core.view();
+            view.tail.purge_upto(upto.index);
+            view.removals += 1;
+            view.purged = view.purged.max(Some(upto));
+            view.first = view.first.max(upto.index + 1);
+            if view.last.is_none_or(|last| last.index < upto.index) {
+                view.last = Some(upto);
+            }
         }
-        Ok(())
+        self.ask(|done| Job::Purge { upto, done }).await
     }
 }

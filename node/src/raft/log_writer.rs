@@ -39,6 +39,8 @@ pub(super) struct LogView {
     pub tail: Tail,
     pub vote: Option<Vote>,
     pub purged: Option<LogId>,
+    /// The lowest index that can be read.
+    pub first: u64,
     pub last: Option<LogId>,
     pub committed: Option<LogId>,
     /// Counts truncations and purges, so that a reader notices one that happened while it read the disk.
@@ -241,7 +243,12 @@ impl HighWaterKeeper {
     }
 
     fn raise_log(&self, last: LogId) {
-        self.update(|mark| mark.last = Some((last.leader_id.term, last.index)));
+        self.update(|mark| {
+            // A purge reports an entry below the end of the log.
+            if mark.last.is_none_or(|(_, index)| index < last.index) {
+                mark.last = Some((last.leader_id.term, last.index));
+            }
+        });
     }
 
     fn raise_vote(&self, term: u64) {

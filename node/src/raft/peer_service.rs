@@ -135,6 +135,8 @@ impl PeerService for Peers {
             let decoded = message.and_then(|message| wire::append_in(message).map_err(Status::from));
             ready(decoded.inspect_err(|status| tracing::debug!(from, %status, "a replication stream ended")).ok())
         });
+        // openraft reads on even when nobody takes its replies, which would keep the connection open.
+        let requests = requests.take_until(self.stop.clone().stopped());
         let replies = self.raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(wire::stream_reply_out(&result)),
             Err(fatal) => Err(stopped(fatal)),

@@ -28,6 +28,10 @@ use crate::tasks;
 /// Most readers served by one round.
 const ROUND_READERS: usize = 4096;
 
+/// How long a reader waits for a leader to be elected, and how often it looks.
+const LEADERLESS_PATIENCE: Duration = Duration::from_secs(2);
+const LEADERLESS_PAUSE: Duration = Duration::from_millis(20);
+
 struct Waiter {
     /// Asked by another node: this one must be the leader.
     for_peer: bool,
@@ -58,7 +62,7 @@ impl ReadBarrier {
     /// Returns when the local state holds every write that was acknowledged before this call.
     pub(super) async fn wait(&self) -> Result<ReadPoint, ReadError> {
         let reading = async {
-            let log_id = self.ask(false).await?;
+            let log_id = self.ask_patiently().await?;
             let mut applied = self.applied.clone();
             let reached = applied.wait_for(|applied| *applied >= Some(log_id.index)).await;
             reached.map_err(|_| ReadError::Stopped)?;
@@ -70,6 +74,19 @@ impl ReadBarrier {
     /// The index another node must have applied; only the leader answers.
     pub(super) async fn index_for_peer(&self) -> Result<LogId, ReadError> {
         self.ask(true).await
+    }
+
+    /// Between a leader's end and the next election there is none for a moment; most readers would rather wait.
+    async fn ask_patiently(&self) -> Result<LogId, ReadError> {
+        let start = super::now();
+        loop {
+            match self.ask(false).await {
+                Err(ReadError::NoLeader) if start.elapsed() < LEADERLESS_PATIENCE => {
+                    tokio::time::sleep(LEADERLESS_PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn ask(&self, for_peer: bool) -> Result<LogId, ReadError> {

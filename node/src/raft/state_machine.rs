@@ -117,9 +117,14 @@ impl StateMachine {
         self.apply_batch(batch)
     }
 
-    fn install(&self, data: &SnapshotData) -> io::Result<()> {
-        self.snapshots.install(data)?;
-        self.machine.reset()?;
+    /// Replaces the state. Takes seconds when there is much of it, so it must not hold up an async thread.
+    async fn install(&self, data: SnapshotData) -> io::Result<()> {
+        let (snapshots, machine) = (Arc::clone(&self.snapshots), Arc::clone(&self.machine));
+        let work = move || {
+            snapshots.install(&data)?;
+            machine.reset()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??;
         let (applied, _) = applied_in(&self.state.db())?;
         self.applied.send_replace(applied.map(|applied| applied.index));
         Ok(())
@@ -155,8 +160,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
         tracing::info!(%meta, "installing a snapshot");
-        // Nothing else may run on the state meanwhile, so the worker's thread does it.
-        let result = self.install(&data);
+        let result = self.install(data).await;
         self.or_fatal("installing a snapshot", result)
     }
 

@@ -87,9 +87,10 @@ impl View {
         };
         match &filter.scope {
             EventScope::Resource(key) => {
-                for revision in history::changes(&db, key, from, to, SCAN_MAX + 1)? {
-                    let entry = event_log::entry(&db, revision)?
-                        .ok_or_else(|| StoreError::Inconsistent(format!("revision {revision} is missing")))?;
+                let Some(current) = self.states.get(key)? else { return Ok(EventPage::default()) };
+                // One more than fits, so that it is seen where the next page begins.
+                let enough = if filter.kinds.is_empty() && filter.actor.is_none() { limit + 1 } else { SCAN_MAX + 1 };
+                for entry in history::changes(&db, key, &current, from, to, enough)? {
                     if !visit(entry)? {
                         break;
                     }

@@ -96,13 +96,11 @@ impl View {
                 return Ok(false);
             }
             seen += 1;
+            let current = Arc::new(decode(key, stored)?);
             let id = String::from_utf8_lossy(&key[base.len()..]).into_owned();
-            let mut record = Some(Arc::new(decode(key, stored)?));
-            if record.as_ref().is_some_and(|record| record.updated_revision > revision) {
-                let key: Key = keys::parse_state(key)
-                    .ok_or_else(|| StoreError::Inconsistent("a key in `states` has no known form".to_owned()))?;
-                record = history::record_at(&db, &key, revision)?;
-            }
+            let key: Key = keys::parse_state(key)
+                .ok_or_else(|| StoreError::Inconsistent("a key in `states` has no known form".to_owned()))?;
+            let record = history::record_at(&db, &key, &current, revision)?;
             if let Some(record) = record.filter(|record| record.is_alive() && keep(&id, record)) {
                 page.records.push((id.clone(), record));
             }

@@ -1,48 +1,64 @@
-//! A record as of an earlier revision: the nearest image at or before it, folded forward over the events since.
+//! A record as of an earlier revision: the nearest image at or before it, folded forward over the changes since.
 //!
-//! Every change of a record leaves a key in `history`; about one in sixteen, and every deletion, leaves the whole record
-//! as an image, so that a fold is short. Which ones is a function of the revision: replicas agree.
+//! ```text
+//! history    image ........................ image ................ (the record as it is now)
+//! events       |  <-- r1 <-- r2 <-- r3 <-- r4 |  <-- r5 <-- r6 <-- r7 |
+//! ```
+//!
+//! Each event names the revision of its record's change before: the changes of a record are a chain that is walked
+//! backwards. About one change in sixteen, and every deletion, leaves the whole record as an image in `history`, so that a
+//! walk and a fold are short; which ones is a function of the revision, so replicas agree.
 
 use std::sync::Arc;
 
 use muster_domain::{At, Key, Record, evolve};
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
+use crate::store::codec::RevisionEntry;
 use crate::store::error::{StoreError, rocks};
 use crate::store::states::{decode, family};
 use crate::store::{columns, event_log, keys};
 
-/// Whether the change at `revision` leaves an image.
-fn leaves_image(revision: u64, record: &Record) -> bool {
+/// Whether the change that made this record leaves an image.
+pub(crate) fn leaves_image(record: &Record) -> bool {
     // Fibonacci hashing: a regular pattern of writes must not step over all images of one record.
-    !record.is_alive() || revision.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 == 0
+    !record.is_alive() || record.updated_revision.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 == 0
 }
 
-/// Notes in `batch` that the record at `state_key` changed into `record`, whose stored form `seal` makes.
+/// Puts the image of a record, stored as `stored`, into `batch`.
 pub(crate) fn note(
     db: &DB,
     batch: &mut WriteBatch,
     state_key: &[u8],
     record: &Record,
-    seal: impl FnOnce() -> Vec<u8>,
+    stored: &[u8],
 ) -> Result<(), StoreError> {
-    let revision = record.updated_revision;
-    let image = if leaves_image(revision, record) { seal() } else { Vec::new() };
-    batch.put_cf(family(db, columns::HISTORY)?, keys::history(state_key, revision), image);
+    batch.put_cf(family(db, columns::HISTORY)?, keys::history(state_key, record.updated_revision), stored);
     Ok(())
 }
 
-/// The record of `key` as of `revision`; `None` when it did not exist yet. A deleted one is returned as such.
+/// The record of `key` as of `revision`, when it is `current` now; `None` when it did not exist yet. A deleted one is
+/// returned as such.
 ///
 /// # Errors
 /// When the store fails, a record is damaged or an event is missing.
-pub fn record_at(db: &DB, key: &Key, revision: u64) -> Result<Option<Arc<Record>>, StoreError> {
-    let (image, changes) = steps(db, &keys::state(key), revision)?;
-    let mut record = image;
-    for change in changes.into_iter().rev() {
-        let entry = event_log::entry(db, change)?
-            .ok_or_else(|| StoreError::Inconsistent(format!("revision {change} of {key} is missing")))?;
-        let at = At { revision: change, time_ms: entry.time_ms };
+pub fn record_at(
+    db: &DB,
+    key: &Key,
+    current: &Arc<Record>,
+    revision: u64,
+) -> Result<Option<Arc<Record>>, StoreError> {
+    if current.updated_revision <= revision {
+        return Ok(Some(Arc::clone(current)));
+    }
+    let state_key = keys::state(key);
+    let base = image_at_or_before(db, &state_key, revision)?;
+    let from = images_after(db, &state_key, revision, 1)?.first().copied().unwrap_or(current.updated_revision);
+    let base_revision = base.as_ref().map_or(0, |record| record.updated_revision);
+    let changes = walk_back(db, key, from, base_revision + 1)?;
+    let mut record = base;
+    for entry in changes.iter().rev().filter(|entry| entry.revision <= revision) {
+        let at = At { revision: entry.revision, time_ms: entry.time_ms };
         for event in entry.events.iter().filter(|event| event.key == *key) {
             record = Some(evolve(record.as_ref(), &event.kind, at));
         }
@@ -50,44 +66,76 @@ pub fn record_at(db: &DB, key: &Key, revision: u64) -> Result<Option<Arc<Record>
     Ok(record.map(Arc::new))
 }
 
-/// The nearest image at or before `revision`, and the revisions after it up to `revision`, newest first.
-fn steps(db: &DB, state_key: &[u8], revision: u64) -> Result<(Option<Record>, Vec<u64>), StoreError> {
-    let prefix = keys::history_prefix(state_key);
-    let mut options = ReadOptions::default();
-    options.set_iterate_lower_bound(prefix.clone());
-    let start = keys::history(state_key, revision);
-    let mut changes = Vec::new();
-    let family = family(db, columns::HISTORY)?;
-    for item in db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Reverse)) {
-        let (key, image) = item.map_err(rocks("read history"))?;
-        let Some(rest) = key.strip_prefix(prefix.as_slice()) else { break };
-        let Some(changed_at) = keys::revision_at_end(rest) else { break };
-        if !image.is_empty() {
-            return Ok((Some(decode(state_key, &image)?), changes));
-        }
-        changes.push(changed_at);
-    }
-    Ok((None, changes))
-}
-
-/// The revisions from `first` to `last` that changed the record of `key`, in order, at most `limit`.
+/// The changes from `first` to `last` of the record of `key`, which is `current` now, in order, about `limit` at most
+/// (the last walk may go a little beyond).
 ///
 /// # Errors
-/// When the store fails.
-pub fn changes(db: &DB, key: &Key, first: u64, last: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
-    let state_key = keys::state(key);
-    let prefix = keys::history_prefix(&state_key);
-    let mut options = ReadOptions::default();
-    options.set_iterate_range(prefix.clone()..keys::after_prefix(&prefix).unwrap_or_default());
-    let start = keys::history(&state_key, first);
-    let mut changes = Vec::new();
-    let family = family(db, columns::HISTORY)?;
-    for item in db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Forward)) {
-        let (key, _) = item.map_err(rocks("read history"))?;
-        match keys::revision_at_end(&key) {
-            Some(revision) if revision <= last && changes.len() < limit => changes.push(revision),
-            _ => break,
+/// As [`record_at`].
+pub fn changes(
+    db: &DB,
+    key: &Key,
+    current: &Record,
+    first: u64,
+    last: u64,
+    limit: usize,
+) -> Result<Vec<RevisionEntry>, StoreError> {
+    let mut found: Vec<RevisionEntry> = Vec::new();
+    let mut first = first.max(1);
+    while found.len() < limit && first <= last.min(current.updated_revision) {
+        let next = images_after(db, &keys::state(key), first - 1, 1)?.first().copied();
+        let until = next.unwrap_or(current.updated_revision);
+        let mut walked = walk_back(db, key, until, first)?;
+        walked.reverse();
+        found.extend(walked.into_iter().filter(|entry| entry.revision <= last));
+        first = until + 1;
+    }
+    Ok(found)
+}
+
+/// The entries that changed the record of `key`, from revision `from` back to `first`, newest first.
+fn walk_back(db: &DB, key: &Key, from: u64, first: u64) -> Result<Vec<RevisionEntry>, StoreError> {
+    let mut walked = Vec::new();
+    let mut revision = from;
+    while revision >= first {
+        let entry = event_log::entry(db, revision)?
+            .ok_or_else(|| StoreError::Inconsistent(format!("revision {revision} of {key} is missing")))?;
+        let own = entry.events.iter().zip(&entry.previous).filter(|(event, _)| event.key == *key);
+        // A record may change twice in one revision; the first of these changes points out of it.
+        let before = own.map(|(_, previous)| *previous).min().filter(|previous| *previous < revision);
+        walked.push(entry);
+        match before {
+            Some(before) => revision = before,
+            None => return Err(StoreError::Inconsistent(format!("revision {revision} does not name {key}"))),
         }
     }
-    Ok(changes)
+    Ok(walked)
+}
+
+fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<Record>, StoreError> {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(keys::history_prefix(state_key));
+    let start = keys::history(state_key, revision);
+    let family = family(db, columns::HISTORY)?;
+    match db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Reverse)).next() {
+        Some(item) => {
+            let (_, image) = item.map_err(rocks("read history"))?;
+            decode(state_key, &image).map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// The revisions of the first `limit` images after `revision`.
+fn images_after(db: &DB, state_key: &[u8], revision: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+    let prefix = keys::history_prefix(state_key);
+    let mut options = ReadOptions::default();
+    options.set_iterate_range(prefix.clone()..keys::after_prefix(&prefix).unwrap_or_default());
+    let start = keys::history(state_key, revision.saturating_add(1));
+    let family = family(db, columns::HISTORY)?;
+    let mut images = Vec::new();
+    for item in db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Forward)).take(limit) {
+        let (key, _) = item.map_err(rocks("read history"))?;
+        images.extend(keys::revision_at_end(&key));
+    }
+    Ok(images)
 }

@@ -12,8 +12,8 @@
 //! | `states` | `13 len namespace device` | a device's twin |
 //! | `states` | `14 len namespace len device module` | a module's twin |
 //! | `events` | `revision` (8) | chain hash (32), revision entry |
-//! | `history` | `len(2) states-key revision(8)` | empty, or the record after that revision |
-//! | `dedup` | `minute(4) request(16)` | body hash (16), outcome |
+//! | `history` | `len(2) states-key revision(8)` | image: the record after that revision |
+//! | `dedup` | `minute(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
 //! | `meta` | `applied` | revision, chain hash, last time |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
@@ -217,20 +217,20 @@ pub fn revision_at_end(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
-/// The key of a request in `dedup`.
+/// The key of a row of outcomes in `dedup`.
 #[must_use]
-pub fn dedup(minute: u32, request: &[u8; 16]) -> [u8; 20] {
-    let mut out = [0; 20];
+pub fn dedup(minute: u32, row: u64) -> [u8; 12] {
+    let mut out = [0; 12];
     out[..4].copy_from_slice(&minute.to_be_bytes());
-    out[4..].copy_from_slice(request);
+    out[4..].copy_from_slice(&row.to_be_bytes());
     out
 }
 
-/// Minute and request of a key in `dedup`.
+/// Minute and row of a key in `dedup`.
 #[must_use]
-pub fn parse_dedup(key: &[u8]) -> Option<(u32, [u8; 16])> {
-    let (minute, request) = key.split_first_chunk::<4>()?;
-    Some((u32::from_be_bytes(*minute), request.try_into().ok()?))
+pub fn parse_dedup(key: &[u8]) -> Option<(u32, u64)> {
+    let (minute, row) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*minute), u64::from_be_bytes(row.try_into().ok()?)))
 }
 
 /// The key in `secondary` that says `asset` refers to `device`.

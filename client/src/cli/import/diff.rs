@@ -1,5 +1,7 @@
 //! What a change would change: two JSON documents compared leaf by leaf, and the result printed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
 use crate::args::Format;
@@ -43,25 +45,51 @@ pub(crate) fn compare(from: &Value, to: &Value) -> Vec<Difference> {
 }
 
 /// Absent counts as an empty object beside an object, so that what is added or removed is told leaf by leaf. An object
-/// without members is a leaf.
+/// without members is a leaf. Lists of named objects, such as the datasets of an asset, are compared by name.
 fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<Difference>) {
-    let inner =
-        |value: Option<&Value>| value.is_none_or(|value| value.as_object().is_some_and(|members| !members.is_empty()));
-    let root = path.is_empty();
     if from == to {
         return;
     }
-    if root || (inner(from) && inner(to)) {
-        let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
-        let (old, new) = (members(from), members(to));
-        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        for name in names {
+    let root = path.is_empty();
+    let before = found.len();
+    if let (Some(old), Some(new)) = (members(from, root), members(to, root)) {
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
             let path = if root { name.clone() } else { format!("{path}.{name}") };
-            walk(&path, old.get(name), new.get(name), found);
+            walk(&path, old.get(name).copied(), new.get(name).copied(), found);
         }
-        return;
+    } else if let (Some(old), Some(new)) = (named(from), named(to)) {
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            walk(&format!("{path}[{name}]"), old.get(name).copied(), new.get(name).copied(), found);
+        }
     }
-    found.push(Difference { path: path.to_owned(), from: from.cloned(), to: to.cloned() });
+    // A leaf, or a list in another order.
+    if found.len() == before {
+        found.push(Difference { path: path.to_owned(), from: from.cloned(), to: to.cloned() });
+    }
+}
+
+fn members(value: Option<&Value>, root: bool) -> Option<BTreeMap<String, &Value>> {
+    match value {
+        None => Some(BTreeMap::new()),
+        Some(Value::Object(members)) if root || !members.is_empty() => {
+            Some(members.iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        Some(_) => None,
+    }
+}
+
+/// The items of a list by their member `name`, if each has one of its own.
+fn named(value: Option<&Value>) -> Option<BTreeMap<String, &Value>> {
+    match value {
+        None => Some(BTreeMap::new()),
+        Some(Value::Array(items)) if !items.is_empty() => {
+            let name = |item: &'_ Value| item.get("name").and_then(Value::as_str).map(str::to_owned);
+            let by_name: BTreeMap<String, &Value> =
+                items.iter().map(|item| Some((name(item)?, item))).collect::<Option<_>>()?;
+            (by_name.len() == items.len()).then_some(by_name)
+        }
+        Some(_) => None,
+    }
 }
 
 /// Prints what would happen: `+` added, `-` removed, `~` changed; or one JSON object.
@@ -116,6 +144,23 @@ mod tests {
                 ("tags.site".to_owned(), Some(json!("ams")), Some(json!("sea"))),
             ]
         );
+    }
+
+    #[test]
+    fn lists_of_named_objects_are_compared_by_name() {
+        let list = |items: Value| json!({"datasets": items});
+        let paths = |from: Value, to: Value| -> Vec<String> {
+            compare(&list(from), &list(to)).into_iter().map(|difference| difference.path).collect()
+        };
+        let (a, b) = (json!({"name": "a", "x": 1}), json!({"name": "b", "points": [{"name": "p", "y": 1}]}));
+        let changed = json!({"name": "b", "points": [{"name": "p", "y": 2}]});
+        assert_eq!(paths(json!([a, b]), json!([a, changed])), ["datasets[b].points[p].y"]);
+        assert_eq!(
+            paths(json!([a]), json!([a, b])),
+            ["datasets[b].name", "datasets[b].points[p].name", "datasets[b].points[p].y"]
+        );
+        assert_eq!(paths(json!([a, b]), json!([b, a])), ["datasets"], "another order is a difference");
+        assert_eq!(paths(json!([a, a]), json!([a])), ["datasets"]);
     }
 
     #[test]

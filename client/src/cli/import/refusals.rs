@@ -8,6 +8,8 @@ use anyhow::Context as _;
 use muster_client::{CallError, proto};
 use serde::Serialize;
 
+use super::resume::places;
+
 /// Why an entry was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Refusal {
@@ -45,9 +47,8 @@ impl Refusal {
 /// The file, made when the first refusal comes.
 #[derive(Debug)]
 pub(crate) struct ErrorFile {
-    path: PathBuf,
-    /// Where to write when the folder of the default path does not let us.
-    fallback: Option<PathBuf>,
+    /// Where to write, in order of preference; never empty.
+    places: Vec<PathBuf>,
     file: Option<BufWriter<File>>,
     append: bool,
     count: u64,
@@ -56,18 +57,13 @@ pub(crate) struct ErrorFile {
 impl ErrorFile {
     /// The file the person named, or one beside the import file.
     pub(crate) fn new(given: Option<&Path>, import: &Path, append: bool) -> Self {
-        let mut name = import.file_name().unwrap_or_default().to_owned();
-        name.push(".errors.ndjson");
-        let (path, fallback) = match given {
-            Some(path) => (path.to_owned(), None),
-            None => (import.with_file_name(&name), Some(PathBuf::from(name))),
-        };
-        Self { path, fallback, file: None, append, count: 0 }
+        let places = given.map_or_else(|| places(import, ".errors.ndjson"), |path| vec![path.to_owned()]);
+        Self { places, file: None, append, count: 0 }
     }
 
     /// Where refusals are.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.places.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// How many were added.
@@ -96,16 +92,13 @@ impl ErrorFile {
     }
 
     fn open(&mut self) -> std::io::Result<File> {
-        let open = |path: &Path| {
-            File::options().create(true).write(true).append(self.append).truncate(!self.append).open(path)
-        };
-        match (open(&self.path), &self.fallback) {
-            (Err(_), Some(fallback)) => {
-                let file = open(fallback)?;
-                self.path.clone_from(fallback);
-                Ok(file)
+        loop {
+            let opened =
+                File::options().create(true).write(true).append(self.append).truncate(!self.append).open(self.path());
+            if opened.is_ok() || self.places.len() <= 1 {
+                return opened;
             }
-            (result, _) => result,
+            self.places.remove(0);
         }
     }
 }

@@ -40,17 +40,42 @@ pub(crate) struct Resume {
 
 const FORMAT: u32 = 1;
 
+/// Where a file that belongs to `import` may lie: beside it, unless that folder is meant to stay as it is, else here.
+pub(crate) fn places(import: &Path, suffix: &str) -> Vec<PathBuf> {
+    let mut name = import.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    let folder = import.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // An administrator may write even where the permissions say that nobody should.
+    let kept = folder.is_some_and(|folder| std::fs::metadata(folder).is_ok_and(|data| data.permissions().readonly()));
+    let beside = (!kept).then(|| import.with_file_name(&name));
+    beside.into_iter().chain(folder.map(|_| PathBuf::from(&name))).collect()
+}
+
 impl Resume {
-    /// Takes up the state at `given`, or beside the import file.
+    /// Takes up the state at `given`, or in one of the places for the import file.
     pub(crate) fn open(given: Option<&Path>, import: &Path, content: &str, namespace: &str) -> anyhow::Result<Self> {
-        let path = match given {
-            Some(path) => path.to_owned(),
-            None => {
-                let mut name = import.file_name().unwrap_or_default().to_owned();
-                name.push(".muster-import");
-                import.with_file_name(name)
-            }
+        let places = match given {
+            Some(path) => vec![path.to_owned()],
+            None => places(import, ".muster-import"),
         };
+        let mut last = None;
+        for path in places {
+            let mut state = Self::load(path, content, namespace)?;
+            match state.save() {
+                Ok(()) => return Ok(state),
+                Err(error) if given.is_some() => return Err(error),
+                Err(error) => {
+                    state.writable = false;
+                    last = Some((state, error));
+                }
+            }
+        }
+        let (state, error) = last.context("an import has a place for its state")?;
+        talk(format_args!("note: {error:#}; this import cannot be resumed (see --state)"));
+        Ok(state)
+    }
+
+    fn load(path: PathBuf, content: &str, namespace: &str) -> anyhow::Result<Self> {
         let fresh = Stored {
             format: FORMAT,
             content: content.to_owned(),
@@ -60,32 +85,20 @@ impl Resume {
             accepted: 0,
             refused: 0,
         };
-        let mut resumed = false;
-        let stored = match std::fs::read(&path) {
-            Ok(bytes) => {
-                let found: Stored = serde_json::from_slice(&bytes).with_context(|| {
-                    format!("{} is not the state of an import; delete it to start over", path.display())
-                })?;
-                if found.format == FORMAT && found.content == content && found.namespace == namespace {
-                    resumed = true;
-                    found
-                } else {
-                    talk(format_args!("{} belongs to another file or namespace: starting over", path.display()));
-                    fresh
-                }
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path, stored: fresh, resumed: false, writable: true });
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => fresh,
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let mut state = Self { path, stored, resumed, writable: true };
-        if let Err(error) = state.save() {
-            if given.is_some() {
-                return Err(error);
-            }
-            state.writable = false;
-            talk(format_args!("note: {error:#}; this import cannot be resumed (see --state)"));
+        let found: Stored = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not the state of an import; delete it to start over", path.display()))?;
+        if found.format == FORMAT && found.content == content && found.namespace == namespace {
+            return Ok(Self { path, stored: found, resumed: true, writable: true });
         }
-        Ok(state)
+        talk(format_args!("{} belongs to another file or namespace: starting over", path.display()));
+        Ok(Self { path, stored: fresh, resumed: false, writable: true })
     }
 
     /// Whether it goes on from before.
@@ -189,6 +202,18 @@ mod tests {
         assert!(!open("other", "plant1").is_resumed());
         open("hash", "plant1").remove().expect("exists");
         assert!(!open("hash", "plant1").is_resumed());
+    }
+
+    #[test]
+    fn a_folder_that_is_to_stay_as_it_is_gets_no_files() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let import = folder.path().join("fleet.ndjson");
+        assert_eq!(places(&import, ".x"), [folder.path().join("fleet.ndjson.x"), PathBuf::from("fleet.ndjson.x")]);
+        assert_eq!(places(Path::new("fleet.ndjson"), ".x"), [PathBuf::from("fleet.ndjson.x")]);
+        let mut permissions = std::fs::metadata(folder.path()).expect("exists").permissions();
+        permissions.set_readonly(true);
+        std::fs::set_permissions(folder.path(), permissions).expect("is ours");
+        assert_eq!(places(&import, ".x"), [PathBuf::from("fleet.ndjson.x")]);
     }
 
     #[test]

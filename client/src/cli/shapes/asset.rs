@@ -201,7 +201,9 @@ fn destinations(destinations: &[Destination]) -> Value {
 /// The status as Device Registry groups it: config, then a list per kind of part.
 pub(crate) fn status_to_json(status: &AssetStatus) -> Value {
     let mut config = Map::new();
-    put(&mut config, "version", status.config_version);
+    if status.config_version != 0 {
+        put(&mut config, "version", status.config_version);
+    }
     put(&mut config, "lastTransitionTime", time(status.config_last_transition_time.as_ref()));
     put(&mut config, "error", status.config_error.as_ref().map_or(Value::Null, status_error));
     let mut object = Map::new();

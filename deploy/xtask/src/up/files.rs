@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use super::plan::{Plan, PlannedNode};
 use crate::workspace;
 
-/// The namespace that the context names, so that commands need no `--namespace`.
-pub(super) const NAMESPACE: &str = "default";
+/// The namespace of the sample fleet; the context names it, so that commands need no `--namespace`.
+const NAMESPACE: &str = "sample";
 
 /// The first line of the contexts that we wrote and may write again.
 const CONTEXTS_OPENING: &str = "# Written by `cargo xtask up`; `muster` reads it from here.\n";
@@ -38,22 +38,13 @@ pub(super) fn create(plan: &Plan) -> Result<()> {
     plan.save()
 }
 
-/// Writes what depends on where the repository and the binaries are today; done at every start.
+/// Writes what depends on where the repository is today; done at every start.
 pub(super) fn refresh(plan: &Plan) -> Result<()> {
     let folder = fs::canonicalize(&plan.folder).with_context(|| format!("finding {}", plan.folder.display()))?;
     // A file that somebody changed with `muster context set` has lost our first line, and is theirs now.
     let theirs = fs::read_to_string(plan.context_file()).is_ok_and(|text| !text.starts_with(CONTEXTS_OPENING));
     if !theirs {
         write(&plan.context_file(), &contexts(plan, &folder))?;
-    }
-    let bin = folder.join("bin");
-    fs::create_dir_all(&bin).with_context(|| format!("creating {}", bin.display()))?;
-    for name in ["muster", "musterd"] {
-        let link = bin.join(name);
-        if link.symlink_metadata().is_ok() {
-            fs::remove_file(&link).with_context(|| format!("replacing {}", link.display()))?;
-        }
-        symlink(workspace::binary(name)?, &link).with_context(|| format!("linking {}", link.display()))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::processes::Nodes;
 use crate::{say, workspace};
 
 /// A device and an asset of the sample fleet that the commands below speak of.
-const DEVICE: &str = "gdn-cold-1-01";
+const DEVICE: &str = "pump-001";
 const ASSET: &str = "gdn-compressor";
 
 /// Prints the addresses and what to try.
@@ -42,10 +42,7 @@ pub(super) fn print(plan: &Plan, cluster: &Cluster, nodes: &Nodes, root: &Path) 
 
 /// The commands, each on a line of its own, comments included.
 fn commands(plan: &Plan, shown: &str, leader_pid: Option<u32>) -> Vec<String> {
-    let mut lines = vec![format!(
-        "export PATH=\"{}/bin:$PATH\"",
-        if shown.starts_with('/') { shown.to_owned() } else { format!("$PWD/{shown}") }
-    )];
+    let mut lines = vec!["alias muster=\"$(cargo xtask where)/muster\"".to_owned()];
     if shown != ".muster" {
         lines.push(format!("export MUSTER_CONTEXT_FILE=\"{}\"", plan.context_file().display()));
     }
@@ -53,7 +50,7 @@ fn commands(plan: &Plan, shown: &str, leader_pid: Option<u32>) -> Vec<String> {
         "muster cluster status".to_owned(),
         "muster device list".to_owned(),
         format!("muster twin get {DEVICE}"),
-        format!("muster twin patch {DEVICE} --desired '{{\"reporting\": {{\"maxSeconds\": 300}}}}'"),
+        format!("muster twin patch {DEVICE} --desired '{{\"speedRpm\": 1500}}'"),
         format!("muster history list devices/{DEVICE}/twin"),
         format!("muster asset get {ASSET}"),
         format!("curl -s http://127.0.0.1:{}/metrics", plan.nodes[0].ports.http),

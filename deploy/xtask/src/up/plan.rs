@@ -140,7 +140,7 @@ pub(super) fn delete(folder: &Path) -> Result<()> {
 
 /// Whether a file at the top of the folder comes from us; `import-*` are the command line's notes on imports.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "cluster.json" | "pki" | "contexts.toml" | "sample-imported" | "bin")
+    matches!(name, "cluster.json" | "pki" | "contexts.toml" | "sample-imported")
         || name.starts_with("import-")
         || name.strip_prefix('n').is_some_and(|id| id.parse::<u16>().is_ok())
 }

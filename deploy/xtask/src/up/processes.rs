@@ -4,7 +4,8 @@
 //! - No node outlives xtask: nodes are stopped when `Nodes` is dropped, and where `setpriv` exists (every Debian has it)
 //!   the kernel kills them should xtask itself be killed.
 //! - A node has a process group of its own, so Ctrl-C reaches xtask alone and nodes are stopped in order.
-//! - What a node writes goes to its log file; only lines that tell of an error reach the terminal.
+//! - What a node writes goes to its log file; only lines that tell of an error reach the terminal, and none while
+//!   the nodes are being stopped.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,6 +13,8 @@ use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,8 @@ pub(super) struct Nodes {
     program: Vec<OsString>,
     setpriv: Option<PathBuf>,
     nodes: Vec<Node>,
+    /// Set when the nodes are asked to stop: that peers go away is no error then, and stays in the logs.
+    stopping: Arc<AtomicBool>,
 }
 
 struct Node {
@@ -42,7 +47,7 @@ impl Nodes {
     /// The nodes of the plan, none of them running yet.
     pub(super) fn new(program: Vec<OsString>, plans: &[PlannedNode]) -> Self {
         let nodes = plans.iter().map(|plan| Node { plan: plan.clone(), child: None }).collect();
-        Self { program, setpriv: needs::program("setpriv"), nodes }
+        Self { program, setpriv: needs::program("setpriv"), nodes, stopping: Arc::default() }
     }
 
     /// Starts one node, by its id.
@@ -65,9 +70,10 @@ impl Nodes {
         fs::write(node.plan.folder.join("pid"), format!("{}\n", child.id())).context("writing the process id")?;
         node.child = Some(child);
         let name = node.plan.name();
+        let quiet = Arc::clone(&self.stopping);
         thread::Builder::new()
             .name(format!("log of {name}"))
-            .spawn(move || copy_log(&name, reader, log))
+            .spawn(move || copy_log(&name, reader, log, &quiet))
             .context("starting a thread")?;
         Ok(())
     }
@@ -98,6 +104,7 @@ impl Nodes {
 
     /// Asks all nodes to stop, waits for a bounded time, and kills what is left. `hurry` ends the wait early.
     pub(super) fn stop(&mut self, hurry: impl Fn() -> bool) {
+        self.stopping.store(true, Ordering::Relaxed);
         for node in &self.nodes {
             if let Some(child) = &node.child {
                 terminate(child);
@@ -152,14 +159,14 @@ fn terminate(child: &Child) {
 }
 
 /// Copies what a node writes into its log file, and lines that tell of an error to the terminal too.
-fn copy_log(name: &str, from: PipeReader, mut to: File) {
+fn copy_log(name: &str, from: PipeReader, mut to: File, quiet: &AtomicBool) {
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         // A full disk must not stop the node: its pipe has to be read to the end.
         to.write_all(&line).ok();
         let text = String::from_utf8_lossy(&line);
-        if is_alarming(&text) {
+        if is_alarming(&text) && !quiet.load(Ordering::Relaxed) {
             say::bad(&format!("{name}: {}", text.trim_end()));
         }
         line.clear();

@@ -45,7 +45,7 @@ fn create(
     let key = Key::Asset(namespace.to_owned(), id.to_owned());
     let before = states.get(&key);
     if before.as_ref().is_some_and(|record| record.is_alive()) {
-        return Err(Rejection::already_exists(key));
+        return Err(Rejection::already_exists("asset_id", key));
     }
     text::check_chars("asset.uuid", uuid, limits::TEXT_CHARS_MAX)?;
     let definition = checked(definition.clone())?;

@@ -124,7 +124,7 @@ pub(crate) fn created(
     let key = Key::Device(namespace.to_owned(), id.to_owned());
     let before = states.get(&key);
     if before.as_ref().is_some_and(|record| record.is_alive()) {
-        return Err(Rejection::already_exists(key));
+        return Err(Rejection::already_exists("device_id", key));
     }
     let mut definition = definition.clone();
     definition

@@ -87,13 +87,18 @@ fn check_item(value: &Json, depth: u64, limits: &Limits) -> Result<(), Rejection
 }
 
 fn check_name(name: &str, limits: &Limits) -> Result<(), Rejection> {
-    let shown: String = name.chars().take(64).collect();
-    let refuse = |rule: String| Err(Rejection::new(Reason::InvalidDocument, shown.clone(), rule));
+    let refuse = |rule: String| {
+        let shown: String = name.chars().take(64).collect();
+        Err(Rejection::new(Reason::InvalidDocument, shown, rule))
+    };
     if name.is_empty() {
         return refuse("a member name must not be empty".to_owned());
     }
     if name.len() as u64 > limits.key_bytes_max {
         return refuse(format!("a member name must have at most {} bytes, has {}", limits.key_bytes_max, name.len()));
+    }
+    if name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.' && byte != b'$') {
+        return Ok(());
     }
     match name.chars().find(|c| c.is_control() || matches!(c, '.' | '$' | ' ')) {
         Some(c) => refuse(format!("a member name must not hold control characters, '.', '$' or space, but holds {c:?}")),

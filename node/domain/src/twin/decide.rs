@@ -156,5 +156,5 @@ fn finish(
         updated_ms: at.time_ms,
         body: Body::Twin(after),
     };
-    Ok(Change { event: Event { key, kind }, after: Arc::new(after) })
+    Ok(Change { event: Event { key, kind }, after: Arc::new(after), previous: record.updated_revision })
 }

@@ -8,6 +8,7 @@
 //! It knows no storage and no API; documents arrive as JSON text and leave as JSON text ([`render`]).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::json::Json;
 use crate::{At, Body, EventKind, Tombstone};
@@ -21,17 +22,17 @@ pub use check::{members_size, section_size};
 pub(crate) use decide::decide;
 pub use decide::replace_change;
 
-/// A twin.
+/// A twin. A change copies the sections it touches and shares the others with the twin before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Twin {
     /// Counts every change of any section.
     pub version: u64,
     /// The back end's; hidden from the device.
-    pub tags: Section,
+    pub tags: Arc<Section>,
     /// The back end's; the device follows it.
-    pub desired: Section,
+    pub desired: Arc<Section>,
     /// The device's.
-    pub reported: Section,
+    pub reported: Arc<Section>,
 }
 
 /// One section of a twin.
@@ -164,9 +165,9 @@ impl Twin {
         let last = Self::tombstone(before);
         Self {
             version: last.version + 1,
-            tags: Section::created(last.tags_version, at),
-            desired: Section::created(last.desired_version, at),
-            reported: Section::created(last.reported_version, at),
+            tags: Arc::new(Section::created(last.tags_version, at)),
+            desired: Arc::new(Section::created(last.desired_version, at)),
+            reported: Arc::new(Section::created(last.reported_version, at)),
         }
     }
 
@@ -226,6 +227,8 @@ impl Twin {
         let sections = [(&mut after.tags, tags), (&mut after.desired, desired), (&mut after.reported, reported)];
         for (section, members) in sections {
             if let Some(members) = members {
+                // Copies this section only; the others are shared with the twin before.
+                let section = Arc::make_mut(section);
                 let touch = section.touch(at);
                 change(section, members, touch);
             }

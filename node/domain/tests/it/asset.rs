@@ -131,7 +131,7 @@ fn an_id_follows_device_registry() {
     for bad in ["", "ab", "Oven", "oven_1", "-oven", "oven-", "o ven", &"x".repeat(64)] {
         memory.refuse(create_asset("plant", bad, asset_definition("press")), Reason::InvalidId, "asset_id");
     }
-    memory.refuse(create_asset("plant", "oven", asset_definition("press")), Reason::AlreadyExists, "name");
+    memory.refuse(create_asset("plant", "oven", asset_definition("press")), Reason::AlreadyExists, "asset_id");
 }
 
 fn to_store() -> Destination {

@@ -51,7 +51,7 @@ fn a_device_comes_with_a_twin() {
         ["namespaces/plant/devices/press device.created", "namespaces/plant/devices/press/twin twin.created"]
     );
     assert_eq!((device(&memory).version, device(&memory).status_updated_ms), (1, 3_000));
-    memory.refuse(create_device("plant", "press", device_definition()), Reason::AlreadyExists, "name");
+    memory.refuse(create_device("plant", "press", device_definition()), Reason::AlreadyExists, "device_id");
     memory.refuse(create_device("nowhere", "press", device_definition()), Reason::ParentNotFound, "parent");
     memory.accept(create_device("depot", "press", device_definition()));
 }

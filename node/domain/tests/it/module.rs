@@ -88,7 +88,7 @@ fn bad_creations_are_refused() {
     let field = "module.authentication.x509_thumbprint.primary_thumbprint";
     memory.refuse(create_with("plant", "press", "vision", bad), Reason::InvalidField, field);
     memory.accept(create_module("plant", "press", "vision"));
-    memory.refuse(create_module("plant", "press", "vision"), Reason::AlreadyExists, "name");
+    memory.refuse(create_module("plant", "press", "vision"), Reason::AlreadyExists, "module_id");
 }
 
 #[test]

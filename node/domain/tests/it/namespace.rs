@@ -31,7 +31,7 @@ fn an_id_follows_device_registry() {
     for bad in ["", "ab", "Plant", "plant_1", "-plant", "plant-", "pla nt", "a/b", &"x".repeat(65)] {
         memory.refuse(create_namespace(bad), Reason::InvalidId, "namespace_id");
     }
-    memory.refuse(create_namespace("plant"), Reason::AlreadyExists, "name");
+    memory.refuse(create_namespace("plant"), Reason::AlreadyExists, "namespace_id");
     memory.accept(create_namespace(&"x".repeat(64)));
 }
 
@@ -136,7 +136,7 @@ fn a_large_namespace_is_deleted_in_steps_and_takes_nothing_new_in_between() {
 
     memory.refuse(create_device("plant", "new", device_definition()), Reason::NamespaceDeleting, "parent");
     memory.refuse(create_asset("plant", "new", asset_definition("d500")), Reason::NamespaceDeleting, "parent");
-    memory.refuse(create_namespace("plant"), Reason::AlreadyExists, "name");
+    memory.refuse(create_namespace("plant"), Reason::AlreadyExists, "namespace_id");
     memory.refuse(delete("plant", false), Reason::NamespaceNotEmpty, "name");
 
     // The etag was judged when the deletion began; it goes on with the same request.

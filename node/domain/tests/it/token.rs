@@ -71,7 +71,7 @@ fn a_token_ends_once() {
     let revoke = || Operation::RevokeToken { id: "ci".into() };
     let expires_ms = Some(memory.at().time_ms + STEP_MS);
     memory.accept(create("ci", Token { expires_ms, ..token(Role::Admin, None, None) }));
-    memory.refuse(create("ci", token(Role::Admin, None, None)), Reason::AlreadyExists, "name");
+    memory.refuse(create("ci", token(Role::Admin, None, None)), Reason::AlreadyExists, "token_id");
     assert_eq!(memory.accept(revoke()), ["tokens/ci token.revoked"]);
     assert!(!memory.is_alive(&Key::Token("ci".into())));
     memory.refuse(revoke(), Reason::NotFound, "token_id");

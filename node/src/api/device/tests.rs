@@ -1,14 +1,16 @@
+//! What the device service makes of requests before the domain sees them.
+
 use std::sync::Arc;
 
 use muster_domain::device::Authentication;
 
 use super::*;
-use crate::ids_source::SeededIds;
+use crate::ids_source::{IdsSource, SeededIds};
 use crate::secrets::Sealer;
 
 fn with_keys<T>(run: impl FnOnce(KeyMaker<'_>) -> T) -> T {
-    let ids = Arc::new(SeededIds::new(1));
-    let sealer = Sealer::from_key(&[1; 32], ids.clone());
+    let ids: Arc<dyn IdsSource> = Arc::new(SeededIds::new(1));
+    let sealer = Sealer::from_key(&[1; 32], Arc::clone(&ids));
     run(KeyMaker::new(&sealer, &*ids))
 }
 

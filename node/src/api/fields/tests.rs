@@ -1,3 +1,5 @@
+//! The checks of single fields, at their limits and one beyond.
+
 use muster_domain::device::DeviceField;
 
 use super::*;

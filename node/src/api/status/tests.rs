@@ -1,3 +1,5 @@
+//! Every error has its gRPC code, its stable reason and a page that explains it.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Events as JSON: every kind, and what must never appear in it.
+
 use std::collections::BTreeSet;
 
 use muster_domain::Limits;

@@ -9,7 +9,7 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::type_config::TypeConfigExt;
 use rocksdb::{ColumnFamilyDescriptor, DB, Options};
 
-use super::support::Remember;
+use super::support::{Remember, copy_dir};
 use crate::raft::LogOpenError;
 use crate::raft::log_store::{self, LogCloser, LogStore};
 use crate::raft::log_tail::TailLimits;
@@ -187,12 +187,4 @@ fn with_log_database(dir: &Path, work: impl FnOnce(&DB)) {
     let families = ["default", "log", "meta"].map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
     let db = DB::open_cf_descriptors(&Options::default(), dir.join("raftlog"), families).unwrap();
     work(&db);
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }

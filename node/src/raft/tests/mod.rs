@@ -1,6 +1,7 @@
 //! Tests of consensus as a whole: openraft's own suite on our stores, crashes of the log, and clusters over loopback.
 
 mod cluster;
+mod crash;
 mod log_durability;
 mod suite;
 mod support;

@@ -187,3 +187,12 @@ pub(super) fn members(addresses: &BTreeMap<NodeId, String>) -> BTreeMap<NodeId, 
         })
         .collect()
 }
+
+/// Copies the files of a directory into a new one.
+pub(super) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}

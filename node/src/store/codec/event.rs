@@ -7,6 +7,7 @@ use muster_domain::{Event, EventKind};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::event::Kind;
 use prost::Message;
+use prost::encoding::uint64;
 
 use super::backwards::{self, Backwards};
 use super::enums::StoredEnum;
@@ -38,12 +39,16 @@ pub struct RevisionEntry {
     pub request_id: String,
     /// What happened, in order.
     pub events: Vec<Event>,
+    /// For each event, the revision of its record's change before; 0 when there was none.
+    pub previous: Vec<u64>,
 }
 
 /// The stored bytes of a revision.
 #[must_use]
 pub fn encode_revision(entry: &RevisionEntry) -> Vec<u8> {
     backwards::encode(|out| {
+        let length = uint64::encoded_len_packed(7, &entry.previous);
+        out.prost(length, |mut room| uint64::encode_packed(7, &entry.previous, &mut room));
         for event in entry.events.iter().rev() {
             let end = out.end();
             write_kind(out, &event.kind);
@@ -64,13 +69,18 @@ pub fn encode_revision(entry: &RevisionEntry) -> Vec<u8> {
 /// When the bytes are malformed, or hold an event of a kind that this version does not know.
 pub fn decode_revision(bytes: &[u8]) -> Result<RevisionEntry, CodecError> {
     let entry = stored::Revision::decode(bytes).map_err(CodecError::decoding("a revision"))?;
+    let events = entry.events.into_iter().map(event_from_stored).collect::<Result<Vec<_>, _>>()?;
+    if entry.previous_revisions.len() != events.len() {
+        return Err(CodecError::malformed("a revision", "not every event says what came before it"));
+    }
     Ok(RevisionEntry {
         revision: entry.revision,
         time_ms: entry.time_ms,
         actor: entry.actor,
         origin: entry.origin,
         request_id: entry.request_id,
-        events: entry.events.into_iter().map(event_from_stored).collect::<Result<_, _>>()?,
+        events,
+        previous: entry.previous_revisions,
     })
 }
 

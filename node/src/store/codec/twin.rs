@@ -4,6 +4,7 @@
 //! - A node that was last touched together with what it lies in says neither when nor at which version.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use muster_domain::json::Json;
 use muster_domain::twin::{Node, Section, Twin, Value};
@@ -111,14 +112,13 @@ fn write_json(out: &mut Backwards, name: &str, value: &Json) {
 
 /// Reads a twin.
 pub(super) fn read(mut message: Reader<'_>) -> Result<Twin, CodecError> {
-    let mut twin =
-        Twin { version: 0, tags: Section::default(), desired: Section::default(), reported: Section::default() };
+    let mut twin = Twin { version: 0, tags: Arc::default(), desired: Arc::default(), reported: Arc::default() };
     while let Some((tag, wire)) = message.field()? {
         match tag {
             1 => twin.version = message.number(wire)?,
-            2 => twin.tags = read_section(message.message("the tags of a twin", wire)?)?,
-            3 => twin.desired = read_section(message.message("the desired section of a twin", wire)?)?,
-            4 => twin.reported = read_section(message.message("the reported section of a twin", wire)?)?,
+            2 => twin.tags = Arc::new(read_section(message.message("the tags of a twin", wire)?)?),
+            3 => twin.desired = Arc::new(read_section(message.message("the desired section of a twin", wire)?)?),
+            4 => twin.reported = Arc::new(read_section(message.message("the reported section of a twin", wire)?)?),
             _ => message.skip(tag, wire)?,
         }
     }

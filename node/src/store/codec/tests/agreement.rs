@@ -123,6 +123,7 @@ fn revision_bytes(entry: &RevisionEntry) -> Vec<u8> {
         origin: entry.origin.clone(),
         request_id: entry.request_id.clone(),
         events: events.collect(),
+        previous_revisions: entry.previous.clone(),
     }
     .encode_to_vec()
 }

@@ -143,6 +143,14 @@ fn numbers_of_a_newer_version_are_named() {
 }
 
 #[test]
+fn an_event_without_its_previous_revision_is_refused() {
+    let mut entry = samples::revision(samples::events());
+    entry.previous.pop();
+    let error = decode_revision(&encode_revision(&entry)).expect_err("one is missing");
+    assert_eq!(error.to_string(), "a revision cannot be decoded: not every event says what came before it");
+}
+
+#[test]
 fn fields_of_a_newer_version_are_passed_over() {
     let record = samples::record(Body::Twin(samples::twin()));
     let mut bytes = encode_record(&record);

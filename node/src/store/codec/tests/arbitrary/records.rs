@@ -1,0 +1,134 @@
+//! Records, twins above all.
+
+use muster_domain::asset::Asset;
+use muster_domain::device::Device;
+use std::sync::Arc;
+
+use muster_domain::json::Json;
+use muster_domain::module::Module;
+use muster_domain::namespace::Namespace;
+use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::{Body, Record, Tombstone};
+use proptest::array::{uniform3, uniform4};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::assets::{asset_definition, asset_status};
+use super::identities::{device_definition, module_definition};
+use super::settings::{cluster, namespace_definition, token};
+use super::{number, text};
+
+fn float() -> impl Strategy<Value = f64> + Clone {
+    use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
+    POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
+}
+
+fn json() -> BoxedStrategy<Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::Bool),
+        any::<i64>().prop_map(Json::Int),
+        float().prop_map(Json::Float),
+        text().prop_map(Json::String),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Json::Array),
+            btree_map(text(), inner, 0..4).prop_map(Json::Object),
+        ]
+    })
+    .boxed()
+}
+
+/// When something was touched: few different times, so that some equal those of what they lie in.
+fn touch() -> impl Strategy<Value = (u64, u64)> + Clone {
+    let one = || prop_oneof![3 => 1_795_000_000_000_u64..1_795_000_000_003, 1 => number()];
+    (one(), prop_oneof![3 => 0..3_u64, 1 => number()])
+}
+
+fn node() -> BoxedStrategy<Node> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        float().prop_map(Value::Float),
+        text().prop_map(Value::String),
+        vec(json(), 0..4).prop_map(Value::Array),
+    ];
+    let node = |(value, (updated_ms, updated_version))| Node { updated_ms, updated_version, value };
+    (leaf, touch())
+        .prop_map(node)
+        .prop_recursive(4, 24, 4, move |inner| {
+            (btree_map(text(), inner, 0..4).prop_map(Value::Object), touch()).prop_map(node)
+        })
+        .boxed()
+}
+
+fn section() -> BoxedStrategy<Section> {
+    let some = (touch(), option::of(number()), btree_map(text(), node(), 0..4)).prop_map(
+        |((updated_ms, version), updated_version, members)| Section {
+            version,
+            updated_ms,
+            updated_version: updated_version.unwrap_or(version),
+            members,
+        },
+    );
+    prop_oneof![1 => Just(Section::default()), 9 => some].boxed()
+}
+
+/// A twin.
+pub(in crate::store::codec::tests) fn twin() -> BoxedStrategy<Body> {
+    (number(), section().prop_map(Arc::new), section().prop_map(Arc::new), section().prop_map(Arc::new))
+        .prop_map(|(version, tags, desired, reported)| Body::Twin(Twin { version, tags: tags.into(), desired: desired.into(), reported: reported.into() }))
+        .boxed()
+}
+
+fn body() -> BoxedStrategy<Body> {
+    let device = (device_definition(), number(), number())
+        .prop_map(|(definition, status_updated_ms, version)| Device { definition, status_updated_ms, version });
+    let module = (module_definition(), number()).prop_map(|(definition, version)| Module { definition, version });
+    let asset = (asset_definition(), any::<bool>(), text(), uniform3(number()), asset_status()).prop_map(
+        |(definition, enabled, uuid, [version, last_transition_ms, status_updated_ms], status)| Asset {
+            definition,
+            enabled,
+            uuid,
+            version,
+            last_transition_ms,
+            status,
+            status_updated_ms,
+        },
+    );
+    let tombstone = uniform4(number()).prop_map(|[version, tags_version, desired_version, reported_version]| {
+        Tombstone { version, tags_version, desired_version, reported_version }
+    });
+    prop_oneof![
+        cluster().prop_map(Body::Cluster),
+        token().prop_map(Body::Token),
+        (namespace_definition(), any::<bool>())
+            .prop_map(|(definition, deleting)| Body::Namespace(Namespace { definition, deleting })),
+        device.prop_map(|device| Body::Device(Box::new(device))),
+        module.prop_map(Body::Module),
+        twin(),
+        asset.prop_map(|asset| Body::Asset(Box::new(asset))),
+        tombstone.prop_map(Body::Deleted),
+    ]
+    .boxed()
+}
+
+/// A record of such a body.
+pub(in crate::store::codec::tests) fn record_of(body: impl Strategy<Value = Body> + 'static) -> BoxedStrategy<Record> {
+    (uniform4(number()), body)
+        .prop_map(|([created_revision, created_ms, updated_revision, updated_ms], body)| Record {
+            created_revision,
+            created_ms,
+            updated_revision,
+            updated_ms,
+            body,
+        })
+        .boxed()
+}
+
+/// Any record.
+pub(in crate::store::codec::tests) fn record() -> BoxedStrategy<Record> {
+    record_of(body())
+}

@@ -1,0 +1,50 @@
+//! The cluster's settings, tokens, namespaces.
+
+use muster_domain::Limits;
+use muster_domain::cluster::Cluster;
+use muster_domain::namespace::NamespaceDefinition;
+use muster_domain::token::Token;
+use proptest::array::{uniform7, uniform32};
+use proptest::collection::btree_map;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{number, text, variant};
+
+pub(super) fn cluster() -> BoxedStrategy<Cluster> {
+    (text(), uniform32(any::<u8>()), uniform7(number()), any::<u32>())
+        .prop_map(|(cluster_id, page_key, limits, feature_level)| Cluster {
+            cluster_id,
+            page_key,
+            limits: Limits {
+                tags_bytes_max: limits[0],
+                desired_bytes_max: limits[1],
+                reported_bytes_max: limits[2],
+                value_bytes_max: limits[3],
+                key_bytes_max: limits[4],
+                depth_max: limits[5],
+            },
+            feature_level,
+        })
+        .boxed()
+}
+
+pub(super) fn token() -> BoxedStrategy<Token> {
+    let texts = (text(), option::of(text()), option::of(text()));
+    (uniform32(any::<u8>()), texts, variant(), option::of(number()))
+        .prop_map(|(hash, (description, namespace, device), role, expires_ms)| Token {
+            hash,
+            description,
+            role,
+            namespace,
+            device,
+            expires_ms,
+        })
+        .boxed()
+}
+
+pub(super) fn namespace_definition() -> BoxedStrategy<NamespaceDefinition> {
+    (text(), text(), btree_map(text(), text(), 0..3))
+        .prop_map(|(display_name, description, labels)| NamespaceDefinition { display_name, description, labels })
+        .boxed()
+}
