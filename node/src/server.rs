@@ -16,6 +16,7 @@ use tonic_web::GrpcWebLayer;
 use crate::apply::Applier;
 use crate::authorize::{Authentication, AuthorizeLayer};
 use crate::config::Config;
+use crate::disk_space::DiskSpace;
 use crate::first_start::Startup;
 use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
@@ -31,6 +32,10 @@ mod health;
 
 /// How long streams and calls in progress may take to end when the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Bytes of commands that may wait for the leader.
+const QUEUE_BYTES_MAX: usize = 256 << 20;
+/// How long the state may take to catch up with what was committed before the node stopped.
+const RECOVERY_MAX: Duration = Duration::from_secs(60);
 /// Patches in flight on one `PatchTwinStream`, as its documentation says.
 const STREAM_IN_FLIGHT_MAX: usize = 4_096;
 /// Connections of peers at a time; each keeps a handful.
@@ -48,9 +53,15 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
 
     // Bound before anything else, so that a taken port is said before the disk is touched.
     let clients = bind_clients(&config, &stop).await?;
-    let http = tokio::net::TcpListener::bind(&config.http.address)
-        .await
-        .with_context(|| format!("http.address {} cannot be bound", config.http.address))?;
+    if let Some(context) = &startup.local_context
+        && let Err(error) = context.write(clients.local_addr())
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the CLI's context was not written");
+    }
+    let http = bind_http(&config).await?;
+    let disk = DiskSpace::new(startup.data_dir.path(), config.storage.disk_free_min_bytes)
+        .context("the free space of node.data_dir")?;
+    disk.watch(stop.clone());
 
     let state = StateDb::open(startup.data_dir.path(), state_options(&config))?;
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
@@ -66,6 +77,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
         Arc::clone(&reader),
         Arc::clone(&applier),
         Arc::clone(&startup.clock),
+        Arc::clone(&disk),
         propose_settings(&config),
     );
     forward.set(Forwarded::new(Arc::clone(&proposer)));
@@ -77,9 +89,11 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
         startup.clock.as_ref(),
     );
     calls.set(Arc::clone(&status));
-    let healthy = Arc::new(health::NodeHealth::new(Arc::clone(&status), Arc::clone(&raft)));
+    let healthy = Arc::new(health::NodeHealth::new(Arc::clone(&status), Arc::clone(&raft), disk));
     healthy.start(stop.clone());
-    tasks::spawn("http", crate::observe::serve(http, recorder, Arc::clone(&healthy) as _, stop.clone()));
+    if let Some(http) = http {
+        tasks::spawn("http", crate::observe::serve(http, recorder, Arc::clone(&healthy) as _, stop.clone()));
+    }
 
     let stopping = {
         let stop = stop.clone();
@@ -94,6 +108,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
 
     let bootstrapped = bootstrap::run(&startup, &raft, &reader, &proposer, &stop).await?;
     if bootstrapped {
+        recover(&raft, &stop).await;
         let services = Arc::new(Services {
             proposer,
             reader: Arc::clone(&reader),
@@ -119,6 +134,19 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until the state shows all that was committed before this node stopped: a revoked token must not work again for
+/// a moment. Without a quorum that cannot be known; the node then serves what it has.
+async fn recover(raft: &RaftNode, stop: &StopSignal) {
+    tokio::select! {
+        recovered = raft.wait_for_recovery(RECOVERY_MAX) => {
+            if let Err(error) = recovered {
+                tracing::warn!(%error, "serving before the state is known to be complete");
+            }
+        }
+        () = stop.clone().stopped() => {}
+    }
+}
+
 fn state_options(config: &Config) -> StateOptions {
     StateOptions {
         block_cache_bytes: config.storage.state_cache_bytes,
@@ -132,11 +160,20 @@ fn propose_settings(config: &Config) -> ProposeSettings {
         deadline: Duration::from_millis(config.client_listener.request_timeout_ms),
         packer: PackerSettings {
             queue_max: config.limits.propose_queue_commands,
+            queue_bytes_max: QUEUE_BYTES_MAX,
             commands_max: config.raft.max_entry_commands,
             bytes_max: config.raft.max_entry_bytes,
             entries_in_flight: 1,
         },
     }
+}
+
+async fn bind_http(config: &Config) -> anyhow::Result<Option<tokio::net::TcpListener>> {
+    if !config.http.enabled {
+        return Ok(None);
+    }
+    let listener = tokio::net::TcpListener::bind(&config.http.address).await;
+    Ok(Some(listener.with_context(|| format!("http.address {} cannot be bound", config.http.address))?))
 }
 
 async fn bind_clients(config: &Config, stop: &StopSignal) -> anyhow::Result<Incoming> {

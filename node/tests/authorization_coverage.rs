@@ -45,9 +45,11 @@ fn the_peer_protocol_has_no_row() {
 }
 
 #[test]
-fn health_has_all_its_rows_and_nothing_else_is_public() {
+fn nothing_but_health_is_public() {
     let health = methods(tonic_health::pb::FILE_DESCRIPTOR_SET, "grpc.health.v1");
     assert_eq!(rows("/grpc.health.v1."), health);
+    let reflection = methods(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET, "grpc.reflection.v1");
+    assert_eq!(rows("/grpc.reflection."), reflection);
     let public: BTreeSet<_> =
         ROWS.iter().filter(|(_, access)| *access == Access::Public).map(|(method, _)| (*method).to_owned()).collect();
     assert_eq!(public, health);

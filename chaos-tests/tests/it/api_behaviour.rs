@@ -25,11 +25,7 @@ async fn single() -> anyhow::Result<(Cluster, Client)> {
 }
 
 fn device(id: &str) -> proto::CreateDeviceRequest {
-    proto::CreateDeviceRequest {
-        parent: names::namespace(NAMESPACE),
-        device_id: id.to_owned(),
-        ..Default::default()
-    }
+    proto::CreateDeviceRequest { parent: names::namespace(NAMESPACE), device_id: id.to_owned(), ..Default::default() }
 }
 
 async fn create_devices(client: &Client, ids: impl Iterator<Item = String>) -> anyhow::Result<()> {

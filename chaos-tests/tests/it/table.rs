@@ -44,7 +44,11 @@ impl Table {
             && !error.message().is_empty()
             && error.help().is_some();
         self.check(case, right, || {
-            format!("{:?} {:?} at {fields:?}, expected {code:?} {reason} at {expected:?}: {error}", error.code(), error.reason())
+            format!(
+                "{:?} {:?} at {fields:?}, expected {code:?} {reason} at {expected:?}: {error}",
+                error.code(),
+                error.reason()
+            )
         });
     }
 

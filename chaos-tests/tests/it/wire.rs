@@ -33,7 +33,8 @@ pub(crate) fn channel(
     identity: Option<&str>,
 ) -> anyhow::Result<Channel> {
     let read = |name: &str| std::fs::read(cluster.pki().join(name)).with_context(|| name.to_owned());
-    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(authority)?)).domain_name(server_name);
+    let mut tls =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(authority)?)).domain_name(server_name);
     if let Some(identity) = identity {
         tls = tls.identity(Identity::from_pem(read(&format!("{identity}.crt"))?, read(&format!("{identity}.key"))?));
     }
@@ -46,7 +47,12 @@ pub(crate) fn anonymous(cluster: &Cluster) -> anyhow::Result<Channel> {
 }
 
 /// Sends `message` as it is to the method at `path`, and hears the first message of the answer.
-pub(crate) async fn call(channel: &Channel, path: &str, token: Option<&str>, message: Vec<u8>) -> Result<Vec<u8>, Status> {
+pub(crate) async fn call(
+    channel: &Channel,
+    path: &str,
+    token: Option<&str>,
+    message: Vec<u8>,
+) -> Result<Vec<u8>, Status> {
     let mut grpc = Grpc::new(channel.clone());
     let mut request = Request::new(message);
     if let Some(token) = token {

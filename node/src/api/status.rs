@@ -33,6 +33,10 @@ pub enum Transport {
     NoLeader,
     /// A queue is full.
     QueueFull,
+    /// The disk is nearly full.
+    DiskLow,
+    /// The leader runs an older version.
+    UnknownCommand,
     /// The change may have been made, or not.
     OutcomeUnknown,
     /// The node is stopping.
@@ -61,9 +65,11 @@ pub enum Transport {
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NoLeader,
         Self::QueueFull,
+        Self::DiskLow,
+        Self::UnknownCommand,
         Self::OutcomeUnknown,
         Self::Stopping,
         Self::MessageTooLarge,
@@ -84,6 +90,8 @@ impl Transport {
         match self {
             Self::NoLeader => "NO_LEADER",
             Self::QueueFull => "QUEUE_FULL",
+            Self::DiskLow => "DISK_LOW",
+            Self::UnknownCommand => "UNKNOWN_COMMAND",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Stopping => "STOPPING",
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
@@ -104,7 +112,8 @@ impl Transport {
     pub fn code(self) -> Code {
         match self {
             Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout => Code::Unavailable,
-            Self::QueueFull => Code::ResourceExhausted,
+            Self::QueueFull | Self::DiskLow => Code::ResourceExhausted,
+            Self::UnknownCommand => Code::Unimplemented,
             Self::OutcomeUnknown => Code::Unknown,
             Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid => Code::InvalidArgument,
             Self::Unauthenticated => Code::Unauthenticated,
@@ -132,7 +141,9 @@ impl Transport {
             Self::NoLeader => Some(Duration::from_millis(250)),
             Self::QueueFull | Self::MinRevisionTimeout => Some(Duration::from_millis(100)),
             Self::Stopping => Some(Duration::from_millis(500)),
+            Self::DiskLow => Some(Duration::from_secs(5)),
             Self::OutcomeUnknown
+            | Self::UnknownCommand
             | Self::MessageTooLarge
             | Self::MessageMalformed
             | Self::Unauthenticated
@@ -285,6 +296,8 @@ fn propose(error: ProposeError) -> Told {
             Told::transport(Transport::OutcomeUnknown, message)
         }
         ProposeError::Stopping => Told::transport(Transport::Stopping, message),
+        ProposeError::DiskLow => Told::transport(Transport::DiskLow, message),
+        ProposeError::UnknownCommand => Told::transport(Transport::UnknownCommand, message),
         ProposeError::TooLarge { .. } => Told::transport(Transport::MessageTooLarge, message),
         ProposeError::Read(error) => read(&error),
         ProposeError::Store(error) => Told::fault(Transport::StorageFault, &error),

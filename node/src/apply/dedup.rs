@@ -1,13 +1,16 @@
-//! Retried requests: the first outcome of every request id, for ten minutes of log time.
+//! Retried requests: the first outcome of every request id, for as long as it is kept.
 //!
 //! A request is known by its actor and its `request_id`; which ones are known lies in memory, their outcomes in the `dedup`
-//! family, one row for each Raft entry: a random key for each request would be a quarter of all that is written. Both are replicated state: what is forgotten, and when, is a function of the log.
+//! family, one row for each Raft entry: a random key for each request would be a quarter of all that is written.
 //!
-//! - Forgetting is by whole minutes, oldest first: after [`WINDOW_MINUTES`], or earlier when there are more than
-//!   [`REQUESTS_MAX`], so that memory is bounded under any load.
+//! - Requests go into buckets; a bucket ends after a minute of log time or [`BUCKET_REQUESTS_MAX`] requests, and the
+//!   newest [`BUCKETS_MAX`] are kept. So an id is known for twenty minutes in which anything happened, or for two million
+//!   requests if that is sooner; memory is bounded under any load and any clock.
+//! - What is forgotten, and when, is a function of the log: it is replicated state, and part of snapshots.
 //! - The same request id with another body is refused, never answered with the other's outcome.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use bytes::Bytes;
 use muster_domain::{Reason, Rejection};
@@ -20,10 +23,10 @@ use crate::store::error::{StoreError, rocks};
 use crate::store::states::family;
 use crate::store::{codec, columns, envelope, keys};
 
-/// Minutes of log time that a request id is known.
-pub(super) const WINDOW_MINUTES: u32 = 10;
-/// Requests known at most; beyond, the oldest minute is forgotten early.
-pub(super) const REQUESTS_MAX: usize = 2_000_000;
+/// Buckets that are kept.
+const BUCKETS_MAX: usize = 20;
+/// Requests after which a bucket ends early.
+const BUCKET_REQUESTS_MAX: usize = 100_000;
 /// Envelope type of a row of outcomes.
 const OUTCOMES_TYPE: u16 = 19;
 
@@ -31,7 +34,7 @@ const OUTCOMES_TYPE: u16 = 19;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestIdentity {
     /// Hash of actor and request id.
-    pub(super) request: [u8; 16],
+    pub(super) request: u128,
     /// Hash of the body.
     pub(super) body: [u8; 16],
 }
@@ -46,9 +49,9 @@ impl RequestIdentity {
         hasher.update(request.principal.actor().as_bytes());
         hasher.update(&[0]);
         hasher.update(request.request_id.as_bytes());
-        let mut identity = Self { request: [0; 16], body: request.body_hash };
-        hasher.finalize_xof().fill(&mut identity.request);
-        Some(identity)
+        let mut hash = [0; 16];
+        hasher.finalize_xof().fill(&mut hash);
+        Some(Self { request: u128::from_be_bytes(hash), body: request.body_hash })
     }
 }
 
@@ -79,7 +82,7 @@ impl Row {
     fn push(&mut self, identity: &RequestIdentity, outcome: &[u8]) -> u32 {
         let index = self.outcomes;
         let length = u32::try_from(outcome.len()).expect("an outcome is smaller than a message");
-        self.content.extend_from_slice(&identity.request);
+        self.content.extend_from_slice(&identity.request.to_be_bytes());
         self.content.extend_from_slice(&identity.body);
         self.content.extend_from_slice(&length.to_be_bytes());
         self.content.extend_from_slice(outcome);
@@ -92,8 +95,8 @@ impl Row {
         envelope::seal(OUTCOMES_TYPE, &self.content)
     }
 
-    /// Request and first outcome, one after the other.
-    fn entries(content: &[u8]) -> impl Iterator<Item = ([u8; 16], FirstOutcome)> {
+    /// Request, body hash and outcome, one after the other.
+    fn entries(content: &[u8]) -> impl Iterator<Item = (u128, [u8; 16], &[u8])> {
         let mut rest = content;
         std::iter::from_fn(move || {
             let (head, after) = rest.split_first_chunk::<{ Self::HEAD_BYTES }>()?;
@@ -102,19 +105,46 @@ impl Row {
             let length = u32::from_be_bytes(*length.first_chunk::<4>()?);
             let (outcome, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
             rest = after;
-            Some((*request, FirstOutcome { body: *body, outcome: Bytes::copy_from_slice(outcome) }))
+            Some((u128::from_be_bytes(*request), *body, outcome))
         })
+    }
+
+    fn first_outcome(content: &[u8], index: u32) -> Option<FirstOutcome> {
+        let (_, body, outcome) = Self::entries(content).nth(usize::try_from(index).ok()?)?;
+        Some(FirstOutcome { body, outcome: Bytes::copy_from_slice(outcome) })
     }
 }
 
-/// Rows of the open batch, by minute and number.
+/// The keys are hashes already.
+#[derive(Default)]
+struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        let [high @ .., _, _, _, _, _, _, _, _] = hash.to_be_bytes();
+        self.0 = u64::from_be_bytes(high);
+    }
+}
+
+type Bucket = HashMap<u128, Place, BuildHasherDefault<AlreadyHashed>>;
+
+/// Rows of the open batch, by bucket and number.
 pub(super) type OpenRows = BTreeMap<(u32, u64), Row>;
 
-/// The requests that are known, by the minute they were applied in.
+/// The requests that are known, by bucket.
 #[derive(Default)]
 pub(super) struct Dedup {
-    minutes: BTreeMap<u32, HashMap<[u8; 16], Place>>,
-    requests: usize,
+    buckets: BTreeMap<u32, Bucket>,
 }
 
 impl Dedup {
@@ -122,46 +152,37 @@ impl Dedup {
         let mut dedup = Self::default();
         for item in db.iterator_cf(family(db, columns::DEDUP)?, rocksdb::IteratorMode::Start) {
             let (key, stored) = item.map_err(rocks("read request ids"))?;
-            let Some((minute, row)) = keys::parse_dedup(&key) else { continue };
-            for (index, (request, _)) in (0_u32..).zip(Row::entries(open(&stored)?)) {
-                dedup.insert(minute, request, Place { row, index });
+            let Some((bucket, row)) = keys::parse_dedup(&key) else { continue };
+            let bucket = dedup.buckets.entry(bucket).or_default();
+            for (index, (request, _, _)) in (0_u32..).zip(Row::entries(open(&stored)?)) {
+                bucket.insert(request, Place { row, index });
             }
         }
         Ok(dedup)
     }
 
-    fn insert(&mut self, minute: u32, request: [u8; 16], place: Place) {
-        self.minutes.entry(minute).or_default().insert(request, place);
-        self.requests += 1;
-    }
-
-    /// Notes the first outcome of a request.
+    /// Notes the first outcome of a request; returns the buckets that are forgotten for it.
     pub(super) fn remember(
         &mut self,
         rows: &mut OpenRows,
-        position: Position,
+        position: &mut Position,
         identity: &RequestIdentity,
         outcome: &[u8],
-    ) {
-        let (minute, row) = (minute_of(position.time_ms), position.entries);
-        let index = rows.entry((minute, row)).or_default().push(identity, outcome);
-        self.insert(minute, identity.request, Place { row, index });
-    }
-
-    /// Forgets what is due and returns the minutes to delete.
-    pub(super) fn expire(&mut self, time_ms: u64) -> Vec<u32> {
-        let oldest_kept = minute_of(time_ms).saturating_sub(WINDOW_MINUTES - 1);
-        let mut gone = Vec::new();
-        while let Some(entry) = self.minutes.first_entry() {
-            let minute = *entry.key();
-            let too_many = self.requests > REQUESTS_MAX && minute < minute_of(time_ms);
-            if minute >= oldest_kept && !too_many {
-                break;
-            }
-            self.requests -= entry.remove().len();
-            gone.push(minute);
+    ) -> Vec<u32> {
+        let minute = minute_of(position.time_ms);
+        let is_full = self.buckets.get(&position.bucket).is_some_and(|bucket| bucket.len() >= BUCKET_REQUESTS_MAX);
+        if is_full || minute != position.bucket_minute {
+            position.bucket += 1;
+            position.bucket_minute = minute;
         }
-        gone
+        let index = rows.entry((position.bucket, position.entries)).or_default().push(identity, outcome);
+        let place = Place { row: position.entries, index };
+        self.buckets.entry(position.bucket).or_default().insert(identity.request, place);
+        let mut forgotten = Vec::new();
+        while self.buckets.len() > BUCKETS_MAX {
+            forgotten.extend(self.buckets.pop_first().map(|(bucket, _)| bucket));
+        }
+        forgotten
     }
 
     /// The first outcome of this request, if it is known.
@@ -171,21 +192,18 @@ impl Dedup {
         rows: &OpenRows,
         identity: &RequestIdentity,
     ) -> Result<Option<FirstOutcome>, StoreError> {
-        let known =
-            self.minutes.iter().rev().find_map(|(minute, requests)| Some((*minute, *requests.get(&identity.request)?)));
-        let Some((minute, place)) = known else { return Ok(None) };
+        let mut newest_first = self.buckets.iter().rev();
+        let known = newest_first.find_map(|(bucket, requests)| Some((*bucket, *requests.get(&identity.request)?)));
+        let Some((bucket, place)) = known else { return Ok(None) };
         let missing = || StoreError::Inconsistent("a known request has no outcome".to_owned());
-        let index = usize::try_from(place.index).map_err(|_| missing())?;
-        if let Some(row) = rows.get(&(minute, place.row)) {
-            let (_, first) = Row::entries(&row.content).nth(index).ok_or_else(missing)?;
-            return Ok(Some(first));
+        if let Some(row) = rows.get(&(bucket, place.row)) {
+            return Row::first_outcome(&row.content, place.index).ok_or_else(missing).map(Some);
         }
         let stored = db
-            .get_cf(family(db, columns::DEDUP)?, keys::dedup(minute, place.row))
+            .get_cf(family(db, columns::DEDUP)?, keys::dedup(bucket, place.row))
             .map_err(rocks("read an outcome"))?
             .ok_or_else(missing)?;
-        let (_, first) = Row::entries(open(&stored)?).nth(index).ok_or_else(missing)?;
-        Ok(Some(first))
+        Row::first_outcome(open(&stored)?, place.index).ok_or_else(missing).map(Some)
     }
 }
 
@@ -212,9 +230,9 @@ pub(super) fn answer_again(first: FirstOutcome, request: &Request) -> Bytes {
     codec::encode_outcome(&Outcome { revision: 0, results })
 }
 
-/// Removes a minute from the family, by one range tombstone however many requests it had.
-pub(super) fn delete_minute(db: &DB, batch: &mut rocksdb::WriteBatch, minute: u32) -> Result<(), StoreError> {
-    let end = minute.saturating_add(1);
-    batch.delete_range_cf(family(db, columns::DEDUP)?, minute.to_be_bytes(), end.to_be_bytes());
+/// Removes a bucket from the family, by one range tombstone however many requests it had.
+pub(super) fn delete_bucket(db: &DB, batch: &mut rocksdb::WriteBatch, bucket: u32) -> Result<(), StoreError> {
+    let end = bucket.saturating_add(1);
+    batch.delete_range_cf(family(db, columns::DEDUP)?, bucket.to_be_bytes(), end.to_be_bytes());
     Ok(())
 }

@@ -87,12 +87,16 @@ impl Applier {
     /// # Errors
     /// When the store fails.
     pub fn dry_run(&self, request: &Request, time_ms: u64) -> Result<Outcome, StoreError> {
-        let memory = self.lock();
-        let mut overlay = Overlay::for_apply(&self.states);
-        let time_ms = time_ms.max(memory.position.time_ms);
-        let decided = command::decide(&mut overlay, request, memory.position.next(time_ms), &memory.limits);
+        let (position, limits) = {
+            let memory = self.lock();
+            (memory.position, memory.limits)
+        };
+        // Beside the applying thread, not in its way: so it must not fill the cache.
+        let mut overlay = Overlay::for_dry_run(&self.states);
+        let time_ms = time_ms.max(position.time_ms);
+        let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits);
         overlay.finish()?;
-        Ok(Outcome { revision: memory.position.revision, results: decided.results })
+        Ok(Outcome { revision: position.revision, results: decided.results })
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -110,6 +114,8 @@ impl Applier {
             outcomes.push(apply_payload(&mut memory, &mut overlay, &mut writing, payload)?);
         }
         let changed = overlay.finish()?;
+        metrics::counter!("muster_apply_commands_total", "verdict" => "accepted").increment(writing.accepted);
+        metrics::counter!("muster_apply_commands_total", "verdict" => "rejected").increment(writing.rejected);
         let remembered = writing.finish(&self.states, changed, &memory.position, &batch.meta)?;
         for (key, record, stored_bytes) in remembered {
             self.states.remember(&key, &record, stored_bytes);
@@ -145,9 +151,6 @@ fn apply_request(
 ) -> Result<Bytes, StoreError> {
     memory.position.time_ms = memory.position.time_ms.max(time_ms);
     let time_ms = memory.position.time_ms;
-    for minute in memory.dedup.expire(time_ms) {
-        writing.forget_requests(minute)?;
-    }
     let identity = dedup::RequestIdentity::of(request);
     if let Some(identity) = &identity
         && let Some(first) = memory.dedup.first_outcome(writing.db, &writing.rows, identity)?
@@ -171,10 +174,11 @@ fn apply_request(
     let outcome = Outcome { revision: if accepted { revision } else { 0 }, results: decided.results };
     let encoded = codec::encode_outcome(&outcome);
     if let Some(identity) = identity {
-        memory.dedup.remember(&mut writing.rows, memory.position, &identity, &encoded);
+        for bucket in memory.dedup.remember(&mut writing.rows, &mut memory.position, &identity, &encoded) {
+            writing.forget_requests(bucket)?;
+        }
     }
-    let verdict = if accepted { "accepted" } else { "rejected" };
-    metrics::counter!("muster_apply_commands_total", "verdict" => verdict).increment(1);
+    *(if accepted { &mut writing.accepted } else { &mut writing.rejected }) += 1;
     Ok(encoded)
 }
 

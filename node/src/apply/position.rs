@@ -22,6 +22,10 @@ pub struct Position {
     pub time_ms: u64,
     /// Raft entries applied that carried commands; numbers the rows of outcomes.
     pub entries: u64,
+    /// The bucket that request ids go into now.
+    pub bucket: u32,
+    /// The minute of log time in which that bucket began.
+    pub bucket_minute: u32,
 }
 
 impl Position {
@@ -32,17 +36,19 @@ impl Position {
 
     pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
         let stored = db.get_cf(family(db, columns::META)?, keys::APPLIED).map_err(rocks("read the position"))?;
-        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0, entries: 0 }) };
+        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 }) };
         let body = envelope::open(POSITION_TYPE, &stored)
             .map_err(|source| StoreError::Damaged { what: "the position".to_owned(), source })?;
         Self::decode(body).ok_or_else(|| StoreError::Inconsistent("the position has another length".to_owned()))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(56);
+        let mut body = Vec::with_capacity(64);
         body.extend_from_slice(&self.revision.to_be_bytes());
         body.extend_from_slice(&self.time_ms.to_be_bytes());
         body.extend_from_slice(&self.entries.to_be_bytes());
+        body.extend_from_slice(&self.bucket.to_be_bytes());
+        body.extend_from_slice(&self.bucket_minute.to_be_bytes());
         body.extend_from_slice(&self.chain);
         envelope::seal(POSITION_TYPE, &body)
     }
@@ -50,12 +56,16 @@ impl Position {
     fn decode(body: &[u8]) -> Option<Self> {
         let (revision, rest) = body.split_first_chunk::<8>()?;
         let (time_ms, rest) = rest.split_first_chunk::<8>()?;
-        let (entries, chain) = rest.split_first_chunk::<8>()?;
+        let (entries, rest) = rest.split_first_chunk::<8>()?;
+        let (bucket, rest) = rest.split_first_chunk::<4>()?;
+        let (bucket_minute, chain) = rest.split_first_chunk::<4>()?;
         Some(Self {
             revision: u64::from_be_bytes(*revision),
             chain: chain.try_into().ok()?,
             time_ms: u64::from_be_bytes(*time_ms),
             entries: u64::from_be_bytes(*entries),
+            bucket: u32::from_be_bytes(*bucket),
+            bucket_minute: u32::from_be_bytes(*bucket_minute),
         })
     }
 }

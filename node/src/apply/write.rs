@@ -22,6 +22,10 @@ pub(super) struct Writing<'a> {
     pub(super) db: &'a DB,
     /// Outcomes noted so far.
     pub(super) rows: OpenRows,
+    /// Commands of this batch that were accepted, and that were not.
+    pub(super) accepted: u64,
+    /// See `accepted`.
+    pub(super) rejected: u64,
     batch: WriteBatch,
 }
 
@@ -30,7 +34,7 @@ pub(super) type Written = (Vec<u8>, Arc<Record>, usize);
 
 impl<'a> Writing<'a> {
     pub(super) fn new(db: &'a DB) -> Self {
-        Self { db, rows: OpenRows::new(), batch: WriteBatch::default() }
+        Self { db, rows: OpenRows::new(), accepted: 0, rejected: 0, batch: WriteBatch::default() }
     }
 
     /// Adds a revision to the event log and to the history of what it changed; returns the chain hash after it.
@@ -41,8 +45,10 @@ impl<'a> Writing<'a> {
         at: At,
         decided: &mut Decided,
     ) -> Result<ChainHash, StoreError> {
-        for (event, record) in decided.events.iter().zip(&decided.images) {
-            if history::leaves_image(record) {
+        for (index, (event, record)) in decided.events.iter().zip(&decided.images).enumerate() {
+            // A key that changes twice in one revision keeps its last image: a deletion before a re-creation leaves none.
+            let changes_again = || decided.events[index + 1..].iter().any(|later| later.key == event.key);
+            if history::leaves_image(record) && !changes_again() {
                 history::note(self.db, &mut self.batch, &keys::state(&event.key), record, &seal(record))?;
             }
         }
@@ -58,10 +64,10 @@ impl<'a> Writing<'a> {
         event_log::append(self.db, &mut self.batch, before, &entry)
     }
 
-    /// Removes the outcomes of one minute.
-    pub(super) fn forget_requests(&mut self, minute: u32) -> Result<(), StoreError> {
-        self.rows.retain(|(row_minute, _), _| *row_minute != minute);
-        dedup::delete_minute(self.db, &mut self.batch, minute)
+    /// Removes the outcomes of one bucket.
+    pub(super) fn forget_requests(&mut self, bucket: u32) -> Result<(), StoreError> {
+        self.rows.retain(|(of, _), _| *of != bucket);
+        dedup::delete_bucket(self.db, &mut self.batch, bucket)
     }
 
     /// Writes everything at once: the changed records, outcomes, the position and Raft's meta.
@@ -81,8 +87,8 @@ impl<'a> Writing<'a> {
             written.push((key, record, stored.len()));
         }
         let dedup_family = family(self.db, columns::DEDUP)?;
-        for ((minute, row), outcomes) in &self.rows {
-            self.batch.put_cf(dedup_family, keys::dedup(*minute, *row), outcomes.encode());
+        for ((bucket, row), outcomes) in &self.rows {
+            self.batch.put_cf(dedup_family, keys::dedup(*bucket, *row), outcomes.encode());
         }
         let meta_family = family(self.db, columns::META)?;
         self.batch.put_cf(meta_family, keys::APPLIED, position.encode());

@@ -84,9 +84,7 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.ClusterService/RevokeToken", Access::Admin),
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
-    ("/grpc.health.v1.Health/List", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Anyone),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Anyone),
 ];
 
 /// The row of a method, by its path.

@@ -9,6 +9,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tonic::Code;
 
+use crate::store::codec;
+
 use super::{Attempt, Begun, Proposer, ProposeError, packer};
 use crate::raft::{ForwardHandler, ForwardRejected};
 
@@ -53,8 +55,12 @@ impl ForwardHandler for LateHandler {
 const NOT_LEADER: &str = "NOT_LEADER";
 /// A queue was full: surely not accepted.
 const QUEUE_FULL: &str = "QUEUE_FULL";
+/// The leader's disk is nearly full: surely not accepted.
+const DISK_LOW: &str = "DISK_LOW";
 /// Larger than the leader allows.
 const TOO_LARGE: &str = "TOO_LARGE";
+/// The leader does not know the command: surely not accepted.
+const UNKNOWN_COMMAND: &str = "UNKNOWN_COMMAND";
 /// May have been accepted.
 const UNKNOWN: &str = "UNKNOWN";
 /// The leader is stopping: surely not accepted.
@@ -67,6 +73,10 @@ fn rejected(code: Code, message: &str) -> ForwardRejected {
 impl ForwardHandler for Forwarded {
     fn handle(&self, _from: u64, request: Bytes) -> BoxFuture<'static, Result<Bytes, ForwardRejected>> {
         // Begun before the future is first polled, so that requests keep the order in which they arrived.
+        if codec::decode_request(&request).is_err() {
+            // What this node does not understand must not enter the log: every node of its version would stop at it.
+            return async { Err(rejected(Code::FailedPrecondition, UNKNOWN_COMMAND)) }.boxed();
+        }
         let begun = match self.proposer.begin_attempt(request) {
             Begun::Elsewhere(_) => Begun::Ended(Attempt::NotAccepted(ProposeError::NoLeader)),
             begun => begun,
@@ -82,6 +92,7 @@ impl ForwardHandler for Forwarded {
                 Attempt::NotAccepted(_) => Err(rejected(Code::FailedPrecondition, NOT_LEADER)),
                 Attempt::Unknown(_) => Err(rejected(Code::Unknown, UNKNOWN)),
                 Attempt::Failed(ProposeError::Busy { .. }) => Err(rejected(Code::ResourceExhausted, QUEUE_FULL)),
+                Attempt::Failed(ProposeError::DiskLow) => Err(rejected(Code::ResourceExhausted, DISK_LOW)),
                 Attempt::Failed(ProposeError::TooLarge { .. }) => Err(rejected(Code::InvalidArgument, TOO_LARGE)),
                 Attempt::Failed(_) => Err(rejected(Code::Unavailable, STOPPING)),
             }
@@ -95,6 +106,8 @@ pub(super) fn read_rejection(rejection: &ForwardRejected) -> Attempt {
     match rejection.message.as_str() {
         NOT_LEADER | STOPPING => Attempt::NotAccepted(ProposeError::NoLeader),
         QUEUE_FULL => Attempt::Failed(ProposeError::Busy { queue: "leader's propose" }),
+        UNKNOWN_COMMAND => Attempt::Failed(ProposeError::UnknownCommand),
+        DISK_LOW => Attempt::Failed(ProposeError::DiskLow),
         TOO_LARGE => Attempt::Failed(ProposeError::TooLarge { bytes: 0, max: 0 }),
         _ => Attempt::Unknown(rejection.message.clone()),
     }

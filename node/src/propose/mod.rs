@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::apply::Applier;
 use crate::authorize::Authorized;
 use crate::clock::Clock;
+use crate::disk_space::DiskSpace;
 use crate::outcome::Outcome;
 use crate::raft::{ForwardError, RaftNode};
 use crate::read::{Consistency, ReadError, Reader};
@@ -63,6 +64,12 @@ pub enum ProposeError {
         /// The limit.
         max: usize,
     },
+    /// The leader runs an older version that does not know this command.
+    #[error("the leader does not know this command; finish the upgrade of all nodes first")]
+    UnknownCommand,
+    /// Less disk is free than `storage.disk_free_min_bytes`.
+    #[error("the disk is nearly full: reads go on, writes are refused until there is room again")]
+    DiskLow,
     /// A dry run could not read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -89,6 +96,7 @@ pub struct Proposer {
     reader: Arc<Reader>,
     applier: Arc<Applier>,
     clock: Arc<dyn Clock>,
+    disk: Arc<DiskSpace>,
     settings: ProposeSettings,
 }
 
@@ -111,10 +119,11 @@ impl Proposer {
         reader: Arc<Reader>,
         applier: Arc<Applier>,
         clock: Arc<dyn Clock>,
+        disk: Arc<DiskSpace>,
         settings: ProposeSettings,
     ) -> Arc<Self> {
         let packer = Packer::start(Arc::clone(&raft), applier.positions(), Arc::clone(&clock), settings.packer);
-        Arc::new(Self { raft, packer, reader, applier, clock, settings })
+        Arc::new(Self { raft, packer, reader, applier, clock, disk, settings })
     }
 
     /// Carries a command out and answers when this node, too, has applied it.
@@ -215,6 +224,9 @@ impl Proposer {
         if request.len() > self.settings.command_bytes_max {
             let error = ProposeError::TooLarge { bytes: request.len(), max: self.settings.command_bytes_max };
             return Begun::Ended(Attempt::Failed(error));
+        }
+        if self.disk.is_low() {
+            return Begun::Ended(Attempt::Failed(ProposeError::DiskLow));
         }
         match self.raft.leader() {
             Some((leader, _)) if leader == self.raft.node_id() => match self.packer.enqueue(request) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{Attempt, ProposeError};
 use crate::apply::Position;
@@ -20,6 +20,8 @@ use crate::store::codec;
 pub struct PackerSettings {
     /// Commands that may wait.
     pub queue_max: usize,
+    /// Bytes of commands that may wait.
+    pub queue_bytes_max: usize,
     /// Commands in one entry.
     pub commands_max: usize,
     /// Bytes in one entry; a single larger command still goes alone.
@@ -33,12 +35,15 @@ pub(super) type Pending = oneshot::Receiver<Result<Bytes, SubmitError>>;
 
 struct Waiting {
     request: Bytes,
+    /// Its share of the queue's bytes, given back when it leaves the queue.
+    _bytes: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Bytes, SubmitError>>,
 }
 
 /// The queue's near end.
 pub(super) struct Packer {
     queue: mpsc::Sender<Waiting>,
+    bytes: Arc<Semaphore>,
 }
 
 impl Packer {
@@ -51,15 +56,18 @@ impl Packer {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue_max);
         crate::tasks::spawn("packer", run(raft, positions, clock, settings, waiting));
-        Self { queue }
+        Self { queue, bytes: Arc::new(Semaphore::new(settings.queue_bytes_max)) }
     }
 
     /// Puts an encoded request into the queue.
     pub(super) fn enqueue(&self, request: Bytes) -> Result<Pending, ProposeError> {
+        let full = || ProposeError::Busy { queue: "propose" };
+        let share = u32::try_from(request.len()).map_err(|_| full())?;
+        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| full())?;
         let (answer, pending) = oneshot::channel();
-        match self.queue.try_send(Waiting { request, answer }) {
+        match self.queue.try_send(Waiting { request, _bytes: bytes, answer }) {
             Ok(()) => Ok(pending),
-            Err(TrySendError::Full(_)) => Err(ProposeError::Busy { queue: "propose" }),
+            Err(TrySendError::Full(_)) => Err(full()),
             Err(TrySendError::Closed(_)) => Err(ProposeError::Stopping),
         }
     }

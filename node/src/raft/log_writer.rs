@@ -18,7 +18,7 @@ use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::LogDisk;
+use super::log_disk::{LogBatch, LogDisk};
 use super::log_tail::Tail;
 use super::types::{Entry, LogId, TypeConfig, Vote};
 use crate::store::high_water::{HighWater, Mark};
@@ -93,35 +93,14 @@ impl Writer {
     }
 
     fn write_round(&mut self, first: Job, round: &mut Round, committed: &mut Option<LogId>) -> io::Result<()> {
-        let mut batch = self.core.disk.batch();
+        let core = Arc::clone(&self.core);
+        let mut batch = core.disk.batch();
         let mut next = Some(first);
         while let Some(job) = next {
-            match &job {
-                Job::Append { entries, epoch, .. } => {
-                    entries.iter().for_each(|entry| batch.put(entry));
-                    round.entries += entries.len();
-                    if let Some(last) = entries.last() {
-                        round.durable = Some((*epoch, last.log_id));
-                        round.last = Some(last.log_id);
-                    }
-                }
-                Job::SaveVote { vote, .. } => {
-                    batch.set_vote(vote);
-                    round.vote = Some(*vote);
-                }
-                Job::Truncate { from, keep, .. } => {
-                    self.high_water.lower(*keep)?;
-                    batch.truncate_from(*from);
-                    round.durable = None;
-                    round.last = *keep;
-                }
-                Job::Purge { upto, .. } => {
-                    (self.before_purge)()?;
-                    batch.purge_upto(upto);
-                    round.last = round.last.max(Some(*upto));
-                }
-            }
+            let added = self.add(&job, &mut batch, round);
+            // Kept even when it failed, so that nobody hears of the failure before the fatal handler does.
             round.jobs.push(job);
+            added?;
             next = if round.jobs.len() < BATCH_JOBS && batch.bytes() < BATCH_BYTES {
                 self.queue.try_recv().ok()
             } else {
@@ -137,6 +116,35 @@ impl Writer {
         let start = super::now();
         batch.commit_synced().map_err(io::Error::other)?;
         metrics::histogram!("muster_raft_log_sync_seconds").record(start.elapsed());
+        Ok(())
+    }
+
+    fn add(&self, job: &Job, batch: &mut LogBatch<'_>, round: &mut Round) -> io::Result<()> {
+        match job {
+            Job::Append { entries, epoch, .. } => {
+                entries.iter().for_each(|entry| batch.put(entry));
+                round.entries += entries.len();
+                if let Some(last) = entries.last() {
+                    round.durable = Some((*epoch, last.log_id));
+                    round.last = Some(last.log_id);
+                }
+            }
+            Job::SaveVote { vote, .. } => {
+                batch.set_vote(vote);
+                round.vote = Some(*vote);
+            }
+            Job::Truncate { from, keep, .. } => {
+                self.high_water.lower(*keep)?;
+                batch.truncate_from(*from);
+                round.durable = None;
+                round.last = *keep;
+            }
+            Job::Purge { upto, .. } => {
+                (self.before_purge)()?;
+                batch.purge_upto(upto);
+                round.last = round.last.max(Some(*upto));
+            }
+        }
         Ok(())
     }
 

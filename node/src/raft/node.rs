@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use openraft::ServerState;
+use openraft::{Instant, ServerState};
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, RaftError};
 use openraft::metrics::WaitError;
@@ -288,11 +288,14 @@ impl RaftNode {
     /// Asks the leader, which must be this node, to hand over to another voter.
     ///
     /// # Errors
-    /// When this node does not lead or `to` has no vote.
+    /// When this node does not lead, or when `to` has no vote or was not heard lately: a leader that hands over to a
+    /// dead node would take no writes until it gives up.
     pub async fn transfer_leader(&self, to: NodeId) -> Result<(), AdminError> {
         let voter = self.status().members.into_iter().any(|member| member.id == to && member.voter);
-        if !self.is_leader() || !voter {
-            return Err(AdminError::Refused(format!("this node does not lead, or node {to} has no vote")));
+        if !self.is_leader() || !voter || !self.heard_lately(to) {
+            return Err(AdminError::Refused(format!(
+                "this node does not lead, or node {to} has no vote or does not answer"
+            )));
         }
         self.raft.trigger().transfer_leader(to).await.map_err(stopped)
     }
@@ -319,6 +322,15 @@ impl RaftNode {
         }
     }
 
+    /// Did this follower answer its leader, this node, within the last two leases?
+    pub(super) fn heard_lately(&self, id: NodeId) -> bool {
+        let lately = Duration::from_millis(2 * self.settings.election_timeout_max_ms);
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let heard = metrics.heartbeat.as_ref().and_then(|heard| heard.get(&id)).and_then(|at| *at);
+        heard.is_some_and(|at| at.elapsed() < lately)
+    }
+
     /// Hands leadership to the voter whose log is the longest, and waits for it to take over.
     async fn hand_over(&self) {
         let status = self.status();
@@ -328,7 +340,7 @@ impl RaftNode {
         let heir = status
             .members
             .iter()
-            .filter(|member| member.voter && member.id != status.node_id)
+            .filter(|member| member.voter && member.id != status.node_id && self.heard_lately(member.id))
             .max_by_key(|member| member.matched_index);
         let Some(heir) = heir else { return };
         if self.raft.trigger().transfer_leader(heir.id).await.is_err() {

@@ -11,6 +11,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health as HealthApi, HealthServer};
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::disk_space::DiskSpace;
 use crate::node::ClusterStatus;
 use crate::observe::{Health, HealthSource};
 use crate::raft::RaftNode;
@@ -23,15 +24,16 @@ const PERIOD: Duration = Duration::from_millis(500);
 pub(super) struct NodeHealth {
     status: Arc<ClusterStatus>,
     raft: Arc<RaftNode>,
+    disk: Arc<DiskSpace>,
     serving: AtomicBool,
     can_write: AtomicBool,
     reporter: HealthReporter,
 }
 
 impl NodeHealth {
-    pub(super) fn new(status: Arc<ClusterStatus>, raft: Arc<RaftNode>) -> Self {
+    pub(super) fn new(status: Arc<ClusterStatus>, raft: Arc<RaftNode>, disk: Arc<DiskSpace>) -> Self {
         let reporter = HealthReporter::new();
-        Self { status, raft, serving: AtomicBool::new(false), can_write: AtomicBool::new(false), reporter }
+        Self { status, raft, disk, serving: AtomicBool::new(false), can_write: AtomicBool::new(false), reporter }
     }
 
     /// Clients are served from now on.
@@ -89,6 +91,9 @@ impl HealthSource for NodeHealth {
 
     fn write(&self) -> Health {
         self.ready()?;
+        if self.disk.is_low() {
+            return Err("the disk is nearly full".to_owned());
+        }
         if self.can_write.load(Ordering::Acquire) { Ok(()) } else { Err("no leader with a quorum answers".to_owned()) }
     }
 }

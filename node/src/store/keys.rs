@@ -13,7 +13,7 @@
 //! | `states` | `14 len namespace len device module` | a module's twin |
 //! | `events` | `revision` (8) | chain hash (32), revision entry |
 //! | `history` | `len(2) states-key revision(8)` | image: the record after that revision |
-//! | `dedup` | `minute(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
+//! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
 //! | `meta` | `applied` | revision, chain hash, last time |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
@@ -219,18 +219,18 @@ pub fn revision_at_end(key: &[u8]) -> Option<u64> {
 
 /// The key of a row of outcomes in `dedup`.
 #[must_use]
-pub fn dedup(minute: u32, row: u64) -> [u8; 12] {
+pub fn dedup(bucket: u32, row: u64) -> [u8; 12] {
     let mut out = [0; 12];
-    out[..4].copy_from_slice(&minute.to_be_bytes());
+    out[..4].copy_from_slice(&bucket.to_be_bytes());
     out[4..].copy_from_slice(&row.to_be_bytes());
     out
 }
 
-/// Minute and row of a key in `dedup`.
+/// Bucket and row of a key in `dedup`.
 #[must_use]
 pub fn parse_dedup(key: &[u8]) -> Option<(u32, u64)> {
-    let (minute, row) = key.split_first_chunk::<4>()?;
-    Some((u32::from_be_bytes(*minute), u64::from_be_bytes(row.try_into().ok()?)))
+    let (bucket, row) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*bucket), u64::from_be_bytes(row.try_into().ok()?)))
 }
 
 /// The key in `secondary` that says `asset` refers to `device`.

@@ -34,6 +34,11 @@ impl<'a> Overlay<'a> {
         Self { states, changed: Changed::new(), undo: Vec::new(), fault: RefCell::new(None), fills_cache: true }
     }
 
+    /// Beside the applying thread: it changes nothing, not even the cache.
+    pub(crate) fn for_dry_run(states: &'a States) -> Self {
+        Self { fills_cache: false, ..Self::for_apply(states) }
+    }
+
     /// Marks the point that [`Overlay::roll_back`] returns to.
     pub(crate) fn begin(&mut self) {
         self.undo.clear();

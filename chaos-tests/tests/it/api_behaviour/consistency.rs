@@ -77,11 +77,22 @@ async fn what_is_only_tried_changes_nothing() -> anyhow::Result<()> {
     let tried = [
         ("a namespace", code(&client.namespaces().create(namespace).await)),
         ("a forced deletion", code(&client.namespaces().delete(forced).await)),
-        ("a device", code(&client.devices().create(proto::CreateDeviceRequest { validate_only, ..device("new") }).await)),
-        ("a deletion", code(&client.devices().delete(proto::DeleteDeviceRequest { validate_only, ..delete("pump7") }).await)),
+        (
+            "a device",
+            code(&client.devices().create(proto::CreateDeviceRequest { validate_only, ..device("new") }).await),
+        ),
+        (
+            "a deletion",
+            code(&client.devices().delete(proto::DeleteDeviceRequest { validate_only, ..delete("pump7") }).await),
+        ),
         ("a batch", code(&client.devices().batch_create(batch).await)),
         ("a module", code(&client.modules().create(module).await)),
-        ("a patch", code(&client.twins().patch(proto::PatchTwinRequest { validate_only, ..desired("pump7", "{\"a\":1}") }).await)),
+        (
+            "a patch",
+            code(
+                &client.twins().patch(proto::PatchTwinRequest { validate_only, ..desired("pump7", "{\"a\":1}") }).await,
+            ),
+        ),
         ("a report", code(&client.twins().report(report).await)),
     ];
     for (what, found) in tried {
@@ -98,7 +109,8 @@ async fn what_is_only_tried_changes_nothing() -> anyhow::Result<()> {
     client.twins().patch(tried).await?;
     let after = hash().await?;
     table.same("the chain hash", (after.revision, after.chain_hash), (before.revision, before.chain_hash));
-    let meant = client.twins().patch(proto::PatchTwinRequest { request_id: id, ..desired("pump7", "{\"a\":1}") }).await?;
+    let meant =
+        client.twins().patch(proto::PatchTwinRequest { request_id: id, ..desired("pump7", "{\"a\":1}") }).await?;
     table.same("a trial does not use up its request id", revision(meant.header.as_ref()), before.revision + 1);
     table.finish();
     Ok(())

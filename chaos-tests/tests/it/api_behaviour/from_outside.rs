@@ -35,7 +35,9 @@ async fn a_node_says_how_it_is_and_what_it_offers() -> anyhow::Result<()> {
     }
 
     let services = reflected(&cluster).await?;
-    for service in ["NamespaceService", "DeviceService", "TwinService", "AssetService", "HistoryService", "ClusterService"] {
+    for service in
+        ["NamespaceService", "DeviceService", "TwinService", "AssetService", "HistoryService", "ClusterService"]
+    {
         let name = format!("muster.v1.{service}");
         ensure!(services.contains(&name), "{name} is not told of: {services:?}");
     }
@@ -49,7 +51,8 @@ async fn a_node_says_how_it_is_and_what_it_offers() -> anyhow::Result<()> {
     for metric in ["muster_apply_commands_total", "muster_raft_log_sync_seconds_bucket", "muster_connections_open"] {
         ensure!(metrics.contains(metric), "{metric} is not among the metrics: {metrics}");
     }
-    let accepted = metrics.lines().find(|line| line.starts_with("muster_apply_commands_total") && line.contains("accepted"));
+    let accepted =
+        metrics.lines().find(|line| line.starts_with("muster_apply_commands_total") && line.contains("accepted"));
     let count: f64 = accepted.and_then(|line| line.split(' ').next_back()).context("accepted commands")?.parse()?;
     ensure!(count >= 3.0, "namespace, device and patch were accepted, but {count} are counted");
     ensure!(wire::http_get(&cluster, "/").await?.starts_with("HTTP/1.1 404"), "nothing else is served");

@@ -62,7 +62,8 @@ async fn keys_are_shown_to_those_who_ask_for_them_only() -> anyhow::Result<()> {
     let history = events(&client, proto::ListEventsRequest::default()).await?;
     ensure!(history.iter().any(|event| event.kind == "device.keys_regenerated"), "{history:?}");
     hidden("the history", &format!("{history:?}"));
-    let past = proto::GetAtRequest { name, revision: history.last().map_or(1, |event| event.revision), ..Default::default() };
+    let past =
+        proto::GetAtRequest { name, revision: history.last().map_or(1, |event| event.revision), ..Default::default() };
     hidden("the past", &format!("{:?}", client.history().get_at(past).await?));
     hidden("an export", &export(&cluster, &[]).await?);
     let with_keys = export(&cluster, &["--include-keys"]).await?;

@@ -46,8 +46,11 @@ async fn pages_stay_at_the_revision_of_the_first_one() -> anyhow::Result<()> {
     assert_eq!(was, Some(proto::DeviceStatus::Enabled.into()), "records too are as they were");
 
     let now = ids(&devices.list(list(0, "")).await?.devices);
-    let expected: Vec<String> =
-        all.iter().map(|id| if id == "d12" { "d12a".to_owned() } else { id.clone() }).filter(|id| id != "d20").collect();
+    let expected: Vec<String> = all
+        .iter()
+        .map(|id| if id == "d12" { "d12a".to_owned() } else { id.clone() })
+        .filter(|id| id != "d20")
+        .collect();
     assert_eq!(now, expected, "a new list shows what is there now");
     let disabled = proto::ListDevicesRequest { status: proto::DeviceStatus::Disabled.into(), ..list(0, "") };
     assert_eq!(ids(&devices.list(disabled).await?.devices), ["d15"]);
@@ -111,7 +114,9 @@ async fn history_is_filtered_by_resource_kind_actor_and_revision() -> anyhow::Re
 
     let none = proto::ListEventsRequest::default;
     let kinds = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>();
-    let found = async |request| anyhow::Ok(events(&client, request).await?.into_iter().map(|event| event.kind).collect::<Vec<_>>());
+    let found = async |request| {
+        anyhow::Ok(events(&client, request).await?.into_iter().map(|event| event.kind).collect::<Vec<_>>())
+    };
 
     let whole = events(&client, none()).await?;
     let order: Vec<_> = whole.iter().map(|event| (event.revision, event.index)).collect();
@@ -121,7 +126,10 @@ async fn history_is_filtered_by_resource_kind_actor_and_revision() -> anyhow::Re
 
     let twin = names::twin(NAMESPACE, "d1");
     let of_twin = proto::ListEventsRequest { resource: twin.clone(), ..none() };
-    assert_eq!(found(of_twin.clone()).await?, ["twin.created", "twin.patched", "twin.patched", "twin.patched", "twin.patched"]);
+    assert_eq!(
+        found(of_twin.clone()).await?,
+        ["twin.created", "twin.patched", "twin.patched", "twin.patched", "twin.patched"]
+    );
     let patches = proto::ListEventsRequest { kinds: kinds(&["twin.patched"]), ..none() };
     assert_eq!(found(patches.clone()).await?.len(), 12);
     let families = proto::ListEventsRequest { kinds: kinds(&["device.*", "namespace.created"]), ..none() };
@@ -136,7 +144,8 @@ async fn history_is_filtered_by_resource_kind_actor_and_revision() -> anyhow::Re
     assert_eq!(found(actor).await?, ["twin.deleted", "device.deleted"]);
 
     let all = events(&client, patches.clone()).await?;
-    let between = proto::ListEventsRequest { from_revision: all[3].revision, to_revision: all[7].revision, ..patches.clone() };
+    let between =
+        proto::ListEventsRequest { from_revision: all[3].revision, to_revision: all[7].revision, ..patches.clone() };
     assert_eq!(events(&client, between).await?, all[3..=7]);
     let beyond = proto::ListEventsRequest { from_revision: u64::MAX, ..none() };
     assert!(found(beyond).await?.is_empty());

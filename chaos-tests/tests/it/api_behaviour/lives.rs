@@ -57,7 +57,10 @@ async fn modules_have_a_life_of_their_own_and_end_with_their_device() -> anyhow:
     let name = |id: &str| names::module(NAMESPACE, "edge", id);
     let made = present(modules.create(create("logic")).await?.module)?;
     assert_eq!((made.name.as_str(), made.version), (name("logic").as_str(), 1));
-    assert!(!present(present(made.authentication)?.symmetric_key)?.primary_key.is_empty(), "keys are made and shown once");
+    assert!(
+        !present(present(made.authentication)?.symmetric_key)?.primary_key.is_empty(),
+        "keys are made and shown once"
+    );
     modules.create(create("camera")).await?;
     let list = || proto::ListModulesRequest { parent: names::device(NAMESPACE, "edge"), ..Default::default() };
     let listed = modules.list(list()).await?.modules;
@@ -77,7 +80,11 @@ async fn modules_have_a_life_of_their_own_and_end_with_their_device() -> anyhow:
     let patch = proto::PatchTwinRequest { name: of_module.clone(), ..desired("", "{\"rate\":5}") };
     client.twins().patch(patch).await?;
     assert_eq!(present(twin(&client, of_module.clone()).await?.desired)?.json, "{\"rate\":5}");
-    assert_eq!(present(twin(&client, names::twin(NAMESPACE, "edge")).await?.desired)?.json, "{}", "the device's is its own");
+    assert_eq!(
+        present(twin(&client, names::twin(NAMESPACE, "edge")).await?.desired)?.json,
+        "{}",
+        "the device's is its own"
+    );
 
     modules.delete(proto::DeleteModuleRequest { name: name("camera"), ..Default::default() }).await?;
     assert_eq!(modules.list(list()).await?.modules.len(), 1);
@@ -188,7 +195,10 @@ async fn a_forced_deletion_takes_all_of_a_large_namespace() -> anyhow::Result<()
     client.devices().create(endpoint_device("oven")).await?;
     client.assets().create(create_asset("heating", asset("oven", &["heat"]))).await?;
     let parent = names::device(NAMESPACE, "d0000");
-    client.modules().create(proto::CreateModuleRequest { parent, module_id: "logic".to_owned(), ..Default::default() }).await?;
+    client
+        .modules()
+        .create(proto::CreateModuleRequest { parent, module_id: "logic".to_owned(), ..Default::default() })
+        .await?;
     let other = proto::CreateNamespaceRequest { namespace_id: "plant10".to_owned(), ..Default::default() };
     client.namespaces().create(other).await?;
 

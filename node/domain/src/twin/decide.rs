@@ -146,9 +146,15 @@ fn finish(
     at: At,
     limits: &Limits,
 ) -> Result<Change, Rejection> {
-    check_section_size("tags_json", &before.tags, &after.tags, limits.tags_bytes_max)?;
-    check_section_size("desired_json", &before.desired, &after.desired, limits.desired_bytes_max)?;
-    check_section_size("reported_json", &before.reported, &after.reported, limits.reported_bytes_max)?;
+    for (field, before, after, bytes_max) in [
+        ("tags_json", &before.tags, &after.tags, limits.tags_bytes_max),
+        ("desired_json", &before.desired, &after.desired, limits.desired_bytes_max),
+        ("reported_json", &before.reported, &after.reported, limits.reported_bytes_max),
+    ] {
+        if !Arc::ptr_eq(before, after) {
+            check_section_size(field, before, after, bytes_max)?;
+        }
+    }
     let after = Record {
         created_revision: record.created_revision,
         created_ms: record.created_ms,

@@ -378,13 +378,22 @@ async fn a_node_of_another_cluster_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leadership_moves_on_request() {
-    let cluster = Cluster::new(3, |_| {}).await;
+    let mut cluster = Cluster::new(3, |_| {}).await;
+    cluster.write("p0").await;
     let leader = cluster.leader().await;
     let heir = cluster.followers(leader)[0];
     assert!(cluster.nodes[&heir].raft.transfer_leader(leader).await.is_err(), "only the leader may");
-    cluster.nodes[&leader].raft.transfer_leader(heir).await.unwrap();
+    let deadline = crate::raft::now() + WAIT;
+    while cluster.nodes[&leader].raft.transfer_leader(heir).await.is_err() {
+        assert!(crate::raft::now() < deadline, "the heir was never heard");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     eventually("the heir leads", || cluster.nodes[&heir].raft.is_leader()).await;
-    cluster.write("p0").await;
-    cluster.all_hold(&numbered(0..1)).await;
+    cluster.write("p1").await;
+    cluster.all_hold(&numbered(0..2)).await;
+    cluster.stop(leader).await;
+    eventually("the dead node is missed", || !cluster.nodes[&heir].raft.heard_lately(leader)).await;
+    assert!(cluster.nodes[&heir].raft.transfer_leader(leader).await.is_err(), "nothing is handed to a dead node");
+    cluster.write("p2").await;
     cluster.finish().await;
 }
