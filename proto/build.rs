@@ -13,11 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let encoded = protox::prost::Message::encode_to_vec(&descriptors);
     std::fs::write(out.join("descriptors.bin"), encoded)?;
-    tonic_prost_build::configure()
-        .btree_map(".")
-        .bytes(".")
-        .emit_rerun_if_changed(false)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().btree_map(".").bytes(".").emit_rerun_if_changed(false).compile_fds(descriptors)?;
     Ok(())
 }
 

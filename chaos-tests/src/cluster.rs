@@ -190,6 +190,29 @@ impl Cluster {
         }
     }
 
+    /// Waits until a member ends by itself.
+    ///
+    /// # Errors
+    /// When it is not running, or goes on running.
+    pub async fn wait_for_exit(&mut self, id: u64) -> anyhow::Result<ExitStatus> {
+        let process = self.node_mut(id).process.as_mut().context("the node is not running")?;
+        match tokio::time::timeout(Duration::from_secs(20), process.wait()).await {
+            Ok(status) => {
+                self.node_mut(id).process = None;
+                Ok(status?)
+            }
+            Err(_) => bail!("node {id} did not end within 20 s"),
+        }
+    }
+
+    /// What a member has logged.
+    ///
+    /// # Errors
+    /// When it was never started.
+    pub fn log_of(&self, id: u64) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.node(id).folder.join("log"))?)
+    }
+
     /// Kills members at once, without a chance to write anything.
     ///
     /// # Errors
@@ -229,7 +252,10 @@ impl Cluster {
     pub fn client_config(&self, ids: &[u64]) -> anyhow::Result<ClientConfig> {
         let endpoints: Vec<String> = ids.iter().map(|id| self.endpoint(*id)).collect();
         let retry = RetryPolicy { attempt_timeout: Duration::from_secs(5), ..RetryPolicy::default() };
-        Ok(ClientConfig::new(endpoints).ca_file(self.pki().join("client-ca.crt"))?.server_name("localhost").retry(retry))
+        Ok(ClientConfig::new(endpoints)
+            .ca_file(self.pki().join("client-ca.crt"))?
+            .server_name("localhost")
+            .retry(retry))
     }
 
     /// The address of a member for clients.
@@ -253,7 +279,8 @@ impl Cluster {
     pub async fn leader(&self) -> anyhow::Result<u64> {
         let client = self.client()?;
         eventually("a leader", Duration::from_secs(20), async || {
-            let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
+            let status =
+                client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
             match status.leader_id {
                 0 => Err("no leader is known".to_owned()),
                 id => Ok(id),
@@ -270,7 +297,8 @@ impl Cluster {
         let client = self.client()?;
         let nodes = self.nodes.len();
         eventually("all members in reach", Duration::from_secs(60), async || {
-            let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
+            let status =
+                client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
             let reachable = status.members.iter().filter(|member| member.reachable).count();
             if status.can_write && reachable == nodes {
                 Ok(())

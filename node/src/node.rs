@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::data_dir::NodeIdentity;
 use crate::ids_source::IdsSource;
 use crate::propose::Proposer;
-use crate::raft::{PeerCallHandler, RaftNode};
+use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
 
@@ -57,6 +57,8 @@ pub struct ApiSettings {
 
 /// The method by which nodes ask each other for their status.
 pub const STATUS_METHOD: &str = "status";
+/// The method by which the founder asks the other members to join. `ALREADY_EXISTS` when the one asked holds data.
+pub const JOIN_FOUNDING_METHOD: &str = "join-founding";
 /// How long a peer may take to say how it is.
 const PEER_STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 
@@ -189,13 +191,25 @@ impl LateStatus {
 }
 
 impl PeerCallHandler for LateStatus {
-    fn call(&self, _from: u64, method: &str, _request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
+    fn call(&self, from: u64, method: &str, _request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
         let answer = match (method, self.status.get()) {
             (STATUS_METHOD, Some(status)) => Ok(Bytes::from(status.own().encode_to_vec())),
-            (STATUS_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
+            (JOIN_FOUNDING_METHOD, Some(status)) => {
+                let raft = Arc::clone(&status.raft);
+                return async move { join_founding(&raft, from).await }.boxed();
+            }
+            (STATUS_METHOD | JOIN_FOUNDING_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
             (other, _) => Err(tonic::Status::unimplemented(format!("no method {other}"))),
         };
         async move { answer }.boxed()
+    }
+}
+
+async fn join_founding(raft: &RaftNode, founder: u64) -> Result<Bytes, tonic::Status> {
+    match raft.join_founding(founder).await {
+        Ok(()) => Ok(Bytes::new()),
+        Err(AdminError::Refused(reason)) => Err(tonic::Status::already_exists(reason)),
+        Err(error) => Err(tonic::Status::unavailable(error.to_string())),
     }
 }
 

@@ -21,13 +21,22 @@ use crate::store::states::States;
 
 mod events;
 mod list;
+mod scans;
+#[cfg(test)]
+mod tests;
 
 pub use events::{EventFilter, EventPage, EventScope};
 pub use list::{ListPage, ListRange};
+pub use scans::ScanError;
+use scans::Scans;
 
 // What a view answers with; those above it need not know the store.
 pub use crate::store::codec::RevisionEntry;
 pub use crate::store::error::StoreError;
+
+/// Stored bytes that one page holds at most, unless a single element is larger: answers stay below the 4 MiB that clients
+/// of gRPC take by default.
+const PAGE_BYTES_MAX: usize = 3 << 20;
 
 /// How fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +89,12 @@ pub struct Reader {
     states: Arc<States>,
     positions: watch::Receiver<Position>,
     wait_max: Duration,
+    scans: Scans,
 }
 
 impl Reader {
-    /// Over the node's Raft and state; a read waits at most `wait_max` for a revision.
+    /// Over the node's Raft and state; a read waits at most `wait_max` for a revision, and a
+    /// scan as long for its place.
     #[must_use]
     pub fn new(
         raft: Arc<RaftNode>,
@@ -91,7 +102,7 @@ impl Reader {
         positions: watch::Receiver<Position>,
         wait_max: Duration,
     ) -> Self {
-        Self { raft, states, positions, wait_max }
+        Self { raft, states, positions, wait_max, scans: Scans::new(wait_max) }
     }
 
     /// A view that is as fresh as asked.
@@ -112,7 +123,7 @@ impl Reader {
     /// What this node holds now.
     #[must_use]
     pub fn local(&self) -> View {
-        View { states: Arc::clone(&self.states), position: *self.positions.borrow() }
+        View { states: Arc::clone(&self.states), position: *self.positions.borrow(), scans: self.scans.clone() }
     }
 
     /// Waits until this node has applied `revision`.
@@ -137,11 +148,13 @@ impl Reader {
     }
 }
 
-/// The state at one revision or later; reading is synchronous.
+/// The state at one revision or later. What reads a record or two is synchronous; what may read many is not, and runs
+/// beside the worker threads.
 #[derive(Clone)]
 pub struct View {
     states: Arc<States>,
     position: Position,
+    scans: Scans,
 }
 
 impl View {
@@ -165,14 +178,30 @@ impl View {
         Ok(self.states.get(key)?.filter(|record| record.is_alive()))
     }
 
-    /// The record of `key` as of `revision`, if the resource existed then.
+    /// The record of `key` as of `revision`, if the resource existed then. For revisions of just now; further back,
+    /// [`View::look_back`] keeps the walk off the worker threads.
     ///
     /// # Errors
     /// When the store fails.
     pub fn get_at(&self, key: &Key, revision: u64) -> Result<Option<Arc<Record>>, StoreError> {
+        // In this order: an installed snapshot may replace the store in between.
         let Some(current) = self.states.get(key)? else { return Ok(None) };
-        let record = history::record_at(&self.states.db(), key, &current, revision)?;
-        Ok(record.filter(|record| record.is_alive()))
+        let past = history::record_at(&self.states.db(), key, &current, revision)?;
+        Ok(past.record.filter(|record| record.is_alive()))
+    }
+
+    /// The same as [`View::get_at`], for any revision.
+    ///
+    /// # Errors
+    /// When the store fails, or too many scans are running.
+    pub async fn look_back(&self, key: &Key, revision: u64) -> Result<Option<Arc<Record>>, ScanError> {
+        if let Some(current) = self.states.get(key)?
+            && current.updated_revision <= revision
+        {
+            return Ok(Some(current).filter(|record| record.is_alive()));
+        }
+        let (view, key) = (self.clone(), key.clone());
+        self.scans.run(move || view.get_at(&key, revision)).await
     }
 
     /// The cluster's settings.

@@ -249,7 +249,8 @@ async fn start_raft(
         calls: Arc::clone(calls) as _,
         fatal: Arc::new(ExitProcess),
     };
-    let mut settings = RaftSettings::new(cluster_id.clone(), startup.identity.node_id, startup.data_dir.path().to_owned());
+    let mut settings =
+        RaftSettings::new(cluster_id.clone(), startup.identity.node_id, startup.data_dir.path().to_owned());
     settings.heartbeat_ms = config.raft.heartbeat_interval_ms;
     settings.election_timeout_min_ms = config.raft.election_timeout_min_ms;
     settings.election_timeout_max_ms = config.raft.election_timeout_max_ms;
@@ -265,7 +266,11 @@ fn members(config: &Config, node_id: u64) -> BTreeMap<u64, Member> {
     if config.cluster.members.is_empty() {
         let alone = Member {
             peer_addr: config.peer_listener.address.to_string(),
-            client_addr: config.client_listener.advertise.clone().unwrap_or_else(|| config.client_listener.address.to_string()),
+            client_addr: config
+                .client_listener
+                .advertise
+                .clone()
+                .unwrap_or_else(|| config.client_listener.address.to_string()),
             name: config.node_name(),
         };
         return BTreeMap::from([(node_id, alone)]);

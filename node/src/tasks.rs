@@ -32,6 +32,19 @@ where
     tokio::spawn(future.instrument(tracing::info_span!("task", name)))
 }
 
+/// Runs synchronous work that may take long on a thread of its own, away from the threads that drive tasks. `None` when
+/// the runtime ends before the work began; a panic goes on in the caller.
+pub async fn blocking<T>(work: impl FnOnce() -> T + Send + 'static) -> Option<T>
+where
+    T: Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Some(result),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}
+
 /// Ends the process at once, saying why. For faults after which another answer could be a wrong one.
 pub fn die(code: i32, reason: &str) -> ! {
     tracing::error!(exit_code = code, "{reason}; this process ends here");

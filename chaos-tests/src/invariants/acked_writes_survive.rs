@@ -13,7 +13,10 @@ use crate::workload::{Acked, NAMESPACE};
 /// # Errors
 /// Names the first write that is missing.
 pub async fn check(node: &Client, acked: &[Acked], revision: u64) -> anyhow::Result<()> {
-    let read = proto::ReadOptions { consistency: proto::read_options::Consistency::MinRevision as i32, min_revision: revision };
+    let read = proto::ReadOptions {
+        consistency: proto::read_options::Consistency::MinRevision as i32,
+        min_revision: revision,
+    };
     let found = events_by_revision(node, read).await?;
     let mut last = BTreeMap::new();
     for write in acked {
@@ -30,11 +33,8 @@ pub async fn check(node: &Client, acked: &[Acked], revision: u64) -> anyhow::Res
         *newest = write.sequence.max(*newest);
     }
     for (device, sequence) in last {
-        let request = proto::GetTwinRequest {
-            name: names::twin(NAMESPACE, &device),
-            read: Some(read),
-            ..Default::default()
-        };
+        let request =
+            proto::GetTwinRequest { name: names::twin(NAMESPACE, &device), read: Some(read), ..Default::default() };
         let twin = node.twins().get(request).await?.twin.context("a twin")?;
         let held = sequence_of(&twin.desired.context("desired")?.json)?;
         ensure!(held >= sequence, "{device} holds {held}, but {sequence} was acknowledged");
@@ -42,10 +42,7 @@ pub async fn check(node: &Client, acked: &[Acked], revision: u64) -> anyhow::Res
     Ok(())
 }
 
-async fn events_by_revision(
-    node: &Client,
-    read: proto::ReadOptions,
-) -> anyhow::Result<BTreeMap<u64, (String, u64)>> {
+async fn events_by_revision(node: &Client, read: proto::ReadOptions) -> anyhow::Result<BTreeMap<u64, (String, u64)>> {
     let mut found = BTreeMap::new();
     let mut page_token = String::new();
     loop {

@@ -19,7 +19,12 @@ pub async fn check(cluster: &Cluster) -> anyhow::Result<u64> {
         let client = cluster.client_of(&[id])?;
         let hash = eventually("a node catches up", Duration::from_secs(60), async || {
             let request = proto::GetChainHashRequest { revision };
-            client.cluster().chain_hash(request).await.map(|answer| answer.chain_hash).map_err(|error| error.to_string())
+            client
+                .cluster()
+                .chain_hash(request)
+                .await
+                .map(|answer| answer.chain_hash)
+                .map_err(|error| error.to_string())
         })
         .await?;
         hashes.push((id, hash));

@@ -18,7 +18,8 @@ async fn a_follower_that_the_log_left_behind_comes_back() -> anyhow::Result<()> 
     let leader = cluster.leader().await?;
     let away = cluster.ids().into_iter().find(|id| *id != leader).expect("three members");
     let left_at = cluster.status_of(away).await?;
-    let left_at = left_at.members.iter().find(|member| member.node_id == away).map_or(0, |member| member.last_log_index);
+    let left_at =
+        left_at.members.iter().find(|member| member.node_id == away).map_or(0, |member| member.last_log_index);
     cluster.kill(&[away]).await?;
 
     let others: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != away).collect();

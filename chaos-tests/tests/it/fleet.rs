@@ -72,7 +72,11 @@ async fn a_real_fleet_is_imported_exported_and_imported_again() -> anyhow::Resul
 async fn device_registry_resources_are_imported_in_any_order() -> anyhow::Result<()> {
     let _turn = super::turn().await;
     let cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
-    let files = ["rest-server-asset1-definition.yaml", "rest-server-asset2-definition.yaml", "rest-server-device-definition.yaml"];
+    let files = [
+        "rest-server-asset1-definition.yaml",
+        "rest-server-asset2-definition.yaml",
+        "rest-server-device-definition.yaml",
+    ];
     let files = files.map(|name| shared_data(&format!("assets/{name}")));
     let mut arguments = vec!["import".to_owned(), "--create-namespace".to_owned()];
     for file in files {
@@ -92,15 +96,14 @@ async fn lines_that_are_wrong_are_named_and_change_nothing() -> anyhow::Result<(
     succeeds(&cluster, &["namespace", "create", "plant1"]).await?;
     let file = cluster.scratch().join("wrong.ndjson");
     let long = format!("{{\"id\":\"long\",\"tags\":{{\"a\":\"{}\"}}}}", "x".repeat(1 << 20));
-    let lines = ["{\"id\":\"good\"}", "not json", "{\"id\":\"mode\",\"importMode\":\"explode\"}", &long, "{\"id\":\"bad id\"}"];
+    let lines =
+        ["{\"id\":\"good\"}", "not json", "{\"id\":\"mode\",\"importMode\":\"explode\"}", &long, "{\"id\":\"bad id\"}"];
     std::fs::write(&file, lines.join("\n"))?;
     let errors = cluster.scratch().join("errors.ndjson");
     let refused = muster(&cluster, &["import", "-n", "plant1", text(&file)?, "--errors", text(&errors)?]).await?;
     assert_eq!(refused.status.code(), Some(7), "{}", String::from_utf8_lossy(&refused.stderr));
-    let named: Vec<serde_json::Value> = std::fs::read_to_string(&errors)?
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
+    let named: Vec<serde_json::Value> =
+        std::fs::read_to_string(&errors)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let lines: Vec<_> = named.iter().filter_map(|error| error["line"].as_u64()).collect();
     assert_eq!(lines, [2, 3, 4, 5], "{named:?}");
     let listed = succeeds(&cluster, &["device", "list", "-n", "plant1", "--output", "json"]).await?;

@@ -1,9 +1,12 @@
 //! Kill -9 of the leader, and of all nodes at once, while writers run through every node.
 
+use std::time::Duration;
+
 use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::eventually::eventually;
 use muster_chaos::invariants::{acked_writes_survive, chains_agree};
 use muster_chaos::workload::{Acked, Writers, prepare, wait_for_writes};
-use muster_client::Client;
+use muster_client::{Client, proto};
 use nix::sys::signal::Signal;
 
 /// Writers for each node.
@@ -91,4 +94,22 @@ async fn a_node_that_is_told_to_stop_ends_in_order_and_comes_back() -> anyhow::R
     }
     let acked = writers.finish().await?;
     check_everything(&cluster, &acked).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_vanishes_silently_does_not_hold_up_the_reads_of_others() -> anyhow::Result<()> {
+    let _turn = super::turn().await;
+    let cluster = Cluster::start(Options::default()).await?;
+    let leader = cluster.leader().await?;
+    let follower = cluster.ids().into_iter().find(|id| *id != leader).expect("three members");
+    let client = cluster.client_of(&[follower])?;
+    // Stopped, it keeps its connections and answers nothing. A read that asked it waits for it, and others behind.
+    cluster.signal(leader, Signal::SIGSTOP)?;
+    let read = eventually("a linearizable read at a follower", Duration::from_secs(3), async || {
+        let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
+        if status.can_write { Ok(()) } else { Err("no read goes through".to_owned()) }
+    })
+    .await;
+    cluster.signal(leader, Signal::SIGCONT)?;
+    read
 }

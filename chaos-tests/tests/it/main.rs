@@ -9,6 +9,7 @@ mod kills;
 mod refusals;
 mod requests;
 mod table;
+mod wiped;
 mod wire;
 
 use std::sync::LazyLock;

@@ -48,18 +48,13 @@ impl Change {
 ///
 /// # Errors
 /// The rejection, which is the caller's answer.
-pub fn decide(
-    states: &dyn States,
-    operation: &Operation,
-    at: At,
-    limits: &Limits,
-) -> Result<Vec<Change>, Rejection> {
+pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limits) -> Result<Vec<Change>, Rejection> {
     match operation {
         Operation::InitializeCluster { .. } => cluster::decide(states, operation, at),
         Operation::CreateToken { .. } | Operation::RevokeToken { .. } => token::decide(states, operation, at),
-        Operation::CreateNamespace { .. }
-        | Operation::UpdateNamespace { .. }
-        | Operation::DeleteNamespace { .. } => namespace::decide(states, operation, at),
+        Operation::CreateNamespace { .. } | Operation::UpdateNamespace { .. } | Operation::DeleteNamespace { .. } => {
+            namespace::decide(states, operation, at)
+        }
         Operation::CreateDevice { .. }
         | Operation::UpdateDevice { .. }
         | Operation::SetDeviceStatus { .. }

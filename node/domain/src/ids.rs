@@ -32,10 +32,9 @@ pub fn check_device(field: &str, id: &str) -> Result<(), Rejection> {
     }
     match id.chars().find(|c| !is_device_char(*c)) {
         None => Ok(()),
-        Some(c) => Err(invalid(
-            field,
-            format!("must hold only ASCII letters, digits and -.+%_#*?!(),=@$':; but holds {c:?}"),
-        )),
+        Some(c) => {
+            Err(invalid(field, format!("must hold only ASCII letters, digits and -.+%_#*?!(),=@$':; but holds {c:?}")))
+        }
     }
 }
 

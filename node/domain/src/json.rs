@@ -37,7 +37,8 @@ impl Json {
     /// [`Reason::InvalidJson`] with line and column: not JSON, a duplicate member, an integer outside `i64`, or nesting
     /// beyond 127 levels.
     pub fn parse(field: &str, text: &str) -> Result<Self, Rejection> {
-        let invalid = |why: String| Rejection::new(Reason::InvalidJson, field, format!("{field} is not valid JSON: {why}"));
+        let invalid =
+            |why: String| Rejection::new(Reason::InvalidJson, field, format!("{field} is not valid JSON: {why}"));
         let value = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         match integer_out_of_range(text) {
             None => Ok(value),
@@ -281,7 +282,9 @@ mod tests {
             let refusal = Json::parse("json", text).expect_err(text);
             assert!(refusal.message.contains("is out of range"), "{}", refusal.message);
         }
-        for text in ["9223372036854775807", "-9223372036854775808", "99999999999999999999.0", r#""\"99999999999999999999""#] {
+        for text in
+            ["9223372036854775807", "-9223372036854775808", "99999999999999999999.0", r#""\"99999999999999999999""#]
+        {
             assert!(Json::parse("json", text).is_ok(), "{text}");
         }
         assert!(Json::parse("json", &"[".repeat(100_000)).is_err());

@@ -191,11 +191,11 @@ async fn list(read: &Read, request: v1::ListAssetsRequest) -> Result<v1::ListAss
     let asked = Asked { rpc: "ListAssets", filters, page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
-    let keep = |record: &Record| match &record.body {
+    let keep = move |record: &Record| match &record.body {
         Body::Asset(asset) => device_id.is_empty() || asset.definition.device_ref.device == device_id,
         _ => false,
     };
-    let listed = page.list(ListRange::Assets { namespace, prefix: &prefix }, &|_, record| keep(record))?;
+    let listed = page.list(ListRange::Assets { namespace, prefix: &prefix }, move |_, record| keep(record)).await?;
     let assets = listed.show(|id| Key::Asset(namespace.clone(), id.to_owned()), asset_resource::to_proto);
     let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);
     Ok(v1::ListAssetsResponse { header, assets, next_page_token })

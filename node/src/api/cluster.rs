@@ -62,7 +62,7 @@ impl ClusterService for ClusterApi {
         read.allow(ReadScope::Tokens)?;
         let asked = Asked { rpc: "ListTokens", filters: &[], page_size, page_token: &page_token, read: options };
         let page = Page::open(&read, asked).await?;
-        let listed = page.list(ListRange::Tokens, &|_, _| true)?;
+        let listed = page.list(ListRange::Tokens, |_, _| true).await?;
         let tokens = listed.show(|id| Key::Token(id.to_owned()), convert::token::to_proto);
         let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);
         Ok(Response::new(v1::ListTokensResponse { header, tokens, next_page_token }))
@@ -98,7 +98,7 @@ async fn create_token(write: Write, request: v1::CreateTokenRequest) -> Result<v
     let given = required("token", request.token)?;
     let token = convert::token::token(given, made.hash, write.services.clock.now_ms())?;
     let done = write.single(Operation::CreateToken { id: made.id.clone(), token }).await?;
-    let id = created_id(&done)?.unwrap_or_else(|| made.id.clone());
+    let id = created_id(&done).await?.unwrap_or_else(|| made.id.clone());
     let secret = if id == made.id { made.text.to_string() } else { String::new() };
     let key = Key::Token(id);
     let token = done.record(&key)?.and_then(|record| convert::token::to_proto(&key, &record));
@@ -107,9 +107,9 @@ async fn create_token(write: Write, request: v1::CreateTokenRequest) -> Result<v
 }
 
 /// The token that the change made: another than ours when this was a retry.
-fn created_id(done: &Done) -> Result<Option<String>, Failure> {
+async fn created_id(done: &Done) -> Result<Option<String>, Failure> {
     let filter = EventFilter { scope: EventScope::All, kinds: vec!["token.created".to_owned()], actor: None };
-    let page = done.view().events(&filter, done.revision, done.revision, 0, 1)?;
+    let page = done.view().events(filter, done.revision, done.revision, 0, 1).await?;
     let event = page.entries.into_iter().next().and_then(|(entry, _)| entry.events.into_iter().next());
     Ok(event.and_then(|event| match (event.key, event.kind) {
         (Key::Token(id), EventKind::TokenCreated(_)) => Some(id),

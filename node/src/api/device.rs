@@ -246,12 +246,12 @@ async fn list(read: &Read, request: v1::ListDevicesRequest) -> Result<v1::ListDe
     let asked = Asked { rpc: "ListDevices", filters, page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
-    let keep = |record: &Record| match (&record.body, wanted) {
+    let keep = move |record: &Record| match (&record.body, wanted) {
         (_, None) => true,
         (Body::Device(device), Some(wanted)) => device.definition.status == wanted,
         (_, Some(_)) => false,
     };
-    let listed = page.list(ListRange::Devices { namespace, prefix: &prefix }, &|_, record| keep(record))?;
+    let listed = page.list(ListRange::Devices { namespace, prefix: &prefix }, move |_, record| keep(record)).await?;
     let devices = listed.show(|id| Key::Device(namespace.clone(), id.to_owned()), convert::device::to_proto);
     let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);
     Ok(v1::ListDevicesResponse { header, devices, next_page_token })

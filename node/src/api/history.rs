@@ -69,8 +69,11 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
     let last = if to == 0 { page.revision } else { to.min(page.revision) };
     let actor = (!request.actor.is_empty()).then_some(request.actor);
     let filter = EventFilter { scope, kinds: request.kinds, actor };
-    let found =
-        if first > last { EventPage::default() } else { page.view.events(&filter, first, last, skip, page.size)? };
+    let found = if first > last {
+        EventPage::default()
+    } else {
+        page.view.events(filter, first, last, skip, page.size).await?
+    };
     let next = found.next.map(|(revision, index)| Position::AtEvent { revision, index });
     let next_page_token = page.next_token(next)?;
     let events = found.entries.iter().flat_map(|(entry, indexes)| events(entry, indexes)).collect();
@@ -144,7 +147,7 @@ async fn get_at(read: &Read, request: v1::GetAtRequest) -> Result<v1::GetAtRespo
     read.allow(ReadScope::Namespace(key.namespace().unwrap_or_default()))?;
     let view = read.view(request.read).await?;
     check_past(&view, revision)?;
-    let record = view.get_at(&key, revision)?.ok_or_else(|| {
+    let record = view.look_back(&key, revision).await?.ok_or_else(|| {
         Rejection::new(Reason::NotFound, "name", format!("{key} did not exist at revision {revision}"))
     })?;
     let resource = Some(show(&key, &record).ok_or_else(|| Rejection::not_found(&key))?);

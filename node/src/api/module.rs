@@ -44,7 +44,7 @@ pub(crate) async fn list(read: &Read, request: v1::ListModulesRequest) -> Result
     let asked = Asked { rpc: "ListModules", filters: &[&parent], page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
-    let listed = page.list(ListRange::Modules { namespace, device }, &|_, _| true)?;
+    let listed = page.list(ListRange::Modules { namespace, device }, |_, _| true).await?;
     let key_of = |id: &str| Key::Module(namespace.clone(), device.clone(), id.to_owned());
     let modules = listed.show(key_of, convert::module::to_proto);
     let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);

@@ -62,9 +62,9 @@ impl NamespaceService for NamespaceApi {
         let asked =
             Asked { rpc: "ListNamespaces", filters: &[&prefix], page_size, page_token: &page_token, read: options };
         let page = Page::open(&read, asked).await?;
-        let principal = &read.caller.principal;
-        let may_see = |id: &str| policy::may_read(principal, ReadScope::Namespace(id)).is_ok();
-        let listed = page.list(ListRange::Namespaces { prefix: &prefix }, &|id, _| may_see(id))?;
+        let principal = read.caller.principal.clone();
+        let may_see = move |id: &str| policy::may_read(&principal, ReadScope::Namespace(id)).is_ok();
+        let listed = page.list(ListRange::Namespaces { prefix: &prefix }, move |id, _| may_see(id)).await?;
         let namespaces = listed.show(|id| Key::Namespace(id.to_owned()), convert::namespace::to_proto);
         let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);
         Ok(Response::new(v1::ListNamespacesResponse { header, namespaces, next_page_token }))

@@ -3,8 +3,8 @@
 //! It knows no noun and not how tokens are written; `muster_query::page` does.
 //!
 //! - A token binds the RPC, its filters and its caller. The page size may change from page to page.
-//! - A page is full when it has `page_size` elements or when the scan behind it was long enough; only an absent token
-//!   means the end.
+//! - A page is full when it has `page_size` elements, when their bytes fill an answer, or when the scan behind it was long
+//!   enough; only an absent token means the end.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::fields;
 use super::read::Read;
 use super::status::Failure;
 use crate::node::Services;
-use crate::read::{Consistency, ListRange, StoreError, View};
+use crate::read::{Consistency, ListRange, ScanError, StoreError, View};
 
 /// What a list request says of pages, and what binds its tokens.
 pub(crate) struct Asked<'a> {
@@ -70,12 +70,16 @@ impl Page {
     }
 
     /// Reads the records of this page.
-    pub(crate) fn list(&self, range: ListRange<'_>, keep: &dyn Fn(&str, &Record) -> bool) -> Result<Listed, Failure> {
+    pub(crate) async fn list(
+        &self,
+        range: ListRange<'_>,
+        keep: impl Fn(&str, &Record) -> bool + Send + 'static,
+    ) -> Result<Listed, Failure> {
         let after = match &self.position {
             Some(Position::AfterId(id)) => Some(id.as_str()),
             Some(Position::AtEvent { .. }) | None => None,
         };
-        let page = self.view.list(range, self.revision, after, self.size, keep)?;
+        let page = self.view.list(range, self.revision, after, self.size, keep).await?;
         let next_page_token = self.next_token(page.next_after.map(Position::AfterId))?;
         Ok(Listed { records: page.records, next_page_token })
     }
@@ -99,6 +103,15 @@ impl Listed {
     /// Shows each record under the key that `key` makes of its id.
     pub(crate) fn show<T>(&self, key: impl Fn(&str) -> Key, show: impl Fn(&Key, &Record) -> Option<T>) -> Vec<T> {
         self.records.iter().filter_map(|(id, record)| show(&key(id), record)).collect()
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Read(error) => error.into(),
+            ScanError::Store(error) => error.into(),
+        }
     }
 }
 

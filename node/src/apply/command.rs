@@ -27,7 +27,8 @@ pub(super) fn decide(overlay: &mut Overlay<'_>, request: &Request, at: At, limit
         return refused(request.command.operations.len(), &rejection);
     }
     overlay.begin();
-    let mut decided = Decided { results: Vec::new(), events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None };
+    let mut decided =
+        Decided { results: Vec::new(), events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None };
     for (index, operation) in request.command.operations.iter().enumerate() {
         match muster_domain::decide(overlay, operation, at, limits) {
             Ok(changes) => accept(overlay, &mut decided, operation, changes),

@@ -131,8 +131,10 @@ fn apply_payload(
     writing: &mut Writing<'_>,
     payload: &Bytes,
 ) -> Result<Outcomes, StoreError> {
-    let undecodable =
-        |source| StoreError::Undecodable { what: "a command in the log; this node may be too old for it".to_owned(), source };
+    let undecodable = |source| StoreError::Undecodable {
+        what: "a command in the log; this node may be too old for it".to_owned(),
+        source,
+    };
     memory.position.entries += 1;
     let mut outcomes = Outcomes::new();
     for (time_ms, bytes) in codec::decode_batch(payload.clone()).map_err(undecodable)? {

@@ -36,7 +36,16 @@ impl Position {
 
     pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
         let stored = db.get_cf(family(db, columns::META)?, keys::APPLIED).map_err(rocks("read the position"))?;
-        let Some(stored) = stored else { return Ok(Self { revision: 0, chain: super::CHAIN_START, time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 }) };
+        let Some(stored) = stored else {
+            return Ok(Self {
+                revision: 0,
+                chain: super::CHAIN_START,
+                time_ms: 0,
+                entries: 0,
+                bucket: 0,
+                bucket_minute: 0,
+            });
+        };
         let body = envelope::open(POSITION_TYPE, &stored)
             .map_err(|source| StoreError::Damaged { what: "the position".to_owned(), source })?;
         Self::decode(body).ok_or_else(|| StoreError::Inconsistent("the position has another length".to_owned()))

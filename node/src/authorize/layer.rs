@@ -65,11 +65,9 @@ impl Authentication {
             return Err(invalid());
         }
         match (token.role, &token.namespace, &token.device) {
-            (Role::Device, Some(namespace), Some(device)) => Ok(Principal::Device {
-                namespace: namespace.clone(),
-                device: device.clone(),
-                token: Some(parsed.id),
-            }),
+            (Role::Device, Some(namespace), Some(device)) => {
+                Ok(Principal::Device { namespace: namespace.clone(), device: device.clone(), token: Some(parsed.id) })
+            }
             (Role::Device, _, _) => Err(invalid()),
             (role, namespace, _) => Ok(user(&parsed.id, role, namespace.clone(), Some(parsed.id.clone()))),
         }

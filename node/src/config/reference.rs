@@ -202,7 +202,10 @@ pub const KEYS: &[Key] = &[
         later tokens are made with `muster token create`.",
     ),
     key("log.format", "text for people, json (one object a line) for collectors. Written to standard error."),
-    key("log.level", "error, warn, info, debug or trace; or a list by part, such as \"info,muster_node::raft=debug\"."),
+    key(
+        "log.level",
+        "error, warn or info; or a list by part, such as \"info,muster_node::raft=warn\". Debug and trace are compiled out.",
+    ),
 ];
 
 const TOML_HEAD: &str = "\

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use crate::store::codec;
 
-use super::{Attempt, Begun, Proposer, ProposeError, packer};
+use super::{Attempt, Begun, ProposeError, Proposer, packer};
 use crate::raft::{ForwardHandler, ForwardRejected};
 
 /// Answers forwarded requests.

@@ -273,5 +273,11 @@ fn encode(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -
 
 fn request_of(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Request {
     let (caller, command) = command.into_parts();
-    Request { principal: caller.principal, origin: caller.origin, request_id: request_id.to_owned(), body_hash, command }
+    Request {
+        principal: caller.principal,
+        origin: caller.origin,
+        request_id: request_id.to_owned(),
+        body_hash,
+        command,
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! This file does not know what a request says. Invariants:
 //! - Each caller learns whether its request was surely not sent, surely answered, or neither.
-//! - No more requests are under way to one peer than there are permits; the caller beyond is told so at once.
+//! - No more requests, and no more bytes of them, are under way to one peer than there are permits; the caller beyond is told so at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,15 +53,23 @@ pub enum ForwardError {
 
 type Answer = oneshot::Sender<Result<Bytes, ForwardError>>;
 
+/// A request's share of both bounds, given back when it is answered.
+struct InFlight {
+    _count: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
 struct Pending {
     payload: Bytes,
     answer: Answer,
-    permit: OwnedSemaphorePermit,
+    permit: InFlight,
 }
 
 /// The stream to one peer, opened when first needed and again after it broke.
 pub(super) struct ForwardLink {
     permits: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    bytes_max: u32,
     queue: Mutex<Option<mpsc::Sender<Pending>>>,
     capacity: usize,
 }
@@ -73,13 +81,25 @@ const BATCH_BYTES: usize = 1 << 20;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl ForwardLink {
-    pub(super) fn new(in_flight_max: usize) -> Self {
+    pub(super) fn new(in_flight_max: usize, in_flight_bytes: usize) -> Self {
         let capacity = in_flight_max.max(1);
-        Self { permits: Arc::new(Semaphore::new(capacity)), queue: Mutex::new(None), capacity }
+        // On 32 bits a semaphore holds a little less than 2^29 permits.
+        let bytes_max = u32::try_from(in_flight_bytes.clamp(1, 256 << 20)).expect("at most 2^28");
+        Self {
+            permits: Arc::new(Semaphore::new(capacity)),
+            bytes: Arc::new(Semaphore::new(bytes_max as usize)),
+            bytes_max,
+            queue: Mutex::new(None),
+            capacity,
+        }
     }
 
     pub(super) async fn send(&self, peer: &Arc<Peer>, payload: Bytes, limit: Duration) -> Result<Bytes, ForwardError> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| ForwardError::Busy)?;
+        let count = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| ForwardError::Busy)?;
+        // One that is larger than the whole bound may still go, alone.
+        let size = u32::try_from(payload.len()).map_or(self.bytes_max, |size| size.min(self.bytes_max));
+        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(size).map_err(|_| ForwardError::Busy)?;
+        let permit = InFlight { _count: count, _bytes: bytes };
         let (answer, answered) = oneshot::channel();
         let pending = Pending { payload, answer, permit };
         // There is room for every permit, so a failure means that the stream's task has just ended.
@@ -128,9 +148,7 @@ async fn run(peer: Arc<Peer>, mut queue: mpsc::Receiver<Pending>) {
     }
 }
 
-async fn open(
-    peer: &Peer,
-) -> Result<(mpsc::Sender<wire::ForwardRequest>, Streaming<wire::ForwardReply>), Status> {
+async fn open(peer: &Peer) -> Result<(mpsc::Sender<wire::ForwardRequest>, Streaming<wire::ForwardReply>), Status> {
     let mut client = peer.client(Lane::Forward).map_err(|error| Status::unavailable(error.to_string()))?;
     let (sender, receiver) = mpsc::channel(8);
     let reply = super::peers::deadline(OPEN_TIMEOUT, client.forward(ReceiverStream::new(receiver))).await?;
@@ -142,7 +160,7 @@ async fn converse(
     queue: &mut mpsc::Receiver<Pending>,
     requests: mpsc::Sender<wire::ForwardRequest>,
     mut replies: Streaming<wire::ForwardReply>,
-    waiting: &mut HashMap<u64, (Answer, OwnedSemaphorePermit)>,
+    waiting: &mut HashMap<u64, (Answer, InFlight)>,
 ) -> String {
     let mut next_id = 0;
     let mut ready = Vec::with_capacity(BATCH_ITEMS);
@@ -173,7 +191,7 @@ async fn converse(
 fn batches(
     ready: &mut Vec<Pending>,
     next_id: &mut u64,
-    waiting: &mut HashMap<u64, (Answer, OwnedSemaphorePermit)>,
+    waiting: &mut HashMap<u64, (Answer, InFlight)>,
 ) -> Vec<wire::ForwardRequest> {
     let mut out = vec![wire::ForwardRequest::default()];
     let mut bytes = 0;
@@ -193,8 +211,10 @@ fn batches(
     out
 }
 
-fn answer(waiting: &mut HashMap<u64, (Answer, OwnedSemaphorePermit)>, result: wire::ForwardResult) {
-    let Some((answer, _permit)) = waiting.remove(&result.id) else { return };
+fn answer(waiting: &mut HashMap<u64, (Answer, InFlight)>, result: wire::ForwardResult) {
+    let Some((answer, permit)) = waiting.remove(&result.id) else { return };
+    // Before the answer: whoever gets it may use the room at once.
+    drop(permit);
     give(
         answer,
         match result.result {

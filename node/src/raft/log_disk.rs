@@ -14,8 +14,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use muster_proto::stored::v1::{RaftEntry, RaftLogId, RaftVote};
-use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, IteratorMode, LogLevel};
 use rocksdb::{BlockBasedOptions, Cache, Options, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, IteratorMode, LogLevel};
 
 use super::types::{Entry, LogId, Vote, entry_bytes};
 use super::wire;
@@ -152,7 +152,8 @@ impl LogDisk {
         }
         if last.is_some() {
             let first = self.db.iterator_cf_opt(self.log(), bounds(start, None), IteratorMode::Start).next();
-            let (key, _) = first.transpose().map_err(io::Error::other)?.ok_or_else(|| damaged("no first entry".into()))?;
+            let (key, _) =
+                first.transpose().map_err(io::Error::other)?.ok_or_else(|| damaged("no first entry".into()))?;
             if index_of(&key)? != start {
                 return Err(damaged(format!("the log starts at {}, not at {start}", index_of(&key)?)));
             }

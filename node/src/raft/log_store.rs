@@ -71,8 +71,8 @@ pub(super) fn open(
     fatal: Arc<dyn FatalHandler>,
 ) -> Result<(LogStore, LogCloser), LogOpenError> {
     let mark_path = data_dir.join("HIGH_WATER");
-    let high_water = HighWater::open(&mark_path)
-        .map_err(|source| LogOpenError::HighWater { path: mark_path.clone(), source })?;
+    let high_water =
+        HighWater::open(&mark_path).map_err(|source| LogOpenError::HighWater { path: mark_path.clone(), source })?;
     let path = data_dir.join("raftlog");
     let disk = LogDisk::open(&path)?;
     let found = disk.recover()?;

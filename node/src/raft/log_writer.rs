@@ -27,11 +27,25 @@ type Done = oneshot::Sender<io::Result<()>>;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Append { entries: Vec<Entry>, epoch: u64, callback: IOFlushed<TypeConfig> },
-    SaveVote { vote: Vote, done: Done },
+    Append {
+        entries: Vec<Entry>,
+        epoch: u64,
+        callback: IOFlushed<TypeConfig>,
+    },
+    SaveVote {
+        vote: Vote,
+        done: Done,
+    },
     /// Removes entries from an index on.
-    Truncate { from: u64, keep: Option<LogId>, done: Done },
-    Purge { upto: LogId, done: Done },
+    Truncate {
+        from: u64,
+        keep: Option<LogId>,
+        done: Done,
+    },
+    Purge {
+        upto: LogId,
+        done: Done,
+    },
 }
 
 /// What is known about the log right now, durable or not.
@@ -270,10 +284,16 @@ impl HighWaterKeeper {
         self.changed.notify_all();
     }
 
-    /// Lowers the mark durably, because the log is about to be shortened on purpose.
+    /// Lowers the mark durably, because the log is about to be shortened on purpose. Never raises it: what is kept may
+    /// lie in a batch that is not synced yet.
     fn lower(&self, keep: Option<LogId>) -> io::Result<()> {
         let keep = keep.map(|keep| (keep.leader_id.term, keep.index));
-        self.wanted().mark.last = keep;
+        {
+            let mut wanted = self.wanted();
+            if wanted.mark.last.map(|(_, index)| index) > keep.map(|(_, index)| index) {
+                wanted.mark.last = keep;
+            }
+        }
         self.write()
     }
 
@@ -301,5 +321,31 @@ impl HighWaterKeeper {
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HighWaterKeeper;
+    use crate::raft::types::log_id;
+    use crate::store::high_water::{HighWater, Mark};
+
+    #[test]
+    fn a_truncation_lowers_the_mark_and_never_raises_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("HIGH_WATER");
+        let keeper = HighWaterKeeper::new(HighWater::open(&path).unwrap());
+        let on_disk = || HighWater::open(&path).unwrap().mark().last;
+        // Entries 0..=9 wait in the batch that also truncates: a kill before its sync leaves an empty log.
+        keeper.lower(Some(log_id(1, 7))).unwrap();
+        assert_eq!(on_disk(), None);
+        keeper.raise_log(log_id(1, 5));
+        keeper.write().unwrap();
+        keeper.lower(Some(log_id(1, 7))).unwrap();
+        assert_eq!(on_disk(), Some((1, 5)));
+        keeper.lower(Some(log_id(1, 3))).unwrap();
+        assert_eq!(on_disk(), Some((1, 3)));
+        keeper.lower(None).unwrap();
+        assert_eq!(HighWater::open(&path).unwrap().mark(), Mark::default());
     }
 }

@@ -16,6 +16,8 @@
 
 mod fatal;
 mod forward;
+mod gate;
+mod log_bytes;
 mod log_disk;
 mod log_store;
 mod log_tail;
@@ -151,6 +153,19 @@ pub enum StartError {
     /// The state's place in the log cannot be read.
     #[error("the state store")]
     State(#[source] io::Error),
+    /// The record of having joined the cluster cannot be read or written.
+    #[error("the marker MEMBER in the data directory")]
+    Marker(#[source] io::Error),
+    /// The state is there, but log and vote are gone.
+    #[error(
+        "the state holds entries up to index {applied}, but the Raft log has neither entries nor a vote: a part of the data \
+         directory was deleted. A node that forgot what it promised must not take part again: put the data directory \
+         back as it was when the node last ran, or replace the member under a new id"
+    )]
+    LogGone {
+        /// The last entry that the state holds.
+        applied: u64,
+    },
     /// A setting is out of range.
     #[error("the settings of consensus: {0}")]
     Settings(String),

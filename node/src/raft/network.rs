@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use muster_proto::peer::v1 as peer;
+use openraft::OptionalSend;
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2, stream_append_sequential};
@@ -20,7 +21,6 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::OptionalSend;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
@@ -171,7 +171,8 @@ impl PeerNetwork {
         };
         let data = snapshot.snapshot;
         let reading = tokio::task::spawn_blocking(move || read_parts(&data, header, &parts));
-        let reply = self.unary(RPCTypes::InstallSnapshot, limit, client.install_snapshot(ReceiverStream::new(receiver)));
+        let reply =
+            self.unary(RPCTypes::InstallSnapshot, limit, client.install_snapshot(ReceiverStream::new(receiver)));
         let reply = reply.await.map_err(streaming)?;
         // The receiver has verified everything, so a reader that failed cannot have gone unnoticed.
         drop(reading);

@@ -8,21 +8,24 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use openraft::{Instant, ServerState};
+use openraft::RaftLogReader;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, RaftError};
 use openraft::metrics::WaitError;
+use openraft::storage::RaftLogStorage;
+use openraft::{Instant, ServerState};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::server::Connected;
 
 use super::fatal::FatalHandler;
+use super::gate::Gate;
 use super::log_store::{self, LogCloser};
 use super::log_tail::TailLimits;
 use super::network::NetworkFactory;
@@ -35,7 +38,7 @@ use super::snapshot::{SnapshotStore, applied_in};
 use super::state_machine::StateMachine;
 use super::status::{self, RaftStatus};
 use super::types::{Member, NodeId, Payload, Raft, TypeConfig};
-use super::{AdminError, Machine, Outcomes, ReadError, ReadPoint, StartError, SubmitError};
+use super::{AdminError, Machine, Outcomes, ReadError, ReadPoint, StartError, SubmitError, log_bytes};
 use crate::store::state_db::StateDb;
 use crate::tasks::{self, Stopper};
 
@@ -59,6 +62,7 @@ pub struct RaftParts {
 pub struct RaftNode {
     settings: RaftSettings,
     raft: Raft,
+    gate: Arc<Gate>,
     pool: Arc<PeerPool>,
     reads: ReadBarrier,
     applied: watch::Receiver<Option<u64>>,
@@ -80,33 +84,39 @@ impl RaftNode {
     ///
     /// # Errors
     /// When something on disk cannot be used or a setting is out of range.
-    pub async fn start<S, IO>(
-        settings: RaftSettings,
-        parts: RaftParts,
-        incoming: S,
-    ) -> Result<Arc<Self>, StartError>
+    pub async fn start<S, IO>(settings: RaftSettings, parts: RaftParts, incoming: S) -> Result<Arc<Self>, StartError>
     where
         S: Stream<Item = io::Result<IO>> + Send + Unpin + 'static,
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         let config = Arc::new(settings.openraft()?);
-        let pool = PeerPool::new(&settings, parts.connector).map_err(|error| StartError::Settings(error.to_string()))?;
+        let pool =
+            PeerPool::new(&settings, parts.connector).map_err(|error| StartError::Settings(error.to_string()))?;
         let pool = Arc::new(pool);
         let state = Arc::clone(&parts.state);
         let limits = TailLimits { entries: settings.log_tail_entries, bytes: settings.log_tail_bytes };
         let flush = Box::new(move || state.flush_wal_synced().map_err(io::Error::other));
-        let (log_store, log) = log_store::open(&settings.data_dir, limits, flush, Arc::clone(&parts.fatal))?;
+        let (mut log_store, log) = log_store::open(&settings.data_dir, limits, flush, Arc::clone(&parts.fatal))?;
         let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(&parts.state))
             .map_err(StartError::Snapshots)?;
         let snapshots = Arc::new(snapshots);
         let (last_applied, _) = applied_in(&parts.state.db()).map_err(StartError::State)?;
+        let log_state = log_store.get_log_state().await.map_err(StartError::State)?;
+        let vote = log_store.read_vote().await.map_err(StartError::State)?;
+        let has_promised = log_state.last_log_id.is_some() || vote.is_some();
+        if let Some(last) = last_applied.filter(|_| !has_promised) {
+            return Err(StartError::LogGone { applied: last.index });
+        }
+        let gate = Arc::new(Gate::new(&settings.data_dir, has_promised).map_err(StartError::Marker)?);
         let (applied_sender, applied) = watch::channel(last_applied.map(|last| last.index));
+        let applied_bytes = Arc::new(AtomicU64::new(0));
         let machine = StateMachine {
             state: parts.state,
             machine: parts.machine,
             snapshots: Arc::clone(&snapshots),
             fatal: Arc::clone(&parts.fatal),
             applied: applied_sender,
+            applied_bytes: Arc::clone(&applied_bytes),
         };
         let network = NetworkFactory {
             node_id: settings.node_id,
@@ -124,8 +134,13 @@ impl RaftNode {
             settings.read_queue_max,
             settings.read_timeout,
         );
+        tasks::spawn(
+            "log-bytes",
+            log_bytes::run(raft.clone(), applied_bytes, settings.log_round_bytes.max(1), applied.clone()),
+        );
         let service = Peers {
             raft: raft.clone(),
+            gate: Arc::clone(&gate),
             reads: reads.clone(),
             snapshots,
             forward: parts.forward,
@@ -153,6 +168,7 @@ impl RaftNode {
         Ok(Arc::new(Self {
             settings,
             raft,
+            gate,
             pool,
             reads,
             applied,
@@ -231,11 +247,34 @@ impl RaftNode {
         &self.pool
     }
 
-    /// Makes a new cluster of these members. Only on one node, and only once.
+    /// May this node vote and acknowledge? Not when it is empty and was never asked to join: its disk may have been
+    /// replaced.
+    pub fn takes_part(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    /// Agrees durably to be a member of the cluster that `founder` is about to found. May be asked again as long as
+    /// nothing was founded.
+    ///
+    /// # Errors
+    /// When this node holds data, or has agreed to be founded by another node.
+    pub async fn join_founding(&self, founder: NodeId) -> Result<(), AdminError> {
+        if self.is_initialized().await? || self.applied_index().is_some() {
+            return Err(AdminError::Refused("this node has a log: it belongs to a cluster already".to_owned()));
+        }
+        let gate = Arc::clone(&self.gate);
+        let joined = tokio::task::spawn_blocking(move || gate.join(founder)).await;
+        let joined = joined.map_err(|error| AdminError::Refused(error.to_string()))?;
+        joined.map_err(|error| AdminError::Refused(super::chain(&error)))
+    }
+
+    /// Makes a new cluster of these members. Only on one node, and only once; the others must have agreed, see
+    /// [`Self::join_founding`].
     ///
     /// # Errors
     /// When this node already belongs to a cluster, or is not among the members.
     pub async fn initialize(&self, members: BTreeMap<NodeId, Member>) -> Result<(), AdminError> {
+        self.join_founding(self.node_id()).await?;
         self.raft.initialize(members).await.map_err(|error| match error {
             RaftError::APIError(refused) => AdminError::Refused(refused.to_string()),
             RaftError::Fatal(_) => AdminError::Stopped,
@@ -374,12 +413,8 @@ impl Watcher {
         loop {
             let (leader, members) = {
                 let metrics = changes.borrow_watched();
-                let members: BTreeMap<_, _> = metrics
-                    .membership_config
-                    .membership()
-                    .nodes()
-                    .map(|(id, member)| (*id, member.clone()))
-                    .collect();
+                let members: BTreeMap<_, _> =
+                    metrics.membership_config.membership().nodes().map(|(id, member)| (*id, member.clone())).collect();
                 (metrics.current_leader, members)
             };
             if !self.stopping.load(Ordering::Acquire) {

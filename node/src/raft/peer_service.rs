@@ -3,6 +3,7 @@
 //! This file decodes, checks who is speaking to whom, and hands on; it decides nothing. Invariants:
 //! - A call for another cluster or another node is refused before anything in it is looked at.
 //! - A message that cannot be decoded ends its stream with an error; nothing is skipped silently.
+//! - A node that has lost what it promised answers nothing that counts towards a majority; see `gate.rs`.
 //! - A stream from a peer ends when this node stops.
 
 use std::io;
@@ -26,6 +27,7 @@ use tonic::transport::server::{Connected, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::forward::{BUSY, ForwardRejected};
+use super::gate::Gate;
 use super::peers::{CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
 use super::read_barrier::ReadBarrier;
 use super::snapshot::SnapshotStore;
@@ -81,6 +83,7 @@ fn sender<T>(request: &Request<T>) -> Result<NodeId, Status> {
 /// The peer service of one node.
 pub(super) struct Peers {
     pub raft: Raft,
+    pub gate: Arc<Gate>,
     pub reads: ReadBarrier,
     pub snapshots: Arc<SnapshotStore>,
     pub forward: Arc<dyn ForwardHandler>,
@@ -92,7 +95,11 @@ pub(super) struct Peers {
 }
 
 /// Serves until told to stop. Connections that do not end by themselves are left to end with the process.
-pub(super) async fn serve<S, IO>(service: Peers, check: CheckAddressee, incoming: S) -> Result<(), tonic::transport::Error>
+pub(super) async fn serve<S, IO>(
+    service: Peers,
+    check: CheckAddressee,
+    incoming: S,
+) -> Result<(), tonic::transport::Error>
 where
     S: Stream<Item = io::Result<IO>> + Send + Unpin + 'static,
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
@@ -129,6 +136,7 @@ impl PeerService for Peers {
         &self,
         request: Request<Streaming<wire_types::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
+        self.gate.check()?;
         let from = sender(&request)?;
         // The first message that is not one ends the input, and with it the stream.
         let requests = request.into_inner().scan((), move |(), message| {
@@ -148,15 +156,14 @@ impl PeerService for Peers {
         &self,
         request: Request<wire_types::AppendRequest>,
     ) -> Result<Response<wire_types::AppendReply>, Status> {
+        self.gate.check()?;
         let request = wire::append_in(request.into_inner())?;
         let response = self.raft.append_entries(request).await.map_err(stopped)?;
         Ok(Response::new(wire::once_reply_out(&response)))
     }
 
-    async fn vote(
-        &self,
-        request: Request<wire_types::VoteRequest>,
-    ) -> Result<Response<wire_types::VoteReply>, Status> {
+    async fn vote(&self, request: Request<wire_types::VoteRequest>) -> Result<Response<wire_types::VoteReply>, Status> {
+        self.gate.check()?;
         let request = wire::vote_request_in(request.into_inner())?;
         let response = self.raft.vote(request).await.map_err(stopped)?;
         Ok(Response::new(wire::vote_reply_out(&response)))
@@ -166,6 +173,7 @@ impl PeerService for Peers {
         &self,
         request: Request<wire_types::VoteRequest>,
     ) -> Result<Response<wire_types::VoteReply>, Status> {
+        self.gate.check()?;
         let request = wire::vote_request_in(request.into_inner())?;
         let response = self.raft.pre_vote(request).await.map_err(stopped)?;
         Ok(Response::new(wire::vote_reply_out(&response)))
@@ -175,6 +183,7 @@ impl PeerService for Peers {
         &self,
         request: Request<wire_types::TransferLeaderRequest>,
     ) -> Result<Response<wire_types::TransferLeaderReply>, Status> {
+        self.gate.check()?;
         let request = wire::transfer_in(request.into_inner())?;
         let response = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
         Ok(Response::new(wire::transfer_reply_out(&response)))
@@ -184,6 +193,7 @@ impl PeerService for Peers {
         &self,
         request: Request<Streaming<wire_types::SnapshotPart>>,
     ) -> Result<Response<wire_types::SnapshotReply>, Status> {
+        self.gate.check()?;
         if self.receiving.swap(true, Ordering::AcqRel) {
             return Err(Status::unavailable("another snapshot is arriving"));
         }
@@ -199,9 +209,7 @@ impl PeerService for Peers {
         _request: Request<wire_types::ReadIndexRequest>,
     ) -> Result<Response<wire_types::ReadIndexReply>, Status> {
         match self.reads.index_for_peer().await {
-            Ok(log_id) => {
-                Ok(Response::new(wire_types::ReadIndexReply { log_id: Some(wire::log_id_out(&log_id)) }))
-            }
+            Ok(log_id) => Ok(Response::new(wire_types::ReadIndexReply { log_id: Some(wire::log_id_out(&log_id)) })),
             Err(ReadError::Busy) => Err(Status::resource_exhausted("too many reads are waiting")),
             Err(ReadError::NoQuorum) => Err(Status::aborted("no majority answers")),
             Err(error) => Err(Status::unavailable(error.to_string())),
@@ -224,10 +232,7 @@ impl PeerService for Peers {
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
-    async fn call(
-        &self,
-        request: Request<wire_types::CallRequest>,
-    ) -> Result<Response<wire_types::CallReply>, Status> {
+    async fn call(&self, request: Request<wire_types::CallRequest>) -> Result<Response<wire_types::CallReply>, Status> {
         let from = sender(&request)?;
         let wire_types::CallRequest { method, payload } = request.into_inner();
         let payload = self.calls.call(from, &method, payload).await?;

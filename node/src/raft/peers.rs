@@ -132,6 +132,7 @@ pub struct PeerPool {
     node_id: NodeId,
     connector: Arc<dyn PeerConnector>,
     forward_in_flight_max: usize,
+    forward_in_flight_bytes: usize,
     call_timeout: Duration,
     peers: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
 }
@@ -145,6 +146,7 @@ impl PeerPool {
             node_id: settings.node_id,
             connector,
             forward_in_flight_max: settings.forward_in_flight_max,
+            forward_in_flight_bytes: settings.forward_in_flight_bytes,
             call_timeout: settings.call_timeout,
             peers: RwLock::default(),
         })
@@ -170,7 +172,7 @@ impl PeerPool {
             stamp,
             connector: Arc::clone(&self.connector),
             lanes: Default::default(),
-            forward: ForwardLink::new(self.forward_in_flight_max),
+            forward: ForwardLink::new(self.forward_in_flight_max, self.forward_in_flight_bytes),
         });
         peers.insert(id, Arc::clone(&peer));
         peer
@@ -221,10 +223,7 @@ impl PeerPool {
 }
 
 /// A hard limit on how long a call may take.
-pub(super) async fn deadline<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
+pub(super) async fn deadline<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     match tokio::time::timeout(limit, call).await {
         Ok(result) => result,
         Err(_) => Err(Status::deadline_exceeded(format!("no answer within {limit:?}"))),

@@ -106,7 +106,11 @@ async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>,
         let for_local = waiters.iter().any(|waiter| !waiter.for_peer);
         let at_leader = as_leader(&raft).await;
         let at_follower = match &at_leader {
-            Err(NotHere::Follower(leader)) if for_local => Some(as_follower(&pool, *leader, limit).await),
+            Err(NotHere::Follower(leader)) if for_local => Some(tokio::select! {
+                answer = as_follower(&pool, *leader, limit) => answer,
+                // The readers ask again, and the new leader: one that vanished silently must not hold them up.
+                () = another_leads(&raft, *leader) => Err(ReadError::NoLeader),
+            }),
             _ => None,
         };
         for waiter in waiters.drain(..) {
@@ -139,8 +143,20 @@ async fn as_leader(raft: &Raft) -> Result<LogId, NotHere> {
         Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
             Err(NotHere::Follower(forward.leader_id.filter(|leader| *leader != this)))
         }
-        Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => Err(NotHere::Failed(ReadError::NoQuorum)),
+        Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
+            Err(NotHere::Failed(ReadError::NoQuorum))
+        }
         Err(RaftError::Fatal(_)) => Err(NotHere::Failed(ReadError::Stopped)),
+    }
+}
+
+/// Returns when somebody else leads, or nobody, as far as this node knows.
+async fn another_leads(raft: &Raft, leader: Option<NodeId>) {
+    let mut changes = raft.server_metrics();
+    while changes.borrow_watched().current_leader == leader {
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub struct RaftSettings {
     pub cluster_id: String,
     /// This node.
     pub node_id: NodeId,
-    /// Where `raftlog/`, `snapshots/` and `HIGH_WATER` lie.
+    /// Where `raftlog/`, `snapshots/`, `HIGH_WATER` and `MEMBER` lie.
     pub data_dir: PathBuf,
     /// How often a leader says that it lives, and how long it waits for the answer.
     pub heartbeat_ms: u64,
@@ -29,6 +29,9 @@ pub struct RaftSettings {
     pub election_timeout_max_ms: u64,
     /// Entries after which a snapshot is built. An entry packs many commands.
     pub snapshot_logs_since_last: u64,
+    /// Bytes of payloads after which a snapshot is built, whatever their number; the log then keeps at most about twice
+    /// as many.
+    pub log_round_bytes: u64,
     /// Entries kept although a snapshot has them, for followers that were away for a while.
     pub log_keep_entries: u64,
     /// Entries purged at once, at least.
@@ -41,6 +44,8 @@ pub struct RaftSettings {
     pub log_tail_bytes: usize,
     /// Requests forwarded to one peer, or accepted from one, that have no answer yet.
     pub forward_in_flight_max: usize,
+    /// Bytes of requests forwarded to one peer that have no answer yet.
+    pub forward_in_flight_bytes: usize,
     /// Linearizable reads waiting for their turn.
     pub read_queue_max: usize,
     /// Deadline of a linearizable read.
@@ -66,12 +71,14 @@ impl RaftSettings {
             election_timeout_min_ms: 250,
             election_timeout_max_ms: 400,
             snapshot_logs_since_last: 100_000,
+            log_round_bytes: 1 << 30,
             log_keep_entries: 20_000,
             purge_batch_entries: 256,
             payload_entries_max: 512,
             log_tail_entries: 20_000,
             log_tail_bytes: 64 << 20,
             forward_in_flight_max: 4096,
+            forward_in_flight_bytes: 64 << 20,
             read_queue_max: 16_384,
             read_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(10),

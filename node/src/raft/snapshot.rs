@@ -243,7 +243,8 @@ impl SnapshotReceiver {
     /// Takes the next chunk. Chunks come in order and without gaps.
     pub(super) fn chunk(&mut self, file: u32, offset: u64, data: &[u8]) -> io::Result<()> {
         self.skip_empty_files()?;
-        let expected = self.manifest.files.get(self.file).ok_or_else(|| invalid("more data than the manifest lists"))?;
+        let expected =
+            self.manifest.files.get(self.file).ok_or_else(|| invalid("more data than the manifest lists"))?;
         if self.open.is_none() {
             let handle = File::create_new(self.dir.path.join(&expected.name))?;
             self.open = Some((handle, blake3::Hasher::new(), 0));

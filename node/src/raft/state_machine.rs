@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -35,6 +36,8 @@ pub(super) struct StateMachine {
     pub(super) fatal: Arc<dyn FatalHandler>,
     /// The index of the last applied entry, for those who wait for it.
     pub(super) applied: watch::Sender<Option<u64>>,
+    /// Counts bytes of applied entries; whoever bounds the log by them starts it anew.
+    pub(super) applied_bytes: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -74,21 +77,18 @@ impl StateMachine {
     fn apply_batch(&self, batch: Batch) -> io::Result<()> {
         let Some(last) = batch.last else { return Ok(()) };
         let start = super::now();
-        let mut meta = vec![(
-            meta_keys::APPLIED.to_vec(),
-            wire::seal(RecordType::LogId, &wire::log_id_out(&last)),
-        )];
+        let mut meta = vec![(meta_keys::APPLIED.to_vec(), wire::seal(RecordType::LogId, &wire::log_id_out(&last)))];
         if let Some(membership) = &batch.membership {
             let value = wire::seal(RecordType::Membership, &wire::stored_membership_out(membership));
             meta.push((meta_keys::MEMBERSHIP.to_vec(), value));
         }
         let payloads = batch.payloads.len();
-        let outcomes =
-            self.machine.apply(ApplyBatch { payloads: batch.payloads, log_index_last: last.index, meta })?;
+        let outcomes = self.machine.apply(ApplyBatch { payloads: batch.payloads, log_index_last: last.index, meta })?;
         if outcomes.len() != payloads {
             return Err(io::Error::other(format!("{payloads} payloads gave {} outcomes", outcomes.len())));
         }
         metrics::histogram!("muster_apply_seconds").record(start.elapsed());
+        self.applied_bytes.fetch_add(batch.bytes as u64, Ordering::Relaxed);
         self.applied.send_replace(Some(last.index));
         let mut outcomes = outcomes.into_iter();
         for (has_payload, responder) in batch.answers {

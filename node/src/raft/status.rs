@@ -1,7 +1,7 @@
 //! What a node knows about its consensus, as plain values for status calls, metrics and logs.
 
-use openraft::{Instant, ServerState};
 use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant, ServerState};
 
 use super::types::{Member, NodeId, Raft};
 

@@ -282,12 +282,10 @@ pub(super) fn transfer_reply_out(response: &TransferLeaderResponse<TypeConfig>) 
                 expected: Some(vote_out(expected)),
                 actual: Some(vote_out(actual)),
             }),
-            Err(TransferLeaderError::LogNotFlushed { expected, actual }) => {
-                Wire::LogNotFlushed(peer::LogNotFlushed {
-                    expected: expected.as_ref().map(log_id_out),
-                    actual: actual.as_ref().map(log_id_out),
-                })
-            }
+            Err(TransferLeaderError::LogNotFlushed { expected, actual }) => Wire::LogNotFlushed(peer::LogNotFlushed {
+                expected: expected.as_ref().map(log_id_out),
+                actual: actual.as_ref().map(log_id_out),
+            }),
         }),
     }
 }

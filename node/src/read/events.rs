@@ -1,13 +1,15 @@
 //! Events in revision order, filtered.
+//!
+//! A page ends when it has as many events as asked for, when their bytes fill it, or when the scan behind it was long.
 
 use muster_domain::{Event, Key};
 
-use super::View;
-use crate::store::codec::RevisionEntry;
+use super::{PAGE_BYTES_MAX, ScanError, View};
+use crate::store::codec::{self, RevisionEntry};
 use crate::store::error::StoreError;
 use crate::store::{event_log, history};
 
-/// Revisions looked at for one page; a page that filters much out is cut here and goes on with the next.
+/// Events looked at for one page, whole revisions at a time; a page that filters much out is cut here and goes on with the next.
 const SCAN_MAX: usize = 20_000;
 
 /// Whose events.
@@ -53,7 +55,7 @@ fn matches_kind(pattern: &str, kind: &str) -> bool {
 /// One page.
 #[derive(Debug, Clone, Default)]
 pub struct EventPage {
-    /// Revisions with the events that matched, and each event's index in its revision.
+    /// Revisions with the events that matched, and each event's index among all events of its revision.
     pub entries: Vec<(RevisionEntry, Vec<u32>)>,
     /// Where the next page begins: revision and index. `None` at the end.
     pub next: Option<(u64, u32)>,
@@ -63,8 +65,20 @@ impl View {
     /// Events from revision `from` to `to`, without the first `skip_in_first` events of `from`, at most `limit`.
     ///
     /// # Errors
-    /// When the store fails.
-    pub fn events(
+    /// When the store fails, or too many scans are running.
+    pub async fn events(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        to: u64,
+        skip_in_first: u32,
+        limit: usize,
+    ) -> Result<EventPage, ScanError> {
+        let view = self.clone();
+        self.scans.run(move || view.collect_events(&filter, from, to, skip_in_first, limit)).await
+    }
+
+    fn collect_events(
         &self,
         filter: &EventFilter,
         from: u64,
@@ -72,31 +86,24 @@ impl View {
         skip_in_first: u32,
         limit: usize,
     ) -> Result<EventPage, StoreError> {
-        let mut filling = Filling { filter, from, skip_in_first, left: limit, page: EventPage::default() };
-        let db = self.states.db();
         let to = to.min(self.revision());
-        let mut seen = 0;
-        let mut visit = |entry: RevisionEntry| {
-            let revision = entry.revision;
-            if seen >= SCAN_MAX {
-                filling.page.next = Some((revision, 0));
-                return Ok(false);
-            }
-            seen += 1;
-            Ok(filling.take(entry))
-        };
+        let page = EventPage::default();
+        let mut filling = Filling { filter, from, skip_in_first, left: limit, bytes: 0, seen: 0, page };
         match &filter.scope {
             EventScope::Resource(key) => {
+                // In this order: an installed snapshot may replace the store in between.
                 let Some(current) = self.states.get(key)? else { return Ok(EventPage::default()) };
-                // One more than fits, so that it is seen where the next page begins.
-                let enough = if filter.kinds.is_empty() && filter.actor.is_none() { limit + 1 } else { SCAN_MAX + 1 };
-                for entry in history::changes(&db, key, &current, from, to, enough)? {
-                    if !visit(entry)? {
-                        break;
-                    }
-                }
+                let db = self.states.db();
+                history::changes(&db, key, &current, from, to, |change| {
+                    Ok(filling.take(change.entry, change.indexes, change.events_read))
+                })?;
             }
-            EventScope::All | EventScope::Namespace(_) => event_log::visit(&db, from, to, visit)?,
+            EventScope::All | EventScope::Namespace(_) => {
+                event_log::visit(&self.states.db(), from, to, |entry| {
+                    let events = entry.events.len();
+                    Ok(filling.take(entry, 0_u32.., events))
+                })?;
+            }
         }
         Ok(filling.page)
     }
@@ -107,34 +114,61 @@ struct Filling<'a> {
     from: u64,
     skip_in_first: u32,
     left: usize,
+    bytes: usize,
+    seen: usize,
     page: EventPage,
 }
 
 impl Filling<'_> {
-    /// Takes what matches of a revision; false when the page is full.
-    fn take(&mut self, mut entry: RevisionEntry) -> bool {
+    /// Takes what matches of a revision, of which `events_read` events were read; false when the page is full.
+    fn take(&mut self, mut entry: RevisionEntry, indexes: impl IntoIterator<Item = u32>, events_read: usize) -> bool {
+        if self.seen >= SCAN_MAX {
+            self.page.next = Some((entry.revision, 0));
+            return false;
+        }
+        self.seen += events_read.max(1);
         if self.filter.actor.as_ref().is_some_and(|actor| *actor != entry.actor) {
             return true;
         }
         let skip = if entry.revision == self.from { self.skip_in_first } else { 0 };
-        let mut indexes = Vec::new();
-        let mut events = Vec::new();
-        for (index, event) in (0_u32..).zip(std::mem::take(&mut entry.events)) {
+        // Each event of an answer repeats who asked.
+        let around = entry.actor.len() + entry.origin.len() + entry.request_id.len();
+        let mut taken = Vec::new();
+        for (index, event) in indexes.into_iter().zip(std::mem::take(&mut entry.events)) {
             if index < skip || !self.filter.wants(&event) {
                 continue;
             }
-            if self.left == 0 {
+            let (event, bytes) = weigh(event);
+            let bytes = self.bytes + around + bytes;
+            if self.left == 0 || (self.bytes > 0 && bytes > PAGE_BYTES_MAX) {
                 self.page.next = Some((entry.revision, index));
                 break;
             }
             self.left -= 1;
-            indexes.push(index);
-            events.push(event);
+            self.bytes = bytes;
+            taken.push(index);
+            entry.events.push(event);
         }
-        if !events.is_empty() {
-            entry.events = events;
-            self.page.entries.push((entry, indexes));
+        if !taken.is_empty() {
+            self.page.entries.push((entry, taken));
         }
         self.page.next.is_none()
     }
+}
+
+/// The event and about how many bytes it takes in the log.
+fn weigh(event: Event) -> (Event, usize) {
+    let nobody = String::new;
+    let alone = RevisionEntry {
+        revision: 0,
+        time_ms: 0,
+        actor: nobody(),
+        origin: nobody(),
+        request_id: nobody(),
+        events: vec![event],
+        previous: vec![0],
+    };
+    let bytes = codec::encode_revision(&alone).len();
+    let mut events = alone.events;
+    (events.remove(0), bytes)
 }

@@ -1,17 +1,22 @@
 //! Lists as of a revision, in the order of ids.
+//!
+//! A page ends when it has as many records as asked for, when their bytes fill it, or when the scan behind it was long.
 
 use std::sync::Arc;
 
 use muster_domain::{Key, Record};
 
-use super::View;
+use super::{PAGE_BYTES_MAX, ScanError, View};
 use crate::store::error::StoreError;
 use crate::store::keys::{self, Kind};
 use crate::store::states::{Scan, decode};
-use crate::store::{columns, history};
+use crate::store::{codec, columns, history};
 
-/// Records looked at for one page; a page that filters much out is cut here and goes on with the next.
+/// What one page may cost in records looked at; a page that filters much out, or that lies behind many changes, is cut
+/// here and goes on with the next.
 const SCAN_MAX: usize = 20_000;
+/// As many events, read to find what a record was, cost as much as one record.
+const EVENTS_PER_RECORD: usize = 8;
 
 /// What to list.
 #[derive(Debug, Clone, Copy)]
@@ -75,33 +80,56 @@ impl View {
     /// One page of `range` as of `revision`: records after the id `after` that `keep` wants, at most `limit`.
     ///
     /// # Errors
-    /// When the store fails.
-    pub fn list(
+    /// When the store fails, or too many scans are running.
+    pub async fn list(
         &self,
         range: ListRange<'_>,
         revision: u64,
         after: Option<&str>,
         limit: usize,
-        keep: &dyn Fn(&str, &Record) -> bool,
-    ) -> Result<ListPage, StoreError> {
+        keep: impl Fn(&str, &Record) -> bool + Send + 'static,
+    ) -> Result<ListPage, ScanError> {
         let (base, prefix) = range.prefixes();
         let after_key = after.map(|id| [base.as_slice(), id.as_bytes()].concat());
+        let view = self.clone();
+        let collect = move || {
+            let scan = Scan { family: columns::STATES, prefix: &prefix, after: after_key.as_deref() };
+            view.collect_list(&scan, base.len(), revision, limit, keep)
+        };
+        self.scans.run(collect).await
+    }
+
+    /// `id_at` is where the id begins in a key.
+    fn collect_list(
+        &self,
+        scan: &Scan<'_>,
+        id_at: usize,
+        revision: u64,
+        limit: usize,
+        keep: impl Fn(&str, &Record) -> bool,
+    ) -> Result<ListPage, StoreError> {
         let db = self.states.db();
         let mut page = ListPage::default();
         let mut last_id = None;
-        let mut seen = 0;
-        Scan { family: columns::STATES, prefix: &prefix, after: after_key.as_deref() }.run(&db, |key, stored| {
+        let (mut seen, mut bytes) = (0, 0);
+        scan.run(&db, |key, stored| {
             if page.records.len() >= limit || seen >= SCAN_MAX {
                 page.next_after = last_id.take();
                 return Ok(false);
             }
-            seen += 1;
             let current = Arc::new(decode(key, stored)?);
-            let id = String::from_utf8_lossy(&key[base.len()..]).into_owned();
+            let id = String::from_utf8_lossy(&key[id_at..]).into_owned();
             let key: Key = keys::parse_state(key)
                 .ok_or_else(|| StoreError::Inconsistent("a key in `states` has no known form".to_owned()))?;
-            let record = history::record_at(&db, &key, &current, revision)?;
-            if let Some(record) = record.filter(|record| record.is_alive() && keep(&id, record)) {
+            let past = history::record_at(&db, &key, &current, revision)?;
+            seen += 1 + past.events_read / EVENTS_PER_RECORD;
+            if let Some(record) = past.record.filter(|record| record.is_alive() && keep(&id, record)) {
+                let is_current = Arc::ptr_eq(&record, &current);
+                bytes += if is_current { stored.len() } else { codec::encode_record(&record).len() };
+                if bytes > PAGE_BYTES_MAX && !page.records.is_empty() {
+                    page.next_after = last_id.take();
+                    return Ok(false);
+                }
                 page.records.push((id.clone(), record));
             }
             last_id = Some(id);

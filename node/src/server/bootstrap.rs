@@ -1,28 +1,31 @@
 //! The beginning of a cluster: Raft's first membership, then the cluster's first command.
 //!
-//! - The member with the lowest id initializes Raft, and only when every member answers that it is pristine: a node whose
+//! - The member with the lowest id initializes Raft, and only when every member has agreed durably to join: a node whose
 //!   disk was wiped does not found a second cluster beside the first.
+//! - A node without data that was not asked to join ends when it finds a running cluster: it has forgotten its promises.
 //! - The first leader proposes the cluster's settings; replicated, so that all nodes decide alike.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use muster_domain::cluster::Cluster;
 use muster_domain::policy::Role;
 use muster_domain::token::Token;
 use muster_domain::{Command, Key, Limits, Operation};
 use muster_proto::v1::MemberStatus;
 use prost::Message;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tonic::Code;
 
 use super::members;
 use crate::authorize;
 use crate::config::Limits as LimitsSection;
 use crate::first_start::Startup;
-use crate::node::STATUS_METHOD;
+use crate::node::{JOIN_FOUNDING_METHOD, STATUS_METHOD};
 use crate::propose::Proposer;
-use crate::raft::RaftNode;
+use crate::raft::{Member, RaftNode};
 use crate::read::Reader;
 use crate::tasks::StopSignal;
 
@@ -32,6 +35,8 @@ const FEATURE_LEVEL: u32 = 1;
 const PAUSE: Duration = Duration::from_millis(50);
 /// After this many pauses it says what it waits for, and again after as many.
 const PATIENCE: u32 = 100;
+/// How long a member may take to say what it holds, or to agree to join.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Waits until the cluster exists and this node knows its settings; founds it where that is this node's part.
 /// False when the node was told to stop meanwhile.
@@ -62,6 +67,7 @@ pub(super) async fn run(
 
 async fn step(startup: &Startup, raft: &Arc<RaftNode>, proposer: &Arc<Proposer>) -> anyhow::Result<&'static str> {
     if !raft.is_initialized().await? {
+        refuse_if_founded(startup, raft).await?;
         return found(startup, raft).await;
     }
     if !raft.is_leader() {
@@ -82,17 +88,15 @@ async fn found(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::Result<&'stat
     if !startup.config.cluster.bootstrap || lowest != Some(raft.node_id()) {
         return Ok("the member with the lowest id, which founds the cluster");
     }
-    for id in members.keys().filter(|id| **id != raft.node_id()) {
-        match pristine(startup, raft, *id).await {
-            Some(true) => {}
-            Some(false) => {
-                anyhow::bail!(
-                    "node {id} belongs to a running cluster, but this node has no log: its data directory was lost or is \
-                     another. It must not found a second cluster. Restore its data directory, or remove the node and add \
-                     it under a new id."
-                );
+    for (id, member) in members.iter().filter(|(id, _)| **id != raft.node_id()) {
+        raft.peers().know(*id, member);
+        let asked = timeout(ANSWER_MAX, raft.peers().call(*id, JOIN_FOUNDING_METHOD, Bytes::new())).await;
+        match asked {
+            Ok(Ok(_)) => {}
+            Ok(Err(refused)) if refused.code() == Code::AlreadyExists => {
+                anyhow::bail!("node {id} does not join a new cluster: {}. {}", refused.message(), lost(startup));
             }
-            None => return Ok("all members to answer; the cluster is founded when all are there"),
+            Ok(Err(_)) | Err(_) => return Ok("all members to answer; the cluster is founded when all are there"),
         }
     }
     tracing::info!(members = members.len(), "founding the cluster");
@@ -100,13 +104,45 @@ async fn found(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::Result<&'stat
     Ok("Raft to be initialized")
 }
 
-/// Whether a member has an empty log; `None` when it does not answer.
-async fn pristine(startup: &Startup, raft: &Arc<RaftNode>, id: u64) -> Option<bool> {
-    let address = members(&startup.config, raft.node_id()).get(&id)?.clone();
-    raft.peers().know(id, &address);
-    let answer = raft.peers().call(id, STATUS_METHOD, Bytes::new()).await.ok()?;
-    let status = MemberStatus::decode(answer).ok()?;
-    Some(status.last_log_index == 0 && status.applied_index == 0)
+/// Ends the process when this node holds nothing and a cluster runs without it: under its id another vote was given.
+async fn refuse_if_founded(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::Result<()> {
+    if raft.takes_part() {
+        return Ok(());
+    }
+    let members = members(&startup.config, raft.node_id());
+    let others = members.iter().filter(|(id, _)| **id != raft.node_id());
+    let running =
+        join_all(others.map(|(id, member)| async move { holds_data(raft, *id, member).await.then_some(*id) })).await;
+    // Looked at again: the cluster may have been founded meanwhile, which asks this node before it begins.
+    match running.into_iter().flatten().next() {
+        Some(id) if !raft.takes_part() => {
+            anyhow::bail!("node {id} belongs to a running cluster, which this node has no record of. {}", lost(startup))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Does this member answer, and hold data?
+async fn holds_data(raft: &Arc<RaftNode>, id: u64, member: &Member) -> bool {
+    raft.peers().know(id, member);
+    match timeout(ANSWER_MAX, raft.peers().call(id, STATUS_METHOD, Bytes::new())).await {
+        Ok(Ok(answer)) => MemberStatus::decode(answer)
+            .is_ok_and(|status| status.last_log_index.max(status.applied_index).max(status.snapshot_index) > 0),
+        Ok(Err(_)) | Err(_) => false,
+    }
+}
+
+/// What happened to a node without data whose cluster exists, and what to do.
+fn lost(startup: &Startup) -> String {
+    format!(
+        "The data directory {} of node {} is empty: it was lost or replaced, or node.data_dir names another one. The node \
+         has forgotten how it voted and what it acknowledged, so it must not take part under this id: acknowledged \
+         writes could be lost. Put the data directory back as it was when the node last ran (not an older copy), or \
+         replace the member under a new id, which a later version will support. The other members go on as long as \
+         they are a majority.",
+        startup.data_dir.path().display(),
+        startup.identity.node_id,
+    )
 }
 
 fn first_operation(startup: &Startup) -> Operation {

@@ -46,9 +46,8 @@ pub fn chain(before: &ChainHash, stored: &[u8]) -> ChainHash {
 /// # Errors
 /// When the store fails or the entry is damaged.
 pub fn entry(db: &DB, revision: u64) -> Result<Option<RevisionEntry>, StoreError> {
-    let value = db
-        .get_pinned_cf(family(db, columns::EVENTS)?, keys::event(revision))
-        .map_err(rocks("read an event"))?;
+    let value =
+        db.get_pinned_cf(family(db, columns::EVENTS)?, keys::event(revision)).map_err(rocks("read an event"))?;
     value.map(|value| decode(revision, &value)).transpose()
 }
 
@@ -57,9 +56,8 @@ pub fn entry(db: &DB, revision: u64) -> Result<Option<RevisionEntry>, StoreError
 /// # Errors
 /// As [`entry`].
 pub fn chain_hash(db: &DB, revision: u64) -> Result<Option<ChainHash>, StoreError> {
-    let value = db
-        .get_pinned_cf(family(db, columns::EVENTS)?, keys::event(revision))
-        .map_err(rocks("read an event"))?;
+    let value =
+        db.get_pinned_cf(family(db, columns::EVENTS)?, keys::event(revision)).map_err(rocks("read an event"))?;
     value.map(|value| Ok(split(revision, &value)?.0)).transpose()
 }
 
@@ -88,8 +86,7 @@ pub fn visit(
 fn decode(revision: u64, value: &[u8]) -> Result<RevisionEntry, StoreError> {
     let what = || format!("revision {revision}");
     let (_, stored) = split(revision, value)?;
-    let body =
-        envelope::open(REVISION_TYPE, stored).map_err(|source| StoreError::Damaged { what: what(), source })?;
+    let body = envelope::open(REVISION_TYPE, stored).map_err(|source| StoreError::Damaged { what: what(), source })?;
     codec::decode_revision(body).map_err(|source| StoreError::Undecodable { what: what(), source })
 }
 

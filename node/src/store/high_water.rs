@@ -52,7 +52,8 @@ impl HighWater {
             durable::sync_dir(parent)?;
             return Ok(this);
         }
-        let newest = [0, 1].into_iter().filter_map(|slot| read_slot(&file, slot).transpose()).collect::<Result<Vec<_>, _>>()?;
+        let newest =
+            [0, 1].into_iter().filter_map(|slot| read_slot(&file, slot).transpose()).collect::<Result<Vec<_>, _>>()?;
         let Some(record) = newest.into_iter().max_by_key(|record| record.sequence) else {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

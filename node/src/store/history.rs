@@ -37,78 +37,115 @@ pub(crate) fn note(
     Ok(())
 }
 
-/// The record of `key` as of `revision`, when it is `current` now; `None` when it did not exist yet. A deleted one is
-/// returned as such.
+/// A record as of an earlier revision.
+pub struct Past {
+    /// `None` when it did not exist yet. A deleted one is here as such.
+    pub record: Option<Arc<Record>>,
+    /// Events read from the log to find it: what it cost.
+    pub events_read: usize,
+}
+
+/// One change of a record: its entry in the log with nothing but the record's own events.
+pub struct OwnChange {
+    /// The entry; `events` and `previous` hold only what concerns the record.
+    pub entry: RevisionEntry,
+    /// For each event, its index among all events of the revision.
+    pub indexes: Vec<u32>,
+    /// Events of the whole revision, which were all read to find these.
+    pub events_read: usize,
+}
+
+/// The record of `key` as of `revision`, when it is `current` now. `current` must have been read before `db` was taken:
+/// `db` may then be newer, never older.
 ///
 /// # Errors
 /// When the store fails, a record is damaged or an event is missing.
-pub fn record_at(
-    db: &DB,
-    key: &Key,
-    current: &Arc<Record>,
-    revision: u64,
-) -> Result<Option<Arc<Record>>, StoreError> {
+pub fn record_at(db: &DB, key: &Key, current: &Arc<Record>, revision: u64) -> Result<Past, StoreError> {
     if current.updated_revision <= revision {
-        return Ok(Some(Arc::clone(current)));
+        return Ok(Past { record: Some(Arc::clone(current)), events_read: 0 });
     }
     let state_key = keys::state(key);
     let base = image_at_or_before(db, &state_key, revision)?;
-    let from = images_after(db, &state_key, revision, 1)?.first().copied().unwrap_or(current.updated_revision);
+    let from = image_after(db, &state_key, revision)?.unwrap_or(current.updated_revision);
     let base_revision = base.as_ref().map_or(0, |record| record.updated_revision);
-    let changes = walk_back(db, key, from, base_revision + 1)?;
+    let walk = walk_back(db, key, from, base_revision + 1, revision)?;
     let mut record = base;
-    for entry in changes.iter().rev().filter(|entry| entry.revision <= revision) {
+    for OwnChange { entry, .. } in walk.changes.iter().rev() {
         let at = At { revision: entry.revision, time_ms: entry.time_ms };
-        for event in entry.events.iter().filter(|event| event.key == *key) {
+        for event in &entry.events {
             record = Some(evolve(record.as_ref(), &event.kind, at));
         }
     }
-    Ok(record.map(Arc::new))
+    Ok(Past { record: record.map(Arc::new), events_read: walk.events_read })
 }
 
-/// The changes from `first` to `last` of the record of `key`, which is `current` now, in order, about `limit` at most
-/// (the last walk may go a little beyond).
+/// Calls `visit` with the changes from `first` to `last` of the record of `key`, which is `current` now, in order, until
+/// it returns false. In memory is only what lies between two images: about sixteen changes.
 ///
 /// # Errors
-/// As [`record_at`].
+/// As [`record_at`], and what `visit` returns.
 pub fn changes(
     db: &DB,
     key: &Key,
     current: &Record,
     first: u64,
     last: u64,
-    limit: usize,
-) -> Result<Vec<RevisionEntry>, StoreError> {
-    let mut found: Vec<RevisionEntry> = Vec::new();
+    mut visit: impl FnMut(OwnChange) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let state_key = keys::state(key);
     let mut first = first.max(1);
-    while found.len() < limit && first <= last.min(current.updated_revision) {
-        let next = images_after(db, &keys::state(key), first - 1, 1)?.first().copied();
-        let until = next.unwrap_or(current.updated_revision);
-        let mut walked = walk_back(db, key, until, first)?;
-        walked.reverse();
-        found.extend(walked.into_iter().filter(|entry| entry.revision <= last));
+    while first <= last.min(current.updated_revision) {
+        let until = image_after(db, &state_key, first - 1)?.unwrap_or(current.updated_revision);
+        for change in walk_back(db, key, until, first, last)?.changes.into_iter().rev() {
+            if !visit(change)? {
+                return Ok(());
+            }
+        }
         first = until + 1;
     }
-    Ok(found)
+    Ok(())
 }
 
-/// The entries that changed the record of `key`, from revision `from` back to `first`, newest first.
-fn walk_back(db: &DB, key: &Key, from: u64, first: u64) -> Result<Vec<RevisionEntry>, StoreError> {
-    let mut walked = Vec::new();
+struct Walk {
+    /// Newest first.
+    changes: Vec<OwnChange>,
+    events_read: usize,
+}
+
+/// Walks the changes of the record of `key` from revision `from` back to `first`, and keeps those up to `last`.
+fn walk_back(db: &DB, key: &Key, from: u64, first: u64, last: u64) -> Result<Walk, StoreError> {
+    let mut walk = Walk { changes: Vec::new(), events_read: 0 };
     let mut revision = from;
     while revision >= first {
         let entry = event_log::entry(db, revision)?
             .ok_or_else(|| StoreError::Inconsistent(format!("revision {revision} of {key} is missing")))?;
-        let own = entry.events.iter().zip(&entry.previous).filter(|(event, _)| event.key == *key);
+        let change = only_own(entry, key);
+        walk.events_read += change.events_read;
         // A record may change twice in one revision; the first of these changes points out of it.
-        let before = own.map(|(_, previous)| *previous).min().filter(|previous| *previous < revision);
-        walked.push(entry);
-        match before {
-            Some(before) => revision = before,
-            None => return Err(StoreError::Inconsistent(format!("revision {revision} does not name {key}"))),
+        let before = change.entry.previous.iter().copied().min().filter(|previous| *previous < revision);
+        if revision <= last {
+            walk.changes.push(change);
+        }
+        revision =
+            before.ok_or_else(|| StoreError::Inconsistent(format!("revision {revision} does not name {key}")))?;
+    }
+    Ok(walk)
+}
+
+fn only_own(mut entry: RevisionEntry, key: &Key) -> OwnChange {
+    let events = std::mem::take(&mut entry.events);
+    let events_read = events.len();
+    let mut indexes = Vec::new();
+    let mut previous = Vec::new();
+    for ((index, event), before) in (0_u32..).zip(events).zip(std::mem::take(&mut entry.previous)) {
+        if event.key == *key {
+            entry.events.push(event);
+            previous.push(before);
+            indexes.push(index);
         }
     }
-    Ok(walked)
+    entry.previous = previous;
+    OwnChange { entry, indexes, events_read }
 }
 
 fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<Record>, StoreError> {
@@ -125,17 +162,15 @@ fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option
     }
 }
 
-/// The revisions of the first `limit` images after `revision`.
-fn images_after(db: &DB, state_key: &[u8], revision: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+/// The revision of the first image after `revision`.
+fn image_after(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<u64>, StoreError> {
     let prefix = keys::history_prefix(state_key);
     let mut options = ReadOptions::default();
     options.set_iterate_range(prefix.clone()..keys::after_prefix(&prefix).unwrap_or_default());
     let start = keys::history(state_key, revision.saturating_add(1));
     let family = family(db, columns::HISTORY)?;
-    let mut images = Vec::new();
-    for item in db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Forward)).take(limit) {
-        let (key, _) = item.map_err(rocks("read history"))?;
-        images.extend(keys::revision_at_end(&key));
+    match db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Forward)).next() {
+        Some(item) => Ok(keys::revision_at_end(&item.map_err(rocks("read history"))?.0)),
+        None => Ok(None),
     }
-    Ok(images)
 }

@@ -4,6 +4,7 @@
 
 pub mod codec;
 pub mod columns;
+pub(crate) mod dead_runs;
 pub mod durable;
 pub mod envelope;
 pub mod error;

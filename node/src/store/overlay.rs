@@ -5,16 +5,17 @@
 //! - Reading never fails here; the first fault is kept and must be asked for before anything is written.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use muster_domain::{Body, Change, Key, Record, States as DomainStates};
 
 use crate::store::columns;
+use crate::store::dead_runs::DeadRun;
 use crate::store::error::StoreError;
 use crate::store::keys::{self, Kind};
-use crate::store::states::{Scan, States};
+use crate::store::states::{Scan, States, decode};
 
 /// Changed records by encoded key.
 pub(crate) type Changed = BTreeMap<Vec<u8>, Arc<Record>>;
@@ -57,6 +58,9 @@ impl<'a> Overlay<'a> {
     /// Makes changes visible.
     pub(crate) fn put(&mut self, change: &Change) {
         let key = keys::state(&change.event.key);
+        if self.fills_cache && change.after.is_alive() {
+            self.states.dead_runs().revive(&key);
+        }
         let before = self.changed.insert(key.clone(), Arc::clone(&change.after));
         self.undo.push((key, before));
     }
@@ -97,18 +101,32 @@ impl<'a> Overlay<'a> {
             }
             found.len() < limit
         };
-        let scan = Scan { family: columns::STATES, prefix, after: None };
+        let mut run = DeadRun::default();
+        let after = if self.fills_cache { self.states.dead_runs().end(prefix) } else { None };
+        let scan = Scan { family: columns::STATES, prefix, after: after.as_deref() };
         let result = scan.run(&self.states.db(), |key, stored| {
             while let Some((changed_key, record)) = changed.next_if(|(changed_key, _)| changed_key.as_slice() < key) {
+                // What is changed here may live once it is written.
+                run.end();
                 if !take(changed_key, record) {
                     return Ok(false);
                 }
             }
-            match changed.next_if(|(changed_key, _)| changed_key.as_slice() == key) {
-                Some((_, record)) => Ok(take(key, record)),
-                None => Ok(take(key, &crate::store::states::decode(key, stored)?)),
+            if let Some((_, record)) = changed.next_if(|(changed_key, _)| changed_key.as_slice() == key) {
+                run.end();
+                return Ok(take(key, record));
             }
+            let record = decode(key, stored)?;
+            if record.is_alive() {
+                run.end()
+            } else {
+                run.dead(key)
+            }
+            Ok(take(key, &record))
         });
+        if self.fills_cache {
+            self.states.dead_runs().note(prefix, run);
+        }
         if self.or_fault(result).is_some() {
             for (key, record) in changed.take_while(|(key, _)| key.starts_with(prefix)) {
                 if !take(key, record) {
@@ -130,21 +148,23 @@ impl DomainStates for Overlay<'_> {
     }
 
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key> {
+        let in_namespace = keys::kind_prefix(Kind::Asset, namespace);
+        let changed = self.changed.range::<[u8], _>((Bound::Included(in_namespace.as_slice()), Bound::Unbounded));
+        let changed: Vec<String> = changed
+            .take_while(|(key, _)| key.starts_with(&in_namespace))
+            .filter_map(|(key, _)| keys::asset_at_end(&in_namespace, key))
+            .collect();
+        // Of the stored ones only those that are changed here can have gone elsewhere: as many more are enough.
+        let enough = limit.saturating_add(changed.len());
         let prefix = keys::asset_by_device(namespace, device, "");
-        let mut assets = std::collections::BTreeSet::new();
+        let mut assets = BTreeSet::new();
         let scan = Scan { family: columns::SECONDARY, prefix: &prefix, after: None };
         let result = scan.run(&self.states.db(), |key, _| {
             assets.extend(keys::asset_at_end(&prefix, key));
-            Ok(true)
+            Ok(assets.len() < enough)
         });
         self.or_fault(result);
-        let in_namespace = keys::kind_prefix(Kind::Asset, namespace);
-        let changed = self.changed.range::<[u8], _>((Bound::Included(in_namespace.as_slice()), Bound::Unbounded));
-        for (key, _) in changed.take_while(|(key, _)| key.starts_with(&in_namespace)) {
-            if let Some(Key::Asset(_, asset)) = keys::parse_state(key) {
-                assets.insert(asset);
-            }
-        }
+        assets.extend(changed);
         let refers = |key: &Key| {
             self.get(key).is_some_and(
                 |record| matches!(&record.body, Body::Asset(asset) if asset.definition.device_ref.device == device),

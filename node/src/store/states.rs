@@ -12,6 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions};
 
+use crate::store::dead_runs::DeadRuns;
 use crate::store::error::{StoreError, rocks};
 use crate::store::state_db::StateDb;
 use crate::store::{codec, columns, envelope, keys};
@@ -38,6 +39,7 @@ impl Weighter<Box<[u8]>, Cached> for ByWeight {
 pub struct States {
     db: Arc<StateDb>,
     cache: Cache<Box<[u8]>, Cached, ByWeight>,
+    dead_runs: DeadRuns,
 }
 
 impl States {
@@ -45,13 +47,18 @@ impl States {
     #[must_use]
     pub fn new(db: Arc<StateDb>, cache_bytes: u64) -> Self {
         let items = usize::try_from(cache_bytes / 2_048).unwrap_or(usize::MAX).clamp(1_024, 4_000_000);
-        Self { db, cache: Cache::with_weighter(items, cache_bytes, ByWeight) }
+        Self { db, cache: Cache::with_weighter(items, cache_bytes, ByWeight), dead_runs: DeadRuns::default() }
     }
 
     /// The store below.
     #[must_use]
     pub fn db(&self) -> Arc<DB> {
         self.db.db()
+    }
+
+    /// Deleted records that a search may leave out: for the applying thread only.
+    pub(crate) fn dead_runs(&self) -> &DeadRuns {
+        &self.dead_runs
     }
 
     /// The record of `key`, deleted ones included.
@@ -96,6 +103,7 @@ impl States {
     /// Forgets everything: the state below was replaced.
     pub(crate) fn forget_all(&self) {
         self.cache.clear();
+        self.dead_runs.clear();
     }
 }
 

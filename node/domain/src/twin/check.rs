@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Node, Section, Value};
+use super::{Members, Section, Value};
 use crate::json::Json;
 use crate::limits::{INTEGER_MAX, INTEGER_MIN};
 use crate::{Limits, Reason, Rejection};
@@ -27,12 +27,7 @@ pub(super) fn check_members(
     check_object(members, nulls, 1, limits).map_err(|refusal| refusal.within(field))
 }
 
-fn check_object(
-    members: &BTreeMap<String, Json>,
-    nulls: Nulls,
-    depth: u64,
-    limits: &Limits,
-) -> Result<(), Rejection> {
+fn check_object(members: &BTreeMap<String, Json>, nulls: Nulls, depth: u64, limits: &Limits) -> Result<(), Rejection> {
     for (name, value) in members {
         check_name(name, limits)?;
         if depth > limits.depth_max {
@@ -56,12 +51,9 @@ fn check_value(value: &Json, nulls: Nulls, depth: u64, limits: &Limits) -> Resul
         Json::String(_) => check_leaf_size(value, limits),
         Json::Array(items) => {
             check_leaf_size(value, limits)?;
-            items
-                .iter()
-                .enumerate()
-                .try_for_each(|(index, item)| {
-                    check_item(item, depth + 1, limits).map_err(|refusal| refusal.within(&format!("[{index}]")))
-                })
+            items.iter().enumerate().try_for_each(|(index, item)| {
+                check_item(item, depth + 1, limits).map_err(|refusal| refusal.within(&format!("[{index}]")))
+            })
         }
         Json::Object(members) => check_object(members, nulls, depth + 1, limits),
     }
@@ -101,7 +93,9 @@ fn check_name(name: &str, limits: &Limits) -> Result<(), Rejection> {
         return Ok(());
     }
     match name.chars().find(|c| c.is_control() || matches!(c, '.' | '$' | ' ')) {
-        Some(c) => refuse(format!("a member name must not hold control characters, '.', '$' or space, but holds {c:?}")),
+        Some(c) => {
+            refuse(format!("a member name must not hold control characters, '.', '$' or space, but holds {c:?}"))
+        }
         None => Ok(()),
     }
 }
@@ -146,7 +140,7 @@ pub fn section_size(section: &Section) -> u64 {
 
 /// Size of an object's members, bytes.
 #[must_use]
-pub fn members_size(members: &BTreeMap<String, Node>) -> u64 {
+pub fn members_size(members: &Members) -> u64 {
     members.iter().map(|(name, node)| name.len() as u64 + value_size(&node.value)).sum()
 }
 

@@ -1,21 +1,19 @@
 //! RFC 7396 over nodes: what a patch does to a section. It checks nothing; see [`super::check`].
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
-use super::{Node, Touch, Value};
+use super::{Members, Node, Touch, Value};
 use crate::json::Json;
 
 /// Merges `patch` into `members`; every node it names, and every node above one, is touched.
-pub(super) fn merge(members: &mut BTreeMap<String, Node>, patch: BTreeMap<String, Json>, touch: Touch) {
+pub(super) fn merge(members: &mut Members, patch: BTreeMap<String, Json>, touch: Touch) {
     for (name, json) in patch {
-        match (json, members.entry(name)) {
-            (Json::Null, Entry::Occupied(entry)) => {
-                entry.remove();
+        match (json, members.get_mut(name.as_str())) {
+            (Json::Null, _) => {
+                members.remove(name.as_str());
             }
-            (Json::Null, Entry::Vacant(_)) => {}
-            (Json::Object(inner), Entry::Occupied(mut entry)) => {
-                let node = entry.get_mut();
+            (Json::Object(inner), Some(node)) => {
                 node.updated_ms = touch.time_ms;
                 node.updated_version = touch.version;
                 match &mut node.value {
@@ -23,14 +21,14 @@ pub(super) fn merge(members: &mut BTreeMap<String, Node>, patch: BTreeMap<String
                     value => *value = Value::Object(nodes(inner, touch)),
                 }
             }
-            (json, Entry::Occupied(mut entry)) => {
+            (json, Some(node)) => {
                 if let Some(value) = leaf_or_object(json, touch) {
-                    entry.insert(Node::new(value, touch));
+                    *node = Node::new(value, touch);
                 }
             }
-            (json, Entry::Vacant(entry)) => {
+            (json, None) => {
                 if let Some(value) = leaf_or_object(json, touch) {
-                    entry.insert(Node::new(value, touch));
+                    members.insert(Arc::from(name), Node::new(value, touch));
                 }
             }
         }
@@ -38,10 +36,10 @@ pub(super) fn merge(members: &mut BTreeMap<String, Node>, patch: BTreeMap<String
 }
 
 /// `members` as new nodes; null members are left out.
-pub(super) fn nodes(members: BTreeMap<String, Json>, touch: Touch) -> BTreeMap<String, Node> {
+pub(super) fn nodes(members: BTreeMap<String, Json>, touch: Touch) -> Members {
     members
         .into_iter()
-        .filter_map(|(name, json)| Some((name, Node::new(leaf_or_object(json, touch)?, touch))))
+        .filter_map(|(name, json)| Some((Arc::from(name), Node::new(leaf_or_object(json, touch)?, touch))))
         .collect()
 }
 
@@ -51,7 +49,7 @@ fn leaf_or_object(json: Json, touch: Touch) -> Option<Value> {
         Json::Bool(value) => Some(Value::Bool(value)),
         Json::Int(value) => Some(Value::Int(value)),
         Json::Float(value) => Some(Value::Float(value)),
-        Json::String(value) => Some(Value::String(value)),
+        Json::String(value) => Some(Value::String(value.into())),
         Json::Array(items) => Some(Value::Array(items)),
         Json::Object(members) => Some(Value::Object(nodes(members, touch))),
     }

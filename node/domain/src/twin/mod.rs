@@ -45,7 +45,7 @@ pub struct Section {
     /// Its version at that time.
     pub updated_version: u64,
     /// The document's members.
-    pub members: BTreeMap<String, Node>,
+    pub members: Members,
 }
 
 /// A value with the trace of its last change.
@@ -68,13 +68,16 @@ pub enum Value {
     Int(i64),
     /// Any other number; finite.
     Float(f64),
-    /// Text.
-    String(String),
+    /// Text; shared between the versions of a twin.
+    String(Arc<str>),
     /// A list; a leaf as far as merging and metadata go.
     Array(Vec<Json>),
     /// Members by name.
-    Object(BTreeMap<String, Node>),
+    Object(Members),
 }
+
+/// Members of an object by name. Names are shared between the versions of a twin, so that a change copies little.
+pub type Members = BTreeMap<Arc<str>, Node>;
 
 /// A touch: what a changed node remembers.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +109,7 @@ impl Section {
     /// The document as plain JSON, without traces.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        Json::Object(self.members.iter().map(|(name, node)| (name.clone(), node.value.to_json())).collect())
+        Json::Object(self.members.iter().map(|(name, node)| (name.to_string(), node.value.to_json())).collect())
     }
 
     /// Whether the document equals `members`, whatever the traces.
@@ -124,10 +127,10 @@ impl Value {
             Self::Bool(value) => Json::Bool(*value),
             Self::Int(value) => Json::Int(*value),
             Self::Float(value) => Json::Float(*value),
-            Self::String(value) => Json::String(value.clone()),
+            Self::String(value) => Json::String(value.to_string()),
             Self::Array(items) => Json::Array(items.clone()),
             Self::Object(members) => {
-                Json::Object(members.iter().map(|(name, node)| (name.clone(), node.value.to_json())).collect())
+                Json::Object(members.iter().map(|(name, node)| (name.to_string(), node.value.to_json())).collect())
             }
         }
     }
@@ -137,25 +140,19 @@ impl Value {
             (Self::Bool(a), Json::Bool(b)) => a == b,
             (Self::Int(a), Json::Int(b)) => a == b,
             (Self::Float(a), Json::Float(b)) => a.to_bits() == b.to_bits(),
-            (Self::String(a), Json::String(b)) => a == b,
+            (Self::String(a), Json::String(b)) => **a == **b,
             (Self::Array(a), Json::Array(b)) => a == b,
             (Self::Object(a), Json::Object(b)) => same_members(a, b),
-            (
-                Self::Bool(_)
-                | Self::Int(_)
-                | Self::Float(_)
-                | Self::String(_)
-                | Self::Array(_)
-                | Self::Object(_),
-                _,
-            ) => false,
+            (Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) | Self::Array(_) | Self::Object(_), _) => {
+                false
+            }
         }
     }
 }
 
-fn same_members(nodes: &BTreeMap<String, Node>, members: &BTreeMap<String, Json>) -> bool {
+fn same_members(nodes: &Members, members: &BTreeMap<String, Json>) -> bool {
     nodes.len() == members.len()
-        && nodes.iter().zip(members).all(|((a, node), (b, json))| a == b && node.value.is(json))
+        && nodes.iter().zip(members).all(|((a, node), (b, json))| **a == **b && node.value.is(json))
 }
 
 impl Twin {
@@ -192,9 +189,7 @@ impl Twin {
         let parse = |text: &Option<String>| text.as_deref().and_then(|text| Json::parse_object("", text).ok());
         match event {
             EventKind::TwinPatched { tags, desired } => self.merged(parse(tags), parse(desired), None, at),
-            EventKind::TwinReported(reported) => {
-                self.merged(None, None, Json::parse_object("", reported).ok(), at)
-            }
+            EventKind::TwinReported(reported) => self.merged(None, None, Json::parse_object("", reported).ok(), at),
             EventKind::TwinReplaced { tags, desired, reported } => {
                 self.replaced(parse(tags), parse(desired), parse(reported), at)
             }
@@ -202,13 +197,13 @@ impl Twin {
         }
     }
 
-    fn merged(&self, tags: Members, desired: Members, reported: Members, at: At) -> Self {
+    fn merged(&self, tags: Given, desired: Given, reported: Given, at: At) -> Self {
         self.changed(tags, desired, reported, at, |section, patch, touch| {
             merge::merge(&mut section.members, patch, touch);
         })
     }
 
-    fn replaced(&self, tags: Members, desired: Members, reported: Members, at: At) -> Self {
+    fn replaced(&self, tags: Given, desired: Given, reported: Given, at: At) -> Self {
         self.changed(tags, desired, reported, at, |section, members, touch| {
             section.members = merge::nodes(members, touch);
         })
@@ -216,9 +211,9 @@ impl Twin {
 
     fn changed(
         &self,
-        tags: Members,
-        desired: Members,
-        reported: Members,
+        tags: Given,
+        desired: Given,
+        reported: Given,
         at: At,
         change: impl Fn(&mut Section, BTreeMap<String, Json>, Touch),
     ) -> Self {
@@ -237,7 +232,7 @@ impl Twin {
     }
 }
 
-type Members = Option<BTreeMap<String, Json>>;
+type Given = Option<BTreeMap<String, Json>>;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,8 @@
 //! A section as JSON text, and its `$metadata` as IoT Hub shows it. Times are RFC 3339 in UTC with milliseconds.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Node, Section, Value};
+use super::{Members, Section, Value};
 use crate::json::{write_float, write_int, write_list, write_string};
 
 impl Section {
@@ -18,7 +17,7 @@ impl Section {
     }
 }
 
-fn write_members(out: &mut String, members: &BTreeMap<String, Node>) {
+fn write_members(out: &mut String, members: &Members) {
     write_list(out, '{', '}', members.iter(), |out, (name, node)| {
         write_string(out, name);
         out.push(':');
@@ -38,13 +37,7 @@ fn write_value(out: &mut String, value: &Value) {
     }
 }
 
-fn write_trace(
-    out: &mut String,
-    time_ms: u64,
-    version: u64,
-    members: Option<&BTreeMap<String, Node>>,
-    versions: bool,
-) {
+fn write_trace(out: &mut String, time_ms: u64, version: u64, members: Option<&Members>, versions: bool) {
     out.push_str("{\"$lastUpdated\":\"");
     write_time(out, time_ms);
     out.push('"');
@@ -68,8 +61,7 @@ fn write_trace(
 pub fn write_time(out: &mut String, time_ms: u64) {
     let (days, day_ms) = (time_ms / 86_400_000, time_ms % 86_400_000);
     let (year, month, day) = civil_from_days(days);
-    let (hour, minute, second, milli) =
-        (day_ms / 3_600_000, day_ms / 60_000 % 60, day_ms / 1_000 % 60, day_ms % 1_000);
+    let (hour, minute, second, milli) = (day_ms / 3_600_000, day_ms / 60_000 % 60, day_ms / 1_000 % 60, day_ms % 1_000);
     write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
         .expect("writing to a String cannot fail");
 }

@@ -90,8 +90,12 @@ fn rules_name_field_and_reason() {
 
 #[test]
 fn sizes_count_as_iot_hub_counts() {
-    let twin = Twin::created(None, at(1))
-        .replaced(Some(object("{\"ab\":1,\"c\":true,\"d\":{\"e\":\"x\\ny\"},\"f\":[1,\"é\"]}")), None, None, at(2));
+    let twin = Twin::created(None, at(1)).replaced(
+        Some(object("{\"ab\":1,\"c\":true,\"d\":{\"e\":\"x\\ny\"},\"f\":[1,\"é\"]}")),
+        None,
+        None,
+        at(2),
+    );
     assert_eq!(section_size(&twin.tags), (2 + 8) + (1 + 4) + (1 + 1 + 2) + (1 + 8 + 2));
 }
 

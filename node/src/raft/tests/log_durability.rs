@@ -83,10 +83,8 @@ async fn truncated_entries_do_not_come_back() {
 async fn a_read_is_bounded_by_bytes_but_never_empty() {
     let dir = tempfile::tempdir().unwrap();
     let (mut log, _closer) = open(dir.path()).unwrap();
-    let big = |index| Entry {
-        log_id: log_id(1, index),
-        payload: EntryPayload::Normal(Payload(vec![7; 900 << 10].into())),
-    };
+    let big =
+        |index| Entry { log_id: log_id(1, index), payload: EntryPayload::Normal(Payload(vec![7; 900 << 10].into())) };
     append(&mut log, (0..20).map(big)).await;
     for start in [0, 15] {
         let read = log.limited_get_log_entries(start, 20).await.unwrap();

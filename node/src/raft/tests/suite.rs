@@ -23,7 +23,8 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Arc::new(Remember::default());
         let limits = TailLimits { entries: self.tail_entries, bytes: usize::MAX };
-        let (log, _closer) = log_store::open(dir.path(), limits, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>).unwrap();
+        let (log, _closer) =
+            log_store::open(dir.path(), limits, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>).unwrap();
         let state = StateDb::open(dir.path(), small_state()).unwrap();
         let snapshots = SnapshotStore::open(dir.path(), "test", Arc::clone(&state)).unwrap();
         let machine = StateMachine {
@@ -32,6 +33,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
             snapshots: Arc::new(snapshots),
             fatal,
             applied: tokio::sync::watch::channel(None).0,
+            applied_bytes: Arc::default(),
         };
         Ok((dir, log, machine))
     }

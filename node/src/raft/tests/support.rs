@@ -16,7 +16,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::raft::{
     ApplyBatch, FatalHandler, ForwardHandler, ForwardRejected, Machine, Member, NodeId, Outcomes, PeerCallHandler,
-    PlainConnector, RaftNode, RaftParts, RaftSettings,
+    PlainConnector, RaftNode, RaftParts, RaftSettings, StartError,
 };
 use crate::store::columns;
 use crate::store::state_db::{StateDb, StateOptions};
@@ -85,7 +85,7 @@ impl Machine for Counting {
     }
 }
 
-/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers "never".
+/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers what begins with "never".
 pub(super) struct Echo(pub NodeId);
 
 impl ForwardHandler for Echo {
@@ -94,7 +94,7 @@ impl ForwardHandler for Echo {
         async move {
             match &request[..] {
                 b"no" => Err(ForwardRejected { code: 9, message: "no".to_owned(), details: Bytes::from_static(b"d") }),
-                b"never" => std::future::pending().await,
+                request if request.starts_with(b"never") => std::future::pending().await,
                 _ => Ok(format!("{from}->{this}:{}", String::from_utf8_lossy(&request)).into()),
             }
         }
@@ -122,6 +122,12 @@ pub(super) fn small_state() -> StateOptions {
 
 /// Starts a node on an address that is already known to its peers.
 pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> TestNode {
+    try_start(settings, listener).await.unwrap()
+}
+
+/// As [`start`], where that may be refused.
+pub(super) async fn try_start(settings: RaftSettings, listener: TcpListener) -> Result<TestNode, StartError> {
+    std::fs::create_dir_all(&settings.data_dir).unwrap();
     let state = StateDb::open(&settings.data_dir, small_state()).unwrap();
     let fatal = Arc::new(Remember::default());
     let echo = Arc::new(Echo(settings.node_id));
@@ -133,8 +139,8 @@ pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> Test
         calls: echo,
         fatal: Arc::clone(&fatal) as Arc<dyn FatalHandler>,
     };
-    let raft = RaftNode::start(settings, parts, TcpListenerStream::new(listener)).await.unwrap();
-    TestNode { raft, state, fatal }
+    let raft = RaftNode::start(settings, parts, TcpListenerStream::new(listener)).await?;
+    Ok(TestNode { raft, state, fatal })
 }
 
 impl TestNode {

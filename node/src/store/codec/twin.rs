@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_domain::json::Json;
-use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::twin::{Members, Node, Section, Twin, Value};
 
 use super::CodecError;
 use super::backwards::Backwards;
@@ -52,14 +52,14 @@ fn write_section(out: &mut Backwards, tag: u32, section: &Section) {
     out.begin(tag, end);
 }
 
-fn write_members(out: &mut Backwards, tag: u32, members: &BTreeMap<String, Node>, above: Touch) {
+fn write_members(out: &mut Backwards, tag: u32, members: &Members, above: Touch) {
     for (name, node) in members.iter().rev() {
         let end = out.end();
         match &node.value {
             Value::Bool(value) => out.number(4, u64::from(*value)),
             Value::Int(value) => out.signed(5, *value),
             Value::Float(value) => out.double(6, *value),
-            Value::String(value) => out.text(7, value),
+            Value::String(value) => out.text(7, value.as_bytes()),
             Value::Array(items) => write_array(out, 8, items),
             Value::Object(members) => {
                 let end = out.end();
@@ -73,7 +73,7 @@ fn write_members(out: &mut Backwards, tag: u32, members: &BTreeMap<String, Node>
         if node.updated_ms != above.ms {
             out.number(2, node.updated_ms);
         }
-        out.text_if(1, name);
+        out.text_if(1, name.as_bytes());
         out.begin(tag, end);
     }
 }
@@ -146,12 +146,7 @@ fn read_section(mut message: Reader<'_>) -> Result<Section, CodecError> {
 }
 
 /// Reads a member. The fields that a touch is relative to come before it: fields are written in ascending order.
-fn read_member(
-    mut message: Reader<'_>,
-    above: Touch,
-    depth: u32,
-    members: &mut BTreeMap<String, Node>,
-) -> Result<(), CodecError> {
+fn read_member(mut message: Reader<'_>, above: Touch, depth: u32, members: &mut Members) -> Result<(), CodecError> {
     let depth = deeper(depth)?;
     let mut name = "";
     let mut touch = above;
@@ -164,7 +159,7 @@ fn read_member(
             4 => value = Some(Value::Bool(message.bool(wire)?)),
             5 => value = Some(Value::Int(message.signed(wire)?)),
             6 => value = Some(Value::Float(message.double(wire)?)),
-            7 => value = Some(Value::String(message.text(wire)?.to_owned())),
+            7 => value = Some(Value::String(message.text(wire)?.into())),
             8 => value = Some(Value::Array(read_array(message.message("an array of a twin", wire)?, depth)?)),
             9 => {
                 let mut object = message.message("an object of a twin", wire)?;
@@ -239,8 +234,12 @@ fn deeper(depth: u32) -> Result<u32, CodecError> {
     depth.checked_sub(1).ok_or_else(|| CodecError::malformed("a twin", "it is nested too deep"))
 }
 
-fn insert<T>(members: &mut BTreeMap<String, T>, name: &str, value: T) -> Result<(), CodecError> {
-    match members.insert(name.to_owned(), value) {
+fn insert<K: Ord + for<'a> From<&'a str>, T>(
+    members: &mut BTreeMap<K, T>,
+    name: &str,
+    value: T,
+) -> Result<(), CodecError> {
+    match members.insert(K::from(name), value) {
         None => Ok(()),
         Some(_) => Err(CodecError::malformed("a twin", format!("the member {name:?} is there twice"))),
     }

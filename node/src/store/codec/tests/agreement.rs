@@ -1,11 +1,11 @@
 //! What is written directly equals what prost writes for the same message: the .proto files are the truth.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use muster_domain::json::Json;
 use muster_domain::policy::Principal;
-use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::twin::{Members, Node, Section, Twin, Value};
 use muster_domain::{Body, Command, Record};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::{json_value, twin_member};
@@ -29,16 +29,16 @@ fn section(section: &Section) -> Option<stored::TwinSection> {
     })
 }
 
-fn members(members: &BTreeMap<String, Node>, ms: u64, version: u64) -> Vec<stored::TwinMember> {
-    let member = |(name, node): (&String, &Node)| stored::TwinMember {
-        name: name.clone(),
+fn members(members: &Members, ms: u64, version: u64) -> Vec<stored::TwinMember> {
+    let member = |(name, node): (&Arc<str>, &Node)| stored::TwinMember {
+        name: name.to_string(),
         updated_ms: (node.updated_ms != ms).then_some(node.updated_ms),
         updated_version: (node.updated_version != version).then_some(node.updated_version),
         value: Some(match &node.value {
             Value::Bool(value) => twin_member::Value::Bool(*value),
             Value::Int(value) => twin_member::Value::Int(*value),
             Value::Float(value) => twin_member::Value::Float(*value),
-            Value::String(value) => twin_member::Value::String(value.clone()),
+            Value::String(value) => twin_member::Value::String(value.to_string()),
             Value::Array(items) => twin_member::Value::Array(array(items)),
             Value::Object(inner) => twin_member::Value::Object(stored::TwinObject {
                 members: self::members(inner, node.updated_ms, node.updated_version),

@@ -52,20 +52,20 @@ fn node() -> BoxedStrategy<Node> {
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::Int),
         float().prop_map(Value::Float),
-        text().prop_map(Value::String),
+        text().prop_map(|text| Value::String(text.into())),
         vec(json(), 0..4).prop_map(Value::Array),
     ];
     let node = |(value, (updated_ms, updated_version))| Node { updated_ms, updated_version, value };
     (leaf, touch())
         .prop_map(node)
         .prop_recursive(4, 24, 4, move |inner| {
-            (btree_map(text(), inner, 0..4).prop_map(Value::Object), touch()).prop_map(node)
+            (btree_map(text().prop_map(Arc::<str>::from), inner, 0..4).prop_map(Value::Object), touch()).prop_map(node)
         })
         .boxed()
 }
 
 fn section() -> BoxedStrategy<Section> {
-    let some = (touch(), option::of(number()), btree_map(text(), node(), 0..4)).prop_map(
+    let some = (touch(), option::of(number()), btree_map(text().prop_map(Arc::<str>::from), node(), 0..4)).prop_map(
         |((updated_ms, version), updated_version, members)| Section {
             version,
             updated_ms,
@@ -79,7 +79,7 @@ fn section() -> BoxedStrategy<Section> {
 /// A twin.
 pub(in crate::store::codec::tests) fn twin() -> BoxedStrategy<Body> {
     (number(), section().prop_map(Arc::new), section().prop_map(Arc::new), section().prop_map(Arc::new))
-        .prop_map(|(version, tags, desired, reported)| Body::Twin(Twin { version, tags: tags.into(), desired: desired.into(), reported: reported.into() }))
+        .prop_map(|(version, tags, desired, reported)| Body::Twin(Twin { version, tags, desired, reported }))
         .boxed()
 }
 

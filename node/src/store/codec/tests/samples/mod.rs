@@ -139,21 +139,21 @@ pub(super) fn twin() -> Twin {
     let json = |text: &str| Json::parse("sample", text).expect(text);
     let Json::Array(items) = json(r#"[null,true,-5,0.5,"x",[1,[]],{"b":{},"c":null}]"#) else { unreachable!() };
     let inner: BTreeMap<_, _> = [
-        (text("max"), node(0, 3, Value::Int(-(1 << 52)))),
-        (text("min"), node(1, 2, Value::Float(-0.25))),
-        (text("empty"), node(0, 3, Value::Object(BTreeMap::new()))),
+        (Arc::from("max"), node(0, 3, Value::Int(-(1 << 52)))),
+        (Arc::from("min"), node(1, 2, Value::Float(-0.25))),
+        (Arc::from("empty"), node(0, 3, Value::Object(BTreeMap::new()))),
     ]
     .into();
     let members = [
-        (text("active"), node(0, 3, Value::Bool(true))),
-        (text("limits"), node(0, 3, Value::Object(inner))),
-        (text("list"), node(2, 3, Value::Array(items))),
-        (text("name"), node(0, 1, Value::String(text("Pümp 7")))),
-        (text("off"), node(3, 2, Value::Bool(false))),
-        (text("zero"), node(0, 3, Value::Int(0))),
+        (Arc::from("active"), node(0, 3, Value::Bool(true))),
+        (Arc::from("limits"), node(0, 3, Value::Object(inner))),
+        (Arc::from("list"), node(2, 3, Value::Array(items))),
+        (Arc::from("name"), node(0, 1, Value::String("Pümp 7".into()))),
+        (Arc::from("off"), node(3, 2, Value::Bool(false))),
+        (Arc::from("zero"), node(0, 3, Value::Int(0))),
     ]
     .into();
-    let one = [(text("site"), node(0, 3, Value::String(String::new())))].into();
+    let one = [(Arc::from("site"), node(0, 3, Value::String("".into())))].into();
     Twin {
         version: 300,
         tags: Arc::new(Section { version: 3, updated_ms: NOW, updated_version: 3, members }),

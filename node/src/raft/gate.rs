@@ -1,0 +1,152 @@
+//! Whether this node may vote and acknowledge at all: only while it still has what it promised, or never promised
+//! anything.
+//!
+//! ```text
+//! new disk ── closed ── the founder asks, or this node founds ──> data/MEMBER ── open
+//! ```
+//!
+//! A member whose disk was replaced starts as empty as a new one, under the id of a member that has voted and
+//! acknowledged. If it took part, a majority of members that know nothing of an acknowledged write could elect a leader.
+//! This file does not know who is asked, or when. Invariants:
+//! - Without log, vote and marker the gate is closed, and stays so unless the cluster is being founded right now.
+//! - The marker is durable before the gate opens, and names the founder: nobody takes part in founding two clusters.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Deserialize;
+use tonic::Status;
+
+use super::types::NodeId;
+use crate::store::durable;
+
+/// What the marker says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marker {
+    /// Who founds or founded the cluster; absent in data that is older than the marker.
+    founder: Option<NodeId>,
+}
+
+/// Why this node does not take part in founding a cluster.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JoinError {
+    #[error(
+        "this node already takes part in a cluster that node {0} founds. If that one was never founded, delete this \
+         node's data directory and start it again"
+    )]
+    Another(NodeId),
+    #[error("this node has data that is older than its record of who founded the cluster")]
+    Older,
+    #[error("the marker {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Open when this node may take part.
+#[derive(Debug)]
+pub(super) struct Gate {
+    path: PathBuf,
+    open: AtomicBool,
+    /// One at a time writes the marker.
+    joining: Mutex<()>,
+}
+
+impl Gate {
+    /// Reads the marker. `has_promised` says that log or vote hold something: data without a marker then gets one.
+    pub(super) fn new(data_dir: &Path, has_promised: bool) -> io::Result<Self> {
+        let gate = Self { path: data_dir.join("MEMBER"), open: AtomicBool::new(false), joining: Mutex::new(()) };
+        let marked = gate.read()?.is_some();
+        if has_promised && !marked {
+            gate.write(None)?;
+        }
+        gate.open.store(has_promised || marked, Ordering::Release);
+        Ok(gate)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// What a peer hears whose question must not be answered.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        if self.is_open() {
+            return Ok(());
+        }
+        Err(Status::failed_precondition("this node has no data and has not joined the cluster: it does not take part"))
+    }
+
+    /// Takes part in the cluster that `founder` is about to found. Asking again changes nothing. The caller has made
+    /// sure that there is neither log nor vote.
+    pub(super) fn join(&self, founder: NodeId) -> Result<(), JoinError> {
+        let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |source| JoinError::Io { path: self.path.clone(), source };
+        match self.read().map_err(failed)? {
+            Some(Marker { founder: Some(known) }) if known == founder => {}
+            Some(Marker { founder: Some(other) }) => return Err(JoinError::Another(other)),
+            Some(Marker { founder: None }) => return Err(JoinError::Older),
+            None => self.write(Some(founder)).map_err(failed)?,
+        }
+        self.open.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn read(&self) -> io::Result<Option<Marker>> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let marker = toml::from_str(&text);
+        marker.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))
+    }
+
+    fn write(&self, founder: Option<NodeId>) -> io::Result<()> {
+        let founder = founder.map_or_else(String::new, |founder| format!("founder = {founder}\n"));
+        let text = format!(
+            "# This node takes part in its cluster. Written once by musterd; changing it loses data.\n{founder}"
+        );
+        durable::replace_file(&self.path, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, JoinError};
+
+    #[test]
+    fn an_empty_node_takes_part_only_after_it_was_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let gate = Gate::new(dir.path(), false).unwrap();
+        assert!(!gate.is_open());
+        assert_eq!(gate.check().unwrap_err().code(), tonic::Code::FailedPrecondition);
+        assert!(!Gate::new(dir.path(), false).unwrap().is_open(), "a restart opens nothing");
+        gate.join(1).unwrap();
+        gate.check().unwrap();
+        let gate = Gate::new(dir.path(), false).unwrap();
+        assert!(gate.is_open(), "the marker survives");
+        gate.join(1).unwrap();
+        assert!(matches!(gate.join(2), Err(JoinError::Another(1))), "never two founders");
+    }
+
+    #[test]
+    fn data_without_a_marker_is_accepted_and_gets_one() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Gate::new(dir.path(), true).unwrap().is_open());
+        let gate = Gate::new(dir.path(), false).unwrap();
+        assert!(gate.is_open());
+        assert!(matches!(gate.join(1), Err(JoinError::Older)));
+    }
+
+    #[test]
+    fn a_damaged_marker_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("MEMBER"), "founder = \u{0}").unwrap();
+        assert!(Gate::new(dir.path(), true).is_err());
+    }
+}

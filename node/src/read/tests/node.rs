@@ -1,0 +1,91 @@
+//! A node's state without its network: commands are applied as Raft would hand them over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_domain::policy::Principal;
+use muster_domain::{Command, Operation};
+use tempfile::TempDir;
+
+use crate::apply::Applier;
+use crate::outcome::Outcome;
+use crate::raft::{ApplyBatch, Machine};
+use crate::read::View;
+use crate::read::scans::Scans;
+use crate::request::Request;
+use crate::store::codec::{decode_outcome, encode_batch, encode_request};
+use crate::store::state_db::{StateDb, StateOptions};
+use crate::store::states::States;
+
+pub(super) const START_MS: u64 = 1_795_000_000_000;
+
+pub(super) struct Node {
+    dir: TempDir,
+    open: Option<(Arc<States>, Arc<Applier>)>,
+    log_index: u64,
+}
+
+impl Node {
+    pub(super) fn new() -> Self {
+        let mut node = Self { dir: tempfile::tempdir().unwrap(), open: None, log_index: 0 };
+        node.reopen();
+        node
+    }
+
+    /// As after a restart.
+    pub(super) fn reopen(&mut self) {
+        self.open = None;
+        let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
+        let states = Arc::new(States::new(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20));
+        let applier = Applier::open(Arc::clone(&states)).unwrap();
+        self.open = Some((states, applier));
+    }
+
+    fn parts(&self) -> &(Arc<States>, Arc<Applier>) {
+        self.open.as_ref().expect("it is open")
+    }
+
+    /// Forgets what it remembers of the store, as after a snapshot was installed.
+    pub(super) fn forget(&self) {
+        self.parts().1.reset().unwrap();
+    }
+
+    /// Applies payloads of requests as one batch; returns the outcomes.
+    pub(super) fn apply(&mut self, payloads: &[Vec<(u64, Bytes)>]) -> Vec<Outcome> {
+        self.log_index += payloads.len() as u64;
+        let payloads =
+            payloads.iter().map(|requests| encode_batch(requests.iter().map(|(ms, bytes)| (*ms, bytes)))).collect();
+        let batch = ApplyBatch { payloads, log_index_last: self.log_index, meta: Vec::new() };
+        let outcomes = self.parts().1.apply(batch).unwrap();
+        outcomes.iter().flatten().map(|outcome| decode_outcome(outcome).unwrap()).collect()
+    }
+
+    /// Applies one command as a batch of its own.
+    pub(super) fn run(&mut self, operations: Vec<Operation>) -> Outcome {
+        self.apply(&[vec![request(START_MS, operations)]]).remove(0)
+    }
+
+    pub(super) fn view(&self) -> View {
+        let (states, applier) = self.parts();
+        let position = *applier.positions().borrow();
+        View { states: Arc::clone(states), position, scans: Scans::new(Duration::from_secs(30)) }
+    }
+}
+
+/// A time and a request of operations that are accepted or refused each for itself.
+pub(super) fn request(time_ms: u64, operations: Vec<Operation>) -> (u64, Bytes) {
+    let request = Request {
+        principal: Principal::User {
+            name: "t".to_owned(),
+            role: muster_domain::policy::Role::Admin,
+            namespace: None,
+            token: None,
+        },
+        origin: "127.0.0.1:1".to_owned(),
+        request_id: String::new(),
+        body_hash: [0; 16],
+        command: Command { operations, atomic: false },
+    };
+    (time_ms, encode_request(&request))
+}
