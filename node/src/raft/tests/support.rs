@@ -125,10 +125,22 @@ pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> Test
     try_start(settings, listener).await.unwrap()
 }
 
+/// Opens a state store that may be just about to be closed by the node that had it before.
+async fn open_state(dir: &Path) -> Arc<StateDb> {
+    let mut state = None;
+    eventually("the state store is free", || match StateDb::open(dir, small_state()) {
+        Ok(opened) => state.replace(opened).is_none(),
+        Err(error) if crate::raft::chain(&error).contains("lock hold") => false,
+        Err(error) => panic!("{}", crate::raft::chain(&error)),
+    })
+    .await;
+    state.unwrap()
+}
+
 /// As [`start`], where that may be refused.
 pub(super) async fn try_start(settings: RaftSettings, listener: TcpListener) -> Result<TestNode, StartError> {
     std::fs::create_dir_all(&settings.data_dir).unwrap();
-    let state = StateDb::open(&settings.data_dir, small_state()).unwrap();
+    let state = open_state(&settings.data_dir).await;
     let fatal = Arc::new(Remember::default());
     let echo = Arc::new(Echo(settings.node_id));
     let parts = RaftParts {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_domain::policy::Principal;
+use muster_domain::policy::{Principal, Role};
 use muster_domain::{Command, Operation};
 use tempfile::TempDir;
 
@@ -76,12 +76,7 @@ impl Node {
 /// A time and a request of operations that are accepted or refused each for itself.
 pub(super) fn request(time_ms: u64, operations: Vec<Operation>) -> (u64, Bytes) {
     let request = Request {
-        principal: Principal::User {
-            name: "t".to_owned(),
-            role: muster_domain::policy::Role::Admin,
-            namespace: None,
-            token: None,
-        },
+        principal: Principal::User { name: "t".to_owned(), role: Role::Admin, namespace: None, token: None },
         origin: "127.0.0.1:1".to_owned(),
         request_id: String::new(),
         body_hash: [0; 16],

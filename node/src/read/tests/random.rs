@@ -23,16 +23,24 @@ impl Numbers {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
+        usize::try_from(self.0 >> 33).expect("31 bits") % end
     }
 
     fn of(&mut self, ids: &[&str]) -> String {
         ids[self.below(ids.len())].to_owned()
     }
 
-    /// The operations of one command.
+    /// The operations of one command; every fifth deletes a device or asset and creates it again, perhaps more than once.
     pub(super) fn operations(&mut self) -> Vec<Operation> {
-        (0..1 + self.below(6)).map(|_| self.operation()).collect()
+        let mut operations: Vec<_> = (0..1 + self.below(6)).map(|_| self.operation()).collect();
+        if self.below(5) == 0 {
+            let (namespace, device, asset) = (self.of(&NAMESPACES), self.of(&DEVICES), self.of(&ASSETS));
+            for _ in 0..1 + self.below(2) {
+                operations.extend(again(&namespace, &device, &asset));
+            }
+            operations.truncate(operations.len() - self.below(2));
+        }
+        operations
     }
 
     fn twin(&mut self) -> Key {
@@ -98,6 +106,27 @@ impl Numbers {
             },
         }
     }
+}
+
+/// An asset and its device, deleted and created.
+fn again(namespace: &str, device: &str, asset: &str) -> [Operation; 4] {
+    let (namespace, device, asset) = (namespace.to_owned(), device.to_owned(), asset.to_owned());
+    [
+        Operation::DeleteAsset { namespace: namespace.clone(), asset: asset.clone(), etag: None },
+        Operation::DeleteDevice { namespace: namespace.clone(), device: device.clone(), etag: None },
+        Operation::CreateDevice {
+            namespace: namespace.clone(),
+            device: device.clone(),
+            definition: Box::new(device_definition()),
+        },
+        Operation::CreateAsset {
+            namespace,
+            asset,
+            definition: Box::new(asset_definition(device)),
+            enabled: false,
+            uuid: String::new(),
+        },
+    ]
 }
 
 /// A device that assets can refer to.
