@@ -102,7 +102,14 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             };
             let answer = cluster.create_token(proto::CreateTokenRequest { token: Some(token), request_id }).await?;
             let id = answer.token.as_ref().map(|token| token.token_id.clone()).unwrap_or_default();
-            talk(format_args!("token {id} made; this is the only time its secret is shown"));
+            if answer.secret.is_empty() {
+                // A repeated request id: the first answer had the secret, and only its hash is kept.
+                talk(format_args!(
+                    "token {id} was made before; its secret cannot be shown again. Revoke it and make another"
+                ));
+            } else {
+                talk(format_args!("token {id} made; this is the only time its secret is shown"));
+            }
             match globals.output {
                 crate::args::Format::Table => output::line(&answer.secret)?,
                 crate::args::Format::Json => {
