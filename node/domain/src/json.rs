@@ -102,7 +102,7 @@ impl fmt::Display for Json {
 }
 
 /// The first integer in valid JSON that is none of `i64`: the parser would make a double of it and lose its digits.
-fn integer_out_of_range(text: &str) -> Option<&str> {
+pub(crate) fn integer_out_of_range(text: &str) -> Option<&str> {
     // Shorter ones are within `i64`.
     const DIGITS_MIN: usize = 19;
     let bytes = text.as_bytes();

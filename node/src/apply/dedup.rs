@@ -61,11 +61,12 @@ pub(super) struct FirstOutcome {
     outcome: Bytes,
 }
 
-/// Where an outcome lies: the row, and which of its outcomes.
+/// Where an outcome lies: the bucket, the row, and which of its outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
-    row: u64,
+    bucket: u32,
     index: u32,
+    row: u64,
 }
 
 /// The outcomes of one Raft entry: one row in the family, however many requests the entry carries.
@@ -136,15 +137,31 @@ impl Hasher for AlreadyHashed {
     }
 }
 
-type Bucket = HashMap<u128, Place, BuildHasherDefault<AlreadyHashed>>;
+type Shard = HashMap<u128, Place, BuildHasherDefault<AlreadyHashed>>;
+
+/// The known requests lie in so many maps, so that none takes long to grow.
+const SHARDS: usize = 64;
+/// Entries of forgotten buckets that each new request removes from memory: more than one, so that it keeps up.
+const REMOVED_PER_REQUEST: usize = 4;
 
 /// Rows of the open batch, by bucket and number.
 pub(super) type OpenRows = BTreeMap<(u32, u64), Row>;
 
-/// The requests that are known, by bucket.
-#[derive(Default)]
+/// The requests that are known.
 pub(super) struct Dedup {
-    buckets: BTreeMap<u32, Bucket>,
+    /// One look-up tells whether an id is known; what is there but belongs to a forgotten bucket does not count.
+    known: Vec<Shard>,
+    /// The ids of each kept bucket.
+    buckets: BTreeMap<u32, Vec<u128>>,
+    /// Ids of forgotten buckets that are still in memory.
+    leaving: Vec<u128>,
+}
+
+impl Default for Dedup {
+    fn default() -> Self {
+        let known = std::iter::repeat_with(Shard::default).take(SHARDS).collect();
+        Self { known, buckets: BTreeMap::new(), leaving: Vec::new() }
+    }
 }
 
 impl Dedup {
@@ -153,9 +170,8 @@ impl Dedup {
         for item in db.iterator_cf(family(db, columns::DEDUP)?, rocksdb::IteratorMode::Start) {
             let (key, stored) = item.map_err(rocks("read request ids"))?;
             let Some((bucket, row)) = keys::parse_dedup(&key) else { continue };
-            let bucket = dedup.buckets.entry(bucket).or_default();
             for (index, (request, _, _)) in (0_u32..).zip(Row::entries(open(&stored)?)) {
-                bucket.insert(request, Place { row, index });
+                dedup.insert(request, Place { bucket, index, row });
             }
         }
         Ok(dedup)
@@ -176,12 +192,15 @@ impl Dedup {
             position.bucket_minute = minute;
         }
         let index = rows.entry((position.bucket, position.entries)).or_default().push(identity, outcome);
-        let place = Place { row: position.entries, index };
-        self.buckets.entry(position.bucket).or_default().insert(identity.request, place);
+        self.insert(identity.request, Place { bucket: position.bucket, index, row: position.entries });
         let mut forgotten = Vec::new();
-        while self.buckets.len() > BUCKETS_MAX {
-            forgotten.extend(self.buckets.pop_first().map(|(bucket, _)| bucket));
+        while self.buckets.len() > BUCKETS_MAX
+            && let Some((bucket, requests)) = self.buckets.pop_first()
+        {
+            forgotten.push(bucket);
+            self.leaving.extend(requests);
         }
+        self.remove_some();
         forgotten
     }
 
@@ -192,19 +211,44 @@ impl Dedup {
         rows: &OpenRows,
         identity: &RequestIdentity,
     ) -> Result<Option<FirstOutcome>, StoreError> {
-        let mut newest_first = self.buckets.iter().rev();
-        let known = newest_first.find_map(|(bucket, requests)| Some((*bucket, *requests.get(&identity.request)?)));
-        let Some((bucket, place)) = known else { return Ok(None) };
+        let Some(place) = self.known[shard_of(identity.request)].get(&identity.request) else { return Ok(None) };
+        if !self.buckets.contains_key(&place.bucket) {
+            return Ok(None);
+        }
         let missing = || StoreError::Inconsistent("a known request has no outcome".to_owned());
-        if let Some(row) = rows.get(&(bucket, place.row)) {
+        if let Some(row) = rows.get(&(place.bucket, place.row)) {
             return Row::first_outcome(&row.content, place.index).ok_or_else(missing).map(Some);
         }
         let stored = db
-            .get_cf(family(db, columns::DEDUP)?, keys::dedup(bucket, place.row))
+            .get_cf(family(db, columns::DEDUP)?, keys::dedup(place.bucket, place.row))
             .map_err(rocks("read an outcome"))?
             .ok_or_else(missing)?;
         Row::first_outcome(open(&stored)?, place.index).ok_or_else(missing).map(Some)
     }
+
+    fn insert(&mut self, request: u128, place: Place) {
+        self.known[shard_of(request)].insert(request, place);
+        self.buckets.entry(place.bucket).or_default().push(request);
+    }
+
+    /// Removes a few requests of forgotten buckets from memory, unless they were made anew since.
+    fn remove_some(&mut self) {
+        for _ in 0..REMOVED_PER_REQUEST {
+            let Some(request) = self.leaving.pop() else { return };
+            let shard = &mut self.known[shard_of(request)];
+            if shard.get(&request).is_some_and(|place| !self.buckets.contains_key(&place.bucket)) {
+                shard.remove(&request);
+            }
+        }
+        if self.leaving.is_empty() {
+            self.leaving = Vec::new();
+        }
+    }
+}
+
+/// By the low bits of the hash; the maps themselves go by the high ones.
+fn shard_of(request: u128) -> usize {
+    usize::from(request.to_be_bytes()[15]) % SHARDS
 }
 
 fn open(stored: &[u8]) -> Result<&[u8], StoreError> {

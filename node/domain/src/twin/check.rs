@@ -3,10 +3,7 @@
 //! Sizes count as IoT Hub counts: member names plus values; a number 8 bytes, a boolean 4, a string its UTF-8 length
 //! without control characters; null in an array counts 4. Versions and metadata are free.
 
-use std::collections::BTreeMap;
-
-use super::{Members, Section, Value};
-use crate::json::Json;
+use super::{Document, Members, Section, Value};
 use crate::limits::{INTEGER_MAX, INTEGER_MIN};
 use crate::{Limits, Reason, Rejection};
 
@@ -18,62 +15,59 @@ pub(super) enum Nulls {
 }
 
 /// Checks the names, values and depth of a patch or of a whole section given at `field`.
-pub(super) fn check_members(
-    field: &str,
-    members: &BTreeMap<String, Json>,
-    nulls: Nulls,
-    limits: &Limits,
-) -> Result<(), Rejection> {
-    check_object(members, nulls, 1, limits).map_err(|refusal| refusal.within(field))
+pub(super) fn check_members(field: &str, document: &Document, nulls: Nulls, limits: &Limits) -> Result<(), Rejection> {
+    check_object(document.members(), nulls, 1, limits).map_err(|refusal| refusal.within(field))
 }
 
-fn check_object(members: &BTreeMap<String, Json>, nulls: Nulls, depth: u64, limits: &Limits) -> Result<(), Rejection> {
-    for (name, value) in members {
+fn check_object(members: Members<'_>, nulls: Nulls, depth: u64, limits: &Limits) -> Result<(), Rejection> {
+    for member in members {
+        let name = member.name();
         check_name(name, limits)?;
         if depth > limits.depth_max {
             let rule = format!("nested deeper than {} levels", limits.depth_max);
-            return Err(Rejection::new(Reason::InvalidDocument, name.clone(), rule));
+            return Err(Rejection::new(Reason::InvalidDocument, name, rule));
         }
-        check_value(value, nulls, depth, limits).map_err(|refusal| refusal.within(name))?;
+        check_value(member.value(), nulls, depth, limits).map_err(|refusal| refusal.within(name))?;
     }
     Ok(())
 }
 
-fn check_value(value: &Json, nulls: Nulls, depth: u64, limits: &Limits) -> Result<(), Rejection> {
+fn check_value(value: Value<'_>, nulls: Nulls, depth: u64, limits: &Limits) -> Result<(), Rejection> {
     match value {
-        Json::Null if nulls == Nulls::Refused => {
+        Value::Null if nulls == Nulls::Refused => {
             let rule = "null is not allowed where a whole section is given; leave the member out to remove it";
             Err(Rejection::new(Reason::NullNotAllowed, "", rule))
         }
-        Json::Null | Json::Bool(_) => Ok(()),
-        Json::Int(value) => check_integer(*value),
-        Json::Float(_) => Ok(()),
-        Json::String(_) => check_leaf_size(value, limits),
-        Json::Array(items) => {
+        Value::Null | Value::Bool(_) | Value::Float(_) => Ok(()),
+        Value::Int(value) => check_integer(value),
+        Value::String(_) => check_leaf_size(value, limits),
+        Value::Array(items) => {
             check_leaf_size(value, limits)?;
-            items.iter().enumerate().try_for_each(|(index, item)| {
-                check_item(item, depth + 1, limits).map_err(|refusal| refusal.within(&format!("[{index}]")))
-            })
+            check_items(items, depth + 1, limits)
         }
-        Json::Object(members) => check_object(members, nulls, depth + 1, limits),
+        Value::Object(members) => check_object(members, nulls, depth + 1, limits),
     }
 }
 
+fn check_items(items: Members<'_>, depth: u64, limits: &Limits) -> Result<(), Rejection> {
+    items.enumerate().try_for_each(|(index, item)| {
+        check_item(item.value(), depth, limits).map_err(|refusal| refusal.within(&format!("[{index}]")))
+    })
+}
+
 /// Inside arrays null is a value, and everything counts to the array's size.
-fn check_item(value: &Json, depth: u64, limits: &Limits) -> Result<(), Rejection> {
+fn check_item(value: Value<'_>, depth: u64, limits: &Limits) -> Result<(), Rejection> {
     if depth > limits.depth_max {
         let rule = format!("nested deeper than {} levels", limits.depth_max);
         return Err(Rejection::new(Reason::InvalidDocument, "", rule));
     }
     match value {
-        Json::Null | Json::Bool(_) | Json::Float(_) | Json::String(_) => Ok(()),
-        Json::Int(value) => check_integer(*value),
-        Json::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-            check_item(item, depth + 1, limits).map_err(|refusal| refusal.within(&format!("[{index}]")))
-        }),
-        Json::Object(members) => members.iter().try_for_each(|(name, item)| {
-            check_name(name, limits)?;
-            check_item(item, depth + 1, limits).map_err(|refusal| refusal.within(name))
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::String(_) => Ok(()),
+        Value::Int(value) => check_integer(value),
+        Value::Array(items) => check_items(items, depth + 1, limits),
+        Value::Object(members) => members.into_iter().try_for_each(|member| {
+            check_name(member.name(), limits)?;
+            check_item(member.value(), depth + 1, limits).map_err(|refusal| refusal.within(member.name()))
         }),
     }
 }
@@ -108,8 +102,8 @@ fn check_integer(value: i64) -> Result<(), Rejection> {
     Err(Rejection::new(Reason::InvalidDocument, "", rule))
 }
 
-fn check_leaf_size(value: &Json, limits: &Limits) -> Result<(), Rejection> {
-    let size = json_size(value);
+fn check_leaf_size(value: Value<'_>, limits: &Limits) -> Result<(), Rejection> {
+    let size = value_size(value);
     if size <= limits.value_bytes_max {
         return Ok(());
     }
@@ -135,32 +129,26 @@ pub(super) fn check_section_size(
 /// Size of a section, bytes.
 #[must_use]
 pub fn section_size(section: &Section) -> u64 {
-    members_size(&section.members)
+    section.document.all().map(|member| member.name().len() as u64 + own_size(member.value())).sum()
 }
 
-/// Size of an object's members, bytes.
-#[must_use]
-pub fn members_size(members: &Members) -> u64 {
-    members.iter().map(|(name, node)| name.len() as u64 + value_size(&node.value)).sum()
-}
-
-fn value_size(value: &Value) -> u64 {
+/// Size of a value with all it holds, bytes.
+fn value_size(value: Value<'_>) -> u64 {
     match value {
-        Value::Bool(_) => 4,
-        Value::Int(_) | Value::Float(_) => 8,
-        Value::String(text) => text_size(text),
-        Value::Array(items) => items.iter().map(json_size).sum(),
-        Value::Object(members) => members_size(members),
+        Value::Array(members) | Value::Object(members) => {
+            members.map(|member| member.name().len() as u64 + value_size(member.value())).sum()
+        }
+        leaf => own_size(leaf),
     }
 }
 
-fn json_size(value: &Json) -> u64 {
+/// Size of a value without what it holds, bytes.
+fn own_size(value: Value<'_>) -> u64 {
     match value {
-        Json::Null | Json::Bool(_) => 4,
-        Json::Int(_) | Json::Float(_) => 8,
-        Json::String(text) => text_size(text),
-        Json::Array(items) => items.iter().map(json_size).sum(),
-        Json::Object(members) => members.iter().map(|(name, item)| name.len() as u64 + json_size(item)).sum(),
+        Value::Null | Value::Bool(_) => 4,
+        Value::Int(_) | Value::Float(_) => 8,
+        Value::String(text) => text_size(text),
+        Value::Array(_) | Value::Object(_) => 0,
     }
 }
 

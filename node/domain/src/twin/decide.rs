@@ -1,13 +1,11 @@
 //! From an operation on a twin to its change.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Twin;
 use super::check::{Nulls, check_members, check_section_size};
+use super::{Document, Twin};
 use crate::decide::{check_etag, living};
 use crate::device::DeviceStatus;
-use crate::json::Json;
 use crate::{At, Body, Change, Event, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States};
 
 /// Decides operations on twins.
@@ -123,9 +121,9 @@ fn section_given(
     text: Option<&str>,
     nulls: Nulls,
     limits: &Limits,
-) -> Result<Option<BTreeMap<String, Json>>, Rejection> {
+) -> Result<Option<Document>, Rejection> {
     let Some(text) = text else { return Ok(None) };
-    let members = Json::parse_object(field, text)?;
+    let members = Document::parse(field, text)?;
     check_members(field, &members, nulls, limits)?;
     Ok(Some(members))
 }

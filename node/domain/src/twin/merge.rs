@@ -1,56 +1,67 @@
-//! RFC 7396 over nodes: what a patch does to a section. It checks nothing; see [`super::check`].
+//! RFC 7396 over documents: what a patch does to a section. It checks nothing; see [`super::check`].
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::cmp::Ordering;
 
-use super::{Members, Node, Touch, Value};
-use crate::json::Json;
+use super::document::{Builder, Document, Member, Members, Touch, Value};
 
-/// Merges `patch` into `members`; every node it names, and every node above one, is touched.
-pub(super) fn merge(members: &mut Members, patch: BTreeMap<String, Json>, touch: Touch) {
-    for (name, json) in patch {
-        match (json, members.get_mut(name.as_str())) {
-            (Json::Null, _) => {
-                members.remove(name.as_str());
-            }
-            (Json::Object(inner), Some(node)) => {
-                node.updated_ms = touch.time_ms;
-                node.updated_version = touch.version;
-                match &mut node.value {
-                    Value::Object(members) => merge(members, inner, touch),
-                    value => *value = Value::Object(nodes(inner, touch)),
-                }
-            }
-            (json, Some(node)) => {
-                if let Some(value) = leaf_or_object(json, touch) {
-                    *node = Node::new(value, touch);
-                }
-            }
-            (json, None) => {
-                if let Some(value) = leaf_or_object(json, touch) {
-                    members.insert(Arc::from(name), Node::new(value, touch));
-                }
-            }
+/// `before` with `patch` merged in; every node it names, and every node above one, is touched.
+pub(super) fn merged(before: &Document, patch: &Document, touch: Touch) -> Document {
+    let mut out = Builder::with_room_for(before, patch);
+    merge(&mut out, before.members(), patch.members(), touch);
+    out.finish_sorted()
+}
+
+/// `given` as a whole section: all of it is touched, and members that are null are left out.
+pub(super) fn replaced(given: &Document, touch: Touch) -> Document {
+    let mut out = Builder::with_room_for(given, &Document::default());
+    given.members().for_each(|member| put(&mut out, member, touch));
+    out.finish_sorted()
+}
+
+fn merge(out: &mut Builder, before: Members<'_>, patch: Members<'_>, touch: Touch) {
+    let (mut before, mut patch) = (before.peekable(), patch.peekable());
+    loop {
+        let order = match (before.peek(), patch.peek()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.name().cmp(new.name()),
+        };
+        let old = if order.is_le() { before.next() } else { None };
+        let new = if order.is_ge() { patch.next() } else { None };
+        match (old, new) {
+            (Some(old), None) => out.copy(old),
+            (old, Some(new)) => put_over(out, old, new, touch),
+            (None, None) => return,
         }
     }
 }
 
-/// `members` as new nodes; null members are left out.
-pub(super) fn nodes(members: BTreeMap<String, Json>, touch: Touch) -> Members {
-    members
-        .into_iter()
-        .filter_map(|(name, json)| Some((Arc::from(name), Node::new(leaf_or_object(json, touch)?, touch))))
-        .collect()
+/// What becomes of one member that the patch names.
+fn put_over(out: &mut Builder, old: Option<Member<'_>>, new: Member<'_>, touch: Touch) {
+    match (old.map(|old| old.value()), new.value()) {
+        (Some(Value::Object(before)), Value::Object(patch)) => {
+            out.open_object(new.name(), touch);
+            merge(out, before, patch, touch);
+            out.close_sorted();
+        }
+        _ => put(out, new, touch),
+    }
 }
 
-fn leaf_or_object(json: Json, touch: Touch) -> Option<Value> {
-    match json {
-        Json::Null => None,
-        Json::Bool(value) => Some(Value::Bool(value)),
-        Json::Int(value) => Some(Value::Int(value)),
-        Json::Float(value) => Some(Value::Float(value)),
-        Json::String(value) => Some(Value::String(value.into())),
-        Json::Array(items) => Some(Value::Array(items)),
-        Json::Object(members) => Some(Value::Object(nodes(members, touch))),
+/// Adds what is new; null removes, so it adds nothing.
+fn put(out: &mut Builder, new: Member<'_>, touch: Touch) {
+    match new.value() {
+        Value::Null => {}
+        Value::Object(members) => {
+            out.open_object(new.name(), touch);
+            members.for_each(|member| put(out, member, touch));
+            out.close_sorted();
+        }
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Array(_) => {
+            let at = out.next();
+            out.copy(new);
+            out.touch(at, touch);
+        }
     }
 }

@@ -2,57 +2,59 @@
 
 use std::fmt::Write as _;
 
-use super::{Members, Section, Value};
+use super::{Members, Section, Touch, Value};
 use crate::json::{write_float, write_int, write_list, write_string};
 
 impl Section {
     /// Appends the document as JSON text, without `$version` and `$metadata`.
     pub fn write_json(&self, out: &mut String) {
-        write_members(out, &self.members);
+        write_members(out, self.document.members());
     }
 
     /// Appends `$metadata`: each node's `$lastUpdated`, and with `versions` its `$lastUpdatedVersion`.
     pub fn write_metadata(&self, out: &mut String, versions: bool) {
-        write_trace(out, self.updated_ms, self.updated_version, Some(&self.members), versions);
+        let touch = Touch { time_ms: self.updated_ms, version: self.updated_version };
+        write_trace(out, touch, Some(self.document.members()), versions);
     }
 }
 
-fn write_members(out: &mut String, members: &Members) {
-    write_list(out, '{', '}', members.iter(), |out, (name, node)| {
-        write_string(out, name);
+fn write_members(out: &mut String, members: Members<'_>) {
+    write_list(out, '{', '}', members, |out, member| {
+        write_string(out, member.name());
         out.push(':');
-        write_value(out, &node.value);
+        write_value(out, member.value());
     });
 }
 
-fn write_value(out: &mut String, value: &Value) {
+fn write_value(out: &mut String, value: Value<'_>) {
     match value {
+        Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
-        Value::Int(value) => write_int(out, *value),
-        Value::Float(value) => write_float(out, *value),
+        Value::Int(value) => write_int(out, value),
+        Value::Float(value) => write_float(out, value),
         Value::String(value) => write_string(out, value),
-        Value::Array(items) => write_list(out, '[', ']', items.iter(), |out, item| item.write(out)),
+        Value::Array(items) => write_list(out, '[', ']', items, |out, item| write_value(out, item.value())),
         Value::Object(members) => write_members(out, members),
     }
 }
 
-fn write_trace(out: &mut String, time_ms: u64, version: u64, members: Option<&Members>, versions: bool) {
+fn write_trace(out: &mut String, touch: Touch, members: Option<Members<'_>>, versions: bool) {
     out.push_str("{\"$lastUpdated\":\"");
-    write_time(out, time_ms);
+    write_time(out, touch.time_ms);
     out.push('"');
     if versions {
-        write!(out, ",\"$lastUpdatedVersion\":{version}").expect("writing to a String cannot fail");
+        write!(out, ",\"$lastUpdatedVersion\":{}", touch.version).expect("writing to a String cannot fail");
     }
-    for (name, node) in members.into_iter().flatten() {
+    for member in members.into_iter().flatten() {
         out.push(',');
-        write_string(out, name);
+        write_string(out, member.name());
         out.push(':');
-        let inner = match &node.value {
+        let inner = match member.value() {
             Value::Object(members) => Some(members),
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Array(_) => None,
+            _ => None,
         };
-        write_trace(out, node.updated_ms, node.updated_version, inner, versions);
+        write_trace(out, member.touch(), inner, versions);
     }
     out.push('}');
 }

@@ -8,8 +8,8 @@ fn at(revision: u64) -> At {
     At { revision, time_ms: 1_700_000_000_000 + revision }
 }
 
-fn object(text: &str) -> BTreeMap<String, Json> {
-    Json::parse_object("json", text).expect(text)
+fn object(text: &str) -> Document {
+    Document::parse("json", text).expect(text)
 }
 
 fn json(section: &Section) -> String {

@@ -19,6 +19,12 @@ impl<'a> Reader<'a> {
         Self { what, rest: bytes }
     }
 
+    /// Bytes that were not read yet.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next field's number and wire type; `None` at the end.
     #[inline]
     pub(super) fn field(&mut self) -> Result<Option<(u32, WireType)>, CodecError> {

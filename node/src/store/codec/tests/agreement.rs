@@ -1,11 +1,8 @@
 //! What is written directly equals what prost writes for the same message: the .proto files are the truth.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use muster_domain::json::Json;
 use muster_domain::policy::Principal;
-use muster_domain::twin::{Members, Node, Section, Twin, Value};
+use muster_domain::twin::{Members, Section, Touch, Twin, Value};
 use muster_domain::{Body, Command, Record};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::{json_value, twin_member};
@@ -25,46 +22,53 @@ fn section(section: &Section) -> Option<stored::TwinSection> {
         version: section.version,
         updated_ms: section.updated_ms,
         updated_version: (section.updated_version != section.version).then_some(section.updated_version),
-        members: members(&section.members, section.updated_ms, section.updated_version),
+        members: members(
+            section.document.members(),
+            Touch { time_ms: section.updated_ms, version: section.updated_version },
+        ),
     })
 }
 
-fn members(members: &Members, ms: u64, version: u64) -> Vec<stored::TwinMember> {
-    let member = |(name, node): (&Arc<str>, &Node)| stored::TwinMember {
-        name: name.to_string(),
-        updated_ms: (node.updated_ms != ms).then_some(node.updated_ms),
-        updated_version: (node.updated_version != version).then_some(node.updated_version),
-        value: Some(match &node.value {
-            Value::Bool(value) => twin_member::Value::Bool(*value),
-            Value::Int(value) => twin_member::Value::Int(*value),
-            Value::Float(value) => twin_member::Value::Float(*value),
-            Value::String(value) => twin_member::Value::String(value.to_string()),
-            Value::Array(items) => twin_member::Value::Array(array(items)),
-            Value::Object(inner) => twin_member::Value::Object(stored::TwinObject {
-                members: self::members(inner, node.updated_ms, node.updated_version),
+fn members(members: Members<'_>, above: Touch) -> Vec<stored::TwinMember> {
+    let member = |member: muster_domain::twin::Member<'_>| {
+        let touch = member.touch();
+        stored::TwinMember {
+            name: member.name().to_owned(),
+            updated_ms: (touch.time_ms != above.time_ms).then_some(touch.time_ms),
+            updated_version: (touch.version != above.version).then_some(touch.version),
+            value: Some(match member.value() {
+                Value::Null => unreachable!("a section holds no null"),
+                Value::Bool(value) => twin_member::Value::Bool(value),
+                Value::Int(value) => twin_member::Value::Int(value),
+                Value::Float(value) => twin_member::Value::Float(value),
+                Value::String(value) => twin_member::Value::String(value.to_owned()),
+                Value::Array(items) => twin_member::Value::Array(array(items)),
+                Value::Object(inner) => {
+                    twin_member::Value::Object(stored::TwinObject { members: self::members(inner, touch) })
+                }
             }),
-        }),
+        }
     };
-    members.iter().map(member).collect()
+    members.map(member).collect()
 }
 
-fn array(items: &[Json]) -> stored::JsonArray {
-    stored::JsonArray { items: items.iter().map(|item| json("", item)).collect() }
+fn array(items: Members<'_>) -> stored::JsonArray {
+    stored::JsonArray { items: items.map(json).collect() }
 }
 
-fn json(name: &str, value: &Json) -> stored::JsonValue {
-    let value = match value {
-        Json::Null => json_value::Value::Null(stored::JsonNull {}),
-        Json::Bool(value) => json_value::Value::Bool(*value),
-        Json::Int(value) => json_value::Value::Int(*value),
-        Json::Float(value) => json_value::Value::Float(*value),
-        Json::String(value) => json_value::Value::String(value.clone()),
-        Json::Array(items) => json_value::Value::Array(array(items)),
-        Json::Object(members) => json_value::Value::Object(stored::JsonObject {
-            members: members.iter().map(|(name, value)| json(name, value)).collect(),
-        }),
+fn json(member: muster_domain::twin::Member<'_>) -> stored::JsonValue {
+    let value = match member.value() {
+        Value::Null => json_value::Value::Null(stored::JsonNull {}),
+        Value::Bool(value) => json_value::Value::Bool(value),
+        Value::Int(value) => json_value::Value::Int(value),
+        Value::Float(value) => json_value::Value::Float(value),
+        Value::String(value) => json_value::Value::String(value.to_owned()),
+        Value::Array(items) => json_value::Value::Array(array(items)),
+        Value::Object(members) => {
+            json_value::Value::Object(stored::JsonObject { members: members.map(json).collect() })
+        }
     };
-    stored::JsonValue { name: name.to_owned(), value: Some(value) }
+    stored::JsonValue { name: member.name().to_owned(), value: Some(value) }
 }
 
 fn twin_record(record: &Record, twin: &Twin) -> Vec<u8> {

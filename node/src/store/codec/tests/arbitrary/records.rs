@@ -7,7 +7,7 @@ use std::sync::Arc;
 use muster_domain::json::Json;
 use muster_domain::module::Module;
 use muster_domain::namespace::Namespace;
-use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::twin::{Builder, Section, Touch, Twin};
 use muster_domain::{Body, Record, Tombstone};
 use proptest::array::{uniform3, uniform4};
 use proptest::collection::{btree_map, vec};
@@ -42,35 +42,82 @@ fn json() -> BoxedStrategy<Json> {
 }
 
 /// When something was touched: few different times, so that some equal those of what they lie in.
-fn touch() -> impl Strategy<Value = (u64, u64)> + Clone {
+fn touch() -> impl Strategy<Value = Touch> + Clone {
     let one = || prop_oneof![3 => 1_795_000_000_000_u64..1_795_000_000_003, 1 => number()];
-    (one(), prop_oneof![3 => 0..3_u64, 1 => number()])
+    (one(), prop_oneof![3 => 0..3_u64, 1 => number()]).prop_map(|(time_ms, version)| Touch { time_ms, version })
 }
 
-fn node() -> BoxedStrategy<Node> {
+/// A member to be built: a plain value, or an object whose members have traces of their own.
+#[derive(Debug, Clone)]
+enum Tree {
+    Plain(Json),
+    Object(Vec<(String, Touch, Tree)>),
+}
+
+fn plain(out: &mut Builder, name: &str, touch: Touch, value: &Json) {
+    let inner = Touch::default();
+    match value {
+        Json::Null => out.null(name, touch),
+        Json::Bool(value) => out.bool(name, touch, *value),
+        Json::Int(value) => out.int(name, touch, *value),
+        Json::Float(value) => out.float(name, touch, *value),
+        Json::String(value) => out.string(name, touch, value),
+        Json::Array(items) => {
+            out.open_array(name, touch);
+            items.iter().for_each(|item| plain(out, "", inner, item));
+            out.close().expect("no names");
+        }
+        Json::Object(members) => {
+            out.open_object(name, touch);
+            members.iter().for_each(|(name, value)| plain(out, name, inner, value));
+            out.close().expect("ordered names");
+        }
+    }
+}
+
+fn build(out: &mut Builder, members: &[(String, Touch, Tree)]) {
+    for (name, touch, value) in members {
+        match value {
+            Tree::Plain(value) => plain(out, name, *touch, value),
+            Tree::Object(members) => {
+                out.open_object(name, *touch);
+                build(out, members);
+                out.close().expect("ordered names");
+            }
+        }
+    }
+}
+
+fn tree() -> BoxedStrategy<Tree> {
     let leaf = prop_oneof![
-        any::<bool>().prop_map(Value::Bool),
-        any::<i64>().prop_map(Value::Int),
-        float().prop_map(Value::Float),
-        text().prop_map(|text| Value::String(text.into())),
-        vec(json(), 0..4).prop_map(Value::Array),
+        any::<bool>().prop_map(Json::Bool),
+        any::<i64>().prop_map(Json::Int),
+        float().prop_map(Json::Float),
+        text().prop_map(Json::String),
+        vec(json(), 0..4).prop_map(Json::Array),
     ];
-    let node = |(value, (updated_ms, updated_version))| Node { updated_ms, updated_version, value };
-    (leaf, touch())
-        .prop_map(node)
+    leaf.prop_map(Tree::Plain)
         .prop_recursive(4, 24, 4, move |inner| {
-            (btree_map(text().prop_map(Arc::<str>::from), inner, 0..4).prop_map(Value::Object), touch()).prop_map(node)
+            btree_map(text(), (touch(), inner), 0..4).prop_map(members).prop_map(Tree::Object)
         })
         .boxed()
 }
 
+fn members(members: std::collections::BTreeMap<String, (Touch, Tree)>) -> Vec<(String, Touch, Tree)> {
+    members.into_iter().map(|(name, (touch, value))| (name, touch, value)).collect()
+}
+
 fn section() -> BoxedStrategy<Section> {
-    let some = (touch(), option::of(number()), btree_map(text().prop_map(Arc::<str>::from), node(), 0..4)).prop_map(
-        |((updated_ms, version), updated_version, members)| Section {
-            version,
-            updated_ms,
-            updated_version: updated_version.unwrap_or(version),
-            members,
+    let some = (touch(), option::of(number()), btree_map(text(), (touch(), tree()), 0..4).prop_map(members)).prop_map(
+        |(touch, updated_version, members)| {
+            let mut document = Builder::default();
+            build(&mut document, &members);
+            Section {
+                version: touch.version,
+                updated_ms: touch.time_ms,
+                updated_version: updated_version.unwrap_or(touch.version),
+                document: document.finish().expect("ordered names"),
+            }
         },
     );
     prop_oneof![1 => Just(Section::default()), 9 => some].boxed()

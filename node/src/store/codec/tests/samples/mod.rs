@@ -4,7 +4,6 @@
 
 mod assets;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_domain::asset::{Asset, AssetField};
@@ -14,12 +13,11 @@ use muster_domain::device::{
     InboundEndpoint, OutboundEndpoint, SealedKey,
 };
 use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
-use muster_domain::json::Json;
 use muster_domain::module::{Module, ModuleDefinition, ModuleField};
 use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::policy::{Principal, Role};
 use muster_domain::token::Token;
-use muster_domain::twin::{Node, Section, Twin, Value};
+use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
 use muster_domain::{Body, Command, Event, EventKind, Key, Limits, Operation, Record, Tombstone};
 
 use self::assets::{asset_definition, asset_status};
@@ -135,30 +133,46 @@ fn module_definition() -> ModuleDefinition {
 
 /// A twin with every kind of value; some nodes were touched with what they lie in, some were not.
 pub(super) fn twin() -> Twin {
-    let node = |ms: u64, version: u64, value: Value| Node { updated_ms: NOW + ms, updated_version: version, value };
-    let json = |text: &str| Json::parse("sample", text).expect(text);
-    let Json::Array(items) = json(r#"[null,true,-5,0.5,"x",[1,[]],{"b":{},"c":null}]"#) else { unreachable!() };
-    let inner: BTreeMap<_, _> = [
-        (Arc::from("max"), node(0, 3, Value::Int(-(1 << 52)))),
-        (Arc::from("min"), node(1, 2, Value::Float(-0.25))),
-        (Arc::from("empty"), node(0, 3, Value::Object(BTreeMap::new()))),
-    ]
-    .into();
-    let members = [
-        (Arc::from("active"), node(0, 3, Value::Bool(true))),
-        (Arc::from("limits"), node(0, 3, Value::Object(inner))),
-        (Arc::from("list"), node(2, 3, Value::Array(items))),
-        (Arc::from("name"), node(0, 1, Value::String("Pümp 7".into()))),
-        (Arc::from("off"), node(3, 2, Value::Bool(false))),
-        (Arc::from("zero"), node(0, 3, Value::Int(0))),
-    ]
-    .into();
-    let one = [(Arc::from("site"), node(0, 3, Value::String("".into())))].into();
+    let touch = |ms: u64, version: u64| Touch { time_ms: NOW + ms, version };
+    let plain = Touch::default();
+    let mut tags = Builder::default();
+    tags.bool("active", touch(0, 3), true);
+    tags.open_object("limits", touch(0, 3));
+    tags.int("max", touch(0, 3), -(1 << 52));
+    tags.float("min", touch(1, 2), -0.25);
+    tags.open_object("empty", touch(0, 3));
+    tags.close().expect("no name");
+    tags.close().expect("three names");
+    tags.open_array("list", touch(2, 3));
+    tags.null("", plain);
+    tags.bool("", plain, true);
+    tags.int("", plain, -5);
+    tags.float("", plain, 0.5);
+    tags.string("", plain, "x");
+    tags.open_array("", plain);
+    tags.int("", plain, 1);
+    tags.open_array("", plain);
+    tags.close().expect("no name");
+    tags.close().expect("no name");
+    tags.open_object("", plain);
+    tags.open_object("b", plain);
+    tags.close().expect("no name");
+    tags.null("c", plain);
+    tags.close().expect("two names");
+    tags.close().expect("no name");
+    tags.string("name", touch(0, 1), "Pümp 7");
+    tags.bool("off", touch(3, 2), false);
+    tags.int("zero", touch(0, 3), 0);
+    let mut desired = Builder::default();
+    desired.string("site", touch(0, 3), "");
+    let section = |version, updated_ms, updated_version, document| {
+        Arc::new(Section { version, updated_ms, updated_version, document })
+    };
     Twin {
         version: 300,
-        tags: Arc::new(Section { version: 3, updated_ms: NOW, updated_version: 3, members }),
-        desired: Arc::new(Section { version: 4, updated_ms: NOW, updated_version: 3, members: one }),
-        reported: Arc::new(Section { version: 2, updated_ms: NOW - 1, updated_version: 2, members: BTreeMap::new() }),
+        tags: section(3, NOW, 3, tags.finish().expect("six names")),
+        desired: section(4, NOW, 3, desired.finish().expect("one name")),
+        reported: section(2, NOW - 1, 2, Document::default()),
     }
 }
 

@@ -1,0 +1,452 @@
+//! A JSON document with the trace of each node's last change, laid out flat: one list of nodes and one text.
+//!
+//! ```text
+//! {"a":{"x":1},"b":"hi"}     nodes  a (object, 2 nodes) · x (1) · b (text of 2 bytes)        text  a x b hi
+//! ```
+//!
+//! A document of a twin is copied at each change and read far more often than it grows, so it is two blocks of memory
+//! instead of a tree of small ones. It knows no rule of twins. Invariants:
+//!
+//! - Nodes lie in the order of a walk from the root, each followed by what it holds; members of an object are ordered by
+//!   name, no name twice. So equal documents are equal lists.
+//! - Names and texts lie in the order of their nodes: what a node holds is a range of both.
+//! - Only what lies in an array may be null, and it has no trace of its own.
+
+use std::fmt;
+
+use crate::json::Json;
+
+/// When and at which version of its section a node was last touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Touch {
+    /// Milliseconds since the epoch.
+    pub time_ms: u64,
+    /// The section's version then.
+    pub version: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Bool,
+    Int,
+    Float,
+    String,
+    Array,
+    Object,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Node {
+    /// Where in the text its name begins; its own text, if it has one, follows the name.
+    start: u32,
+    name_bytes: u32,
+    /// How many nodes it is, with all it holds.
+    span: u32,
+    kind: Kind,
+    /// The value of a boolean or number; for a string its length in bytes.
+    bits: u64,
+    touch: Touch,
+}
+
+/// The members of one object, with all they hold.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Document {
+    nodes: Vec<Node>,
+    text: String,
+}
+
+/// A value in a document.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    /// `null`; in arrays, and in a patch.
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number without fraction and exponent.
+    Int(i64),
+    /// Any other number; finite.
+    Float(f64),
+    /// Text.
+    String(&'a str),
+    /// A list; its items have no names. A leaf as far as merging and traces go.
+    Array(Members<'a>),
+    /// Members by name.
+    Object(Members<'a>),
+}
+
+/// One member of an object, or one item of an array.
+#[derive(Clone, Copy)]
+pub struct Member<'a> {
+    document: &'a Document,
+    at: usize,
+}
+
+/// What an object or array holds, in order.
+#[derive(Clone, Copy)]
+pub struct Members<'a> {
+    document: &'a Document,
+    at: usize,
+    end: usize,
+}
+
+impl Document {
+    /// The outermost members.
+    #[must_use]
+    pub fn members(&self) -> Members<'_> {
+        Members { document: self, at: 0, end: self.nodes.len() }
+    }
+
+    /// Whether it has no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Every node, names of items in arrays being empty: for sums over all of it.
+    pub(super) fn all(&self) -> impl Iterator<Item = Member<'_>> {
+        (0..self.nodes.len()).map(|at| Member { document: self, at })
+    }
+
+    /// The document as plain JSON, without traces.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        Json::Object(self.members().map(|member| (member.name().to_owned(), member.value().to_json())).collect())
+    }
+
+    /// Bytes of memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.nodes.len() * size_of::<Node>() + self.text.len()
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.members().map(|member| (member.name(), (member.touch(), member.value())))).finish()
+    }
+}
+
+impl fmt::Debug for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.map(|member| (member.name(), member.touch(), member.value()))).finish()
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Member<'a>;
+
+    fn next(&mut self) -> Option<Member<'a>> {
+        (self.at < self.end).then(|| {
+            let member = Member { document: self.document, at: self.at };
+            self.at += member.span();
+            member
+        })
+    }
+}
+
+impl<'a> Member<'a> {
+    fn node(&self) -> &'a Node {
+        &self.document.nodes[self.at]
+    }
+
+    fn span(&self) -> usize {
+        self.node().span as usize
+    }
+
+    /// Its name; empty in an array.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        let node = self.node();
+        &self.document.text[node.start as usize..][..node.name_bytes as usize]
+    }
+
+    /// Its last change.
+    #[must_use]
+    pub fn touch(&self) -> Touch {
+        self.node().touch
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn value(&self) -> Value<'a> {
+        let node = self.node();
+        let inner = || Members { document: self.document, at: self.at + 1, end: self.at + self.span() };
+        match node.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool => Value::Bool(node.bits != 0),
+            Kind::Int => Value::Int(node.bits.cast_signed()),
+            Kind::Float => Value::Float(f64::from_bits(node.bits)),
+            Kind::String => Value::String(self.text(node)),
+            Kind::Array => Value::Array(inner()),
+            Kind::Object => Value::Object(inner()),
+        }
+    }
+
+    fn text(&self, node: &Node) -> &'a str {
+        let from = (node.start + node.name_bytes) as usize;
+        &self.document.text[from..from + usize::try_from(node.bits).unwrap_or(usize::MAX - from)]
+    }
+}
+
+impl Value<'_> {
+    /// The value as plain JSON, without traces.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Int(value) => Json::Int(*value),
+            Self::Float(value) => Json::Float(*value),
+            Self::String(value) => Json::String((*value).to_owned()),
+            Self::Array(items) => Json::Array(items.map(|item| item.value().to_json()).collect()),
+            Self::Object(members) => {
+                Json::Object(members.map(|member| (member.name().to_owned(), member.value().to_json())).collect())
+            }
+        }
+    }
+
+    /// Whether it is `json`, whatever the traces.
+    pub(super) fn is(&self, json: &Json) -> bool {
+        match (self, json) {
+            (Self::Null, Json::Null) => true,
+            (Self::Bool(a), Json::Bool(b)) => a == b,
+            (Self::Int(a), Json::Int(b)) => a == b,
+            (Self::Float(a), Json::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::String(a), Json::String(b)) => a == b,
+            (Self::Array(a), Json::Array(b)) => {
+                a.count() == b.len() && a.zip(b).all(|(item, json)| item.value().is(json))
+            }
+            (Self::Object(a), Json::Object(b)) => {
+                a.count() == b.len()
+                    && a.zip(b).all(|(member, (name, json))| member.name() == name && member.value().is(json))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A member name that an object holds twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameTwice(pub String);
+
+/// Makes a document from its outermost member to its innermost. Members may come in any order.
+#[derive(Debug, Default)]
+pub struct Builder {
+    document: Document,
+    /// Objects and arrays that are not closed yet.
+    open: Vec<u32>,
+}
+
+impl Builder {
+    /// With room for a document read from `bytes` of text.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        let document = Document { nodes: Vec::with_capacity(bytes / 16 + 1), text: String::with_capacity(bytes) };
+        Self { document, open: Vec::new() }
+    }
+
+    pub(super) fn with_room_for(one: &Document, other: &Document) -> Self {
+        let nodes = Vec::with_capacity(one.nodes.len() + other.nodes.len());
+        let text = String::with_capacity(one.text.len() + other.text.len());
+        Self { document: Document { nodes, text }, open: Vec::new() }
+    }
+
+    /// Adds a name ahead of its value, which must follow at once.
+    fn node(&mut self, name: &str, touch: Touch, kind: Kind, bits: u64) {
+        let start = length(self.document.text.len());
+        self.document.text.push_str(name);
+        self.document.nodes.push(Node { start, name_bytes: length(name.len()), span: 1, kind, bits, touch });
+    }
+
+    /// Adds `null`.
+    pub fn null(&mut self, name: &str, touch: Touch) {
+        self.node(name, touch, Kind::Null, 0);
+    }
+
+    /// Adds a boolean.
+    pub fn bool(&mut self, name: &str, touch: Touch, value: bool) {
+        self.node(name, touch, Kind::Bool, u64::from(value));
+    }
+
+    /// Adds an integer.
+    pub fn int(&mut self, name: &str, touch: Touch, value: i64) {
+        self.node(name, touch, Kind::Int, value.cast_unsigned());
+    }
+
+    /// Adds a finite double.
+    pub fn float(&mut self, name: &str, touch: Touch, value: f64) {
+        self.node(name, touch, Kind::Float, value.to_bits());
+    }
+
+    /// Adds a text.
+    pub fn string(&mut self, name: &str, touch: Touch, value: &str) {
+        self.node(name, touch, Kind::String, value.len() as u64);
+        self.document.text.push_str(value);
+    }
+
+    /// Opens an array; what is added until [`Builder::close`] are its items, whose names must be empty.
+    pub fn open_array(&mut self, name: &str, touch: Touch) {
+        self.open.push(length(self.document.nodes.len()));
+        self.node(name, touch, Kind::Array, 0);
+    }
+
+    /// Opens an object; what is added until [`Builder::close`] are its members.
+    pub fn open_object(&mut self, name: &str, touch: Touch) {
+        self.open.push(length(self.document.nodes.len()));
+        self.node(name, touch, Kind::Object, 0);
+    }
+
+    /// Closes what was opened last.
+    ///
+    /// # Errors
+    /// When it is an object that holds a name twice.
+    pub fn close(&mut self) -> Result<(), NameTwice> {
+        let Some(at) = self.open.pop() else { return Ok(()) };
+        let at = at as usize;
+        self.document.nodes[at].span = length(self.document.nodes.len() - at);
+        match self.document.nodes[at].kind {
+            Kind::Object => self.sort(at + 1),
+            _ => Ok(()),
+        }
+    }
+
+    /// The document.
+    ///
+    /// # Errors
+    /// When its outermost members hold a name twice.
+    pub fn finish(mut self) -> Result<Document, NameTwice> {
+        self.sort(0)?;
+        Ok(self.document)
+    }
+
+    /// The document, whose members came in order.
+    pub(super) fn finish_sorted(self) -> Document {
+        self.document
+    }
+
+    /// Takes over a member with all it holds, traces included.
+    pub(super) fn copy(&mut self, member: Member<'_>) {
+        let from = member.document;
+        let (first, end) = (member.at, member.at + member.span());
+        let (text_from, text_end) = (from.text_at(first), from.text_at(end));
+        let start = length(self.document.text.len());
+        self.document.text.push_str(&from.text[text_from..text_end]);
+        let moved = |node: &Node| Node { start: start + (node.start - length(text_from)), ..*node };
+        self.document.nodes.extend(from.nodes[first..end].iter().map(moved));
+    }
+
+    /// Changes the trace of the node that begins at `at`, a number that [`Builder::next`] gave.
+    pub(super) fn touch(&mut self, at: usize, touch: Touch) {
+        self.document.nodes[at].touch = touch;
+    }
+
+    /// The number of the node that is added next.
+    pub(super) fn next(&self) -> usize {
+        self.document.nodes.len()
+    }
+
+    /// Closes an object whose members came in order.
+    pub(super) fn close_sorted(&mut self) {
+        if let Some(at) = self.open.pop() {
+            self.document.nodes[at as usize].span = length(self.document.nodes.len()) - at;
+        }
+    }
+
+    /// Brings the members that begin at node `first` and reach to the end into order.
+    fn sort(&mut self, first: usize) -> Result<(), NameTwice> {
+        let document = &self.document;
+        let members = || Members { document, at: first, end: document.nodes.len() };
+        if members().zip(members().skip(1)).all(|(one, next)| one.name() < next.name()) {
+            return Ok(());
+        }
+        let mut sorted: Vec<Member<'_>> = members().collect();
+        sorted.sort_by_key(Member::name);
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+            return Err(NameTwice(pair[0].name().to_owned()));
+        }
+        let mut in_order = Self::with_room_for(&Document::default(), document);
+        sorted.into_iter().for_each(|member| in_order.copy(member));
+        let text_from = document.text_at(first);
+        let Document { nodes, text } = in_order.document;
+        self.document.text.truncate(text_from);
+        self.document.text.push_str(&text);
+        self.document.nodes.truncate(first);
+        let moved = |node: Node| Node { start: node.start + length(text_from), ..node };
+        self.document.nodes.extend(nodes.into_iter().map(moved));
+        Ok(())
+    }
+}
+
+impl Document {
+    /// Where the text of node `at` begins; one past the last node, where all text ends.
+    fn text_at(&self, at: usize) -> usize {
+        self.nodes.get(at).map_or(self.text.len(), |node| node.start as usize)
+    }
+}
+
+/// Lengths within a document; a message that could hold more than 4 GiB is refused long before.
+fn length(value: usize) -> u32 {
+    u32::try_from(value).expect("documents are bounded far below 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built() -> Document {
+        let mut builder = Builder::default();
+        let touch = |version| Touch { time_ms: 7, version };
+        builder.open_object("b", touch(1));
+        builder.string("y", touch(2), "why");
+        builder.open_array("x", touch(3));
+        builder.null("", Touch::default());
+        builder.open_object("", Touch::default());
+        builder.int("d", Touch::default(), -4);
+        builder.float("c", Touch::default(), 0.5);
+        builder.close().expect("two names");
+        builder.close().expect("an array");
+        builder.close().expect("two names");
+        builder.bool("a", touch(4), true);
+        builder.finish().expect("two names")
+    }
+
+    #[test]
+    fn members_are_brought_into_order_with_all_they_hold() {
+        let document = built();
+        assert_eq!(document.to_json().to_string(), r#"{"a":true,"b":{"x":[null,{"c":0.5,"d":-4}],"y":"why"}}"#);
+        let versions: Vec<_> = document.all().map(|member| (member.name(), member.touch().version)).collect();
+        assert_eq!(
+            versions,
+            [("a", 4), ("b", 1), ("x", 3), ("", 0), ("", 0), ("c", 0), ("d", 0), ("y", 2)],
+            "traces move with their nodes"
+        );
+    }
+
+    #[test]
+    fn equal_documents_are_equal_whatever_the_order_they_were_made_in() {
+        let mut builder = Builder::default();
+        let mut again = Builder::default();
+        let document = built();
+        document.members().for_each(|member| again.copy(member));
+        let mut members: Vec<_> = document.members().collect();
+        members.reverse();
+        members.into_iter().for_each(|member| builder.copy(member));
+        assert_eq!(builder.finish().expect("no name twice"), document);
+        assert_eq!(again.finish_sorted(), document);
+    }
+
+    #[test]
+    fn a_name_twice_is_refused_at_any_level() {
+        let mut builder = Builder::default();
+        builder.open_object("o", Touch::default());
+        builder.null("n", Touch::default());
+        builder.null("m", Touch::default());
+        builder.null("n", Touch::default());
+        assert_eq!(builder.close(), Err(NameTwice("n".to_owned())));
+        let mut builder = Builder::default();
+        builder.null("", Touch::default());
+        builder.null("", Touch::default());
+        assert_eq!(builder.finish(), Err(NameTwice(String::new())));
+    }
+}
