@@ -129,6 +129,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
         serve_clients(&config, clients, services, &healthy, stop.clone()).await?;
     }
     raft.shutdown().await;
+    states.write_twins()?;
     state.flush_wal_synced()?;
     tracing::info!("stopped");
     Ok(())

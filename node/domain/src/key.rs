@@ -75,6 +75,12 @@ impl Key {
         }
     }
 
+    /// Whether it names a twin.
+    #[must_use]
+    pub fn is_twin(&self) -> bool {
+        matches!(self, Self::DeviceTwin(..) | Self::ModuleTwin(..))
+    }
+
     /// The twin of a device or module; a twin's own key is returned as it is.
     #[must_use]
     pub fn twin(&self) -> Option<Self> {

@@ -3,9 +3,9 @@
 //! ```text
 //! payloads ─ decode ─▶ per command: seen before? ─▶ policy ─▶ decide ─▶ overlay
 //!                                                        │
-//!          one WriteBatch: events, states, history, dedup, secondary, position, Raft's meta
+//!    one WriteBatch: events, states but twins, history, dedup, secondary, position, Raft's meta
 //!                                                        │
-//!                                  cache, then publish the new position
+//!               twins to those not written yet, cache, then publish the new position
 //! ```
 //!
 //! It knows no network, no clock and no chance: time and ids are in the log. Invariants:
@@ -29,6 +29,7 @@ use crate::store::codec;
 use crate::store::error::StoreError;
 use crate::store::event_log::ChainHash;
 use crate::store::overlay::Overlay;
+use crate::store::replay;
 use crate::store::states::States;
 
 mod command;
@@ -57,11 +58,17 @@ struct Memory {
 impl Memory {
     fn load(states: &States) -> Result<Self, StoreError> {
         let db = states.db();
+        let position = Position::load(&db)?;
+        let folded = replay::catch_up(&db, position.revision)?;
+        if folded > 0 {
+            tracing::info!(revisions = folded, "twins were folded up to the position");
+        }
+        states.forget_all(position.revision);
         let limits = match states.get(&Key::Cluster)?.as_deref().map(|record| &record.body) {
             Some(Body::Cluster(cluster)) => cluster.limits,
             _ => Limits::default(),
         };
-        Ok(Self { position: Position::load(&db)?, limits, dedup: Dedup::load(&db)? })
+        Ok(Self { position, limits, dedup: Dedup::load(&db)? })
     }
 }
 
@@ -116,8 +123,9 @@ impl Applier {
         let changed = overlay.finish()?;
         metrics::counter!("muster_apply_commands_total", "verdict" => "accepted").increment(writing.accepted);
         metrics::counter!("muster_apply_commands_total", "verdict" => "rejected").increment(writing.rejected);
-        let remembered = writing.finish(&self.states, changed, &memory.position, &batch.meta)?;
-        for (key, record, stored_bytes) in remembered {
+        let finished = writing.finish(&self.states, changed, &memory.position, &batch.meta)?;
+        self.states.unwritten().put(&db, finished.twins, memory.position.revision)?;
+        for (key, record, stored_bytes) in finished.written {
             self.states.remember(&key, &record, stored_bytes);
         }
         self.positions.send_replace(memory.position);
@@ -191,7 +199,6 @@ impl Machine for Applier {
 
     fn reset(&self) -> io::Result<()> {
         let mut memory = self.lock();
-        self.states.forget_all();
         *memory = Memory::load(&self.states)?;
         self.positions.send_replace(memory.position);
         Ok(())

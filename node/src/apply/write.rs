@@ -9,12 +9,12 @@ use super::command::Decided;
 use super::dedup::{self, OpenRows};
 use super::position::Position;
 use crate::request::Request;
-use crate::store::codec::{self, RevisionEntry};
+use crate::store::codec::RevisionEntry;
 use crate::store::error::{StoreError, rocks};
 use crate::store::event_log::{self, ChainHash};
 use crate::store::overlay::Changed;
-use crate::store::states::{RECORD_TYPE, States, family};
-use crate::store::{columns, envelope, history, keys};
+use crate::store::states::{States, family, seal};
+use crate::store::{columns, history, keys};
 
 /// A batch being filled.
 pub(super) struct Writing<'a> {
@@ -29,8 +29,14 @@ pub(super) struct Writing<'a> {
     batch: WriteBatch,
 }
 
-/// A written record for the cache: key, record, stored length.
-pub(super) type Written = (Vec<u8>, Arc<Record>, usize);
+/// What a batch changed.
+#[derive(Default)]
+pub(super) struct Finished {
+    /// Written records for the cache: key, record, stored length.
+    pub(super) written: Vec<(Vec<u8>, Arc<Record>, usize)>,
+    /// Twins that are not written yet.
+    pub(super) twins: Vec<(Vec<u8>, Arc<Record>)>,
+}
 
 impl<'a> Writing<'a> {
     pub(super) fn new(db: &'a DB) -> Self {
@@ -70,21 +76,26 @@ impl<'a> Writing<'a> {
         dedup::delete_bucket(self.db, &mut self.batch, bucket)
     }
 
-    /// Writes everything at once: the changed records, outcomes, the position and Raft's meta.
+    /// Writes everything at once: the changed records but twins, outcomes, the position and Raft's meta. Twins follow
+    /// later; their events are in the batch.
     pub(super) fn finish(
         mut self,
         states: &States,
         changed: Changed,
         position: &Position,
         meta: &[(Vec<u8>, Vec<u8>)],
-    ) -> Result<Vec<Written>, StoreError> {
-        let mut written = Vec::with_capacity(changed.len());
+    ) -> Result<Finished, StoreError> {
+        let mut finished = Finished::default();
         let states_family = family(self.db, columns::STATES)?;
         for (key, record) in changed {
+            if keys::is_twin(&key) {
+                finished.twins.push((key, record));
+                continue;
+            }
             let stored = seal(&record);
             self.batch.put_cf(states_family, &key, &stored);
             self.index_asset(states, &key, &record)?;
-            written.push((key, record, stored.len()));
+            finished.written.push((key, record, stored.len()));
         }
         let dedup_family = family(self.db, columns::DEDUP)?;
         for ((bucket, row), outcomes) in &self.rows {
@@ -96,7 +107,7 @@ impl<'a> Writing<'a> {
             self.batch.put_cf(meta_family, key, value);
         }
         self.db.write(self.batch).map_err(rocks("write a batch of changes"))?;
-        Ok(written)
+        Ok(finished)
     }
 
     /// Keeps the assets of a device findable.
@@ -116,10 +127,6 @@ impl<'a> Writing<'a> {
         }
         Ok(())
     }
-}
-
-fn seal(record: &Record) -> Vec<u8> {
-    envelope::seal(RECORD_TYPE, &codec::encode_record(record))
 }
 
 fn device_of(record: &Record) -> Option<&str> {

@@ -16,6 +16,7 @@
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
 //! | `meta` | `applied` | revision, chain hash, last time |
+//! | `meta` | `twins` | the revision up to which all twins lie in `states` |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
 
 use muster_domain::Key;
@@ -32,6 +33,9 @@ const ASSET_BY_DEVICE: u8 = 0x01;
 
 /// Key of the applied position in `meta`.
 pub const APPLIED: &[u8] = b"applied";
+
+/// Key of the mark in `meta` up to which twins lie in `states`.
+pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
 pub const STATE_PREFIXES: [(u8, &str); 8] = [
@@ -116,6 +120,12 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         }
         _ => None,
     }
+}
+
+/// Whether a key in `states` is that of a twin.
+#[must_use]
+pub fn is_twin(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(&(DEVICE_TWIN | MODULE_TWIN)))
 }
 
 /// The same for assets only, without the cost of parsing any other key.

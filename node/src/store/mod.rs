@@ -13,5 +13,7 @@ pub mod high_water;
 pub mod history;
 pub mod keys;
 pub(crate) mod overlay;
+pub(crate) mod replay;
 pub mod state_db;
 pub mod states;
+pub mod unwritten;

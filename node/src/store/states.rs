@@ -1,9 +1,9 @@
-//! Records by key: a bounded cache of decoded records in front of the `states` family.
+//! Records by key: twins that are not written yet, then a bounded cache of decoded records, then the `states` family.
 //!
 //! It does not know what a record means. Invariants:
-//! - Only the applying thread fills the cache, and only with what was written: a reader that missed never puts back
-//!   what may be stale by then.
-//! - The cache holds at most its budget; a record counts four times its stored length, which is about its size in memory.
+//! - The cache is filled only with what was written, by the threads that write: a reader that missed never puts back what
+//!   may be stale by then.
+//! - The cache holds at most its budget; a record counts about its size in memory.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions};
 use crate::store::dead_runs::DeadRuns;
 use crate::store::error::{StoreError, rocks};
 use crate::store::state_db::StateDb;
+use crate::store::unwritten::{self, Unwritten};
 use crate::store::{codec, columns, envelope, keys};
 
 /// Envelope type of a record in `states` and of an image in `history`.
@@ -35,10 +36,30 @@ impl Weighter<Box<[u8]>, Cached> for ByWeight {
     }
 }
 
+/// Records that were read or written lately.
+pub(crate) struct RecordCache(Cache<Box<[u8]>, Cached, ByWeight>);
+
+impl RecordCache {
+    fn new(bytes: u64) -> Self {
+        let items = usize::try_from(bytes / 2_048).unwrap_or(usize::MAX).clamp(1_024, 4_000_000);
+        Self(Cache::with_weighter(items, bytes, ByWeight))
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Arc<Record>> {
+        self.0.get(key).map(|cached| cached.record)
+    }
+
+    /// Remembers a record that lies in the family and takes about `bytes` of memory.
+    pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, bytes: usize) {
+        self.0.insert(key.into(), Cached { record: Arc::clone(record), weight: bytes as u64 });
+    }
+}
+
 /// All records of the node.
 pub struct States {
     db: Arc<StateDb>,
-    cache: Cache<Box<[u8]>, Cached, ByWeight>,
+    cache: Arc<RecordCache>,
+    unwritten: Unwritten,
     dead_runs: DeadRuns,
 }
 
@@ -46,8 +67,15 @@ impl States {
     /// Over `db`, with a cache of at most `cache_bytes`.
     #[must_use]
     pub fn new(db: Arc<StateDb>, cache_bytes: u64) -> Self {
-        let items = usize::try_from(cache_bytes / 2_048).unwrap_or(usize::MAX).clamp(1_024, 4_000_000);
-        Self { db, cache: Cache::with_weighter(items, cache_bytes, ByWeight), dead_runs: DeadRuns::default() }
+        Self::with_limits(db, cache_bytes, unwritten::Limits::default())
+    }
+
+    /// The same, with other limits for twins that are not written yet.
+    #[must_use]
+    pub fn with_limits(db: Arc<StateDb>, cache_bytes: u64, limits: unwritten::Limits) -> Self {
+        let cache = Arc::new(RecordCache::new(cache_bytes));
+        let unwritten = Unwritten::start(Arc::clone(&cache), limits);
+        Self { db, cache, unwritten, dead_runs: DeadRuns::default() }
     }
 
     /// The store below.
@@ -74,10 +102,10 @@ impl States {
     /// # Errors
     /// As [`States::get`].
     pub fn get_encoded(&self, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
-        if let Some(cached) = self.cache.get(key) {
-            return Ok(Some(cached.record));
+        match self.in_memory(key) {
+            Some(record) => Ok(Some(record)),
+            None => read_record(&self.db(), key),
         }
-        read_record(&self.db(), key)
     }
 
     /// The same, and remembers what it found: for the applying thread only.
@@ -85,8 +113,8 @@ impl States {
     /// # Errors
     /// As [`States::get`].
     pub(crate) fn get_for_apply(&self, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
-        if let Some(cached) = self.cache.get(key) {
-            return Ok(Some(cached.record));
+        if let Some(record) = self.in_memory(key) {
+            return Ok(Some(record));
         }
         let db = self.db();
         let Some((record, stored_bytes)) = read_sized_record(&db, key)? else { return Ok(None) };
@@ -94,15 +122,33 @@ impl States {
         Ok(Some(record))
     }
 
-    /// Remembers a record that was just written.
-    pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, stored_bytes: usize) {
-        let weight = 4 * stored_bytes as u64 + 256;
-        self.cache.insert(key.into(), Cached { record: Arc::clone(record), weight });
+    fn in_memory(&self, key: &[u8]) -> Option<Arc<Record>> {
+        let unwritten = if keys::is_twin(key) { self.unwritten.get(key) } else { None };
+        unwritten.or_else(|| self.cache.get(key))
     }
 
-    /// Forgets everything: the state below was replaced.
-    pub(crate) fn forget_all(&self) {
-        self.cache.clear();
+    /// Remembers a record that was just written.
+    pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, stored_bytes: usize) {
+        self.cache.remember(key, record, 4 * stored_bytes + 256);
+    }
+
+    /// The twins that are not written yet.
+    pub(crate) fn unwritten(&self) -> &Unwritten {
+        &self.unwritten
+    }
+
+    /// Writes all twins, so that a start has nothing to fold. Returns when they are written.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn write_twins(&self) -> Result<(), StoreError> {
+        self.unwritten.write_all(&self.db())
+    }
+
+    /// Forgets everything: the state below was replaced by one that is at `revision`.
+    pub(crate) fn forget_all(&self, revision: u64) {
+        self.unwritten.forget_all(revision);
+        self.cache.0.clear();
         self.dead_runs.clear();
     }
 }
@@ -119,7 +165,12 @@ pub(crate) fn decode(key: &[u8], stored: &[u8]) -> Result<Record, StoreError> {
     codec::decode_record(body).map_err(|source| StoreError::Undecodable { what: what(), source })
 }
 
-fn read_record(db: &DB, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
+/// The stored form of a record.
+pub(crate) fn seal(record: &Record) -> Vec<u8> {
+    envelope::seal(RECORD_TYPE, &codec::encode_record(record))
+}
+
+pub(crate) fn read_record(db: &DB, key: &[u8]) -> Result<Option<Arc<Record>>, StoreError> {
     Ok(read_sized_record(db, key)?.map(|(record, _)| record))
 }
 

@@ -52,8 +52,8 @@ pub(super) struct Node {
 /// The members of one object, with all they hold.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Document {
-    nodes: Vec<Node>,
-    text: String,
+    nodes: Box<[Node]>,
+    text: Box<str>,
 }
 
 /// A value in a document.
@@ -93,6 +93,7 @@ pub struct Members<'a> {
 impl Document {
     /// The outermost members.
     #[must_use]
+    #[inline]
     pub fn members(&self) -> Members<'_> {
         Members { document: self, at: 0, end: self.nodes.len() }
     }
@@ -136,6 +137,7 @@ impl fmt::Debug for Members<'_> {
 impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Member<'a>> {
         (self.at < self.end).then(|| {
             let member = Member { document: self.document, at: self.at };
@@ -146,16 +148,19 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl<'a> Member<'a> {
+    #[inline]
     fn node(&self) -> &'a Node {
         &self.document.nodes[self.at]
     }
 
+    #[inline]
     fn span(&self) -> usize {
         self.node().span as usize
     }
 
     /// Its name; empty in an array.
     #[must_use]
+    #[inline]
     pub fn name(&self) -> &'a str {
         let node = self.node();
         &self.document.text[node.start as usize..][..node.name_bytes as usize]
@@ -163,12 +168,14 @@ impl<'a> Member<'a> {
 
     /// Its last change.
     #[must_use]
+    #[inline]
     pub fn touch(&self) -> Touch {
         self.node().touch
     }
 
     /// Its value.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Value<'a> {
         let node = self.node();
         let inner = || Members { document: self.document, at: self.at + 1, end: self.at + self.span() };
@@ -183,6 +190,7 @@ impl<'a> Member<'a> {
         }
     }
 
+    #[inline]
     fn text(&self, node: &Node) -> &'a str {
         let from = (node.start + node.name_bytes) as usize;
         &self.document.text[from..from + usize::try_from(node.bits).unwrap_or(usize::MAX - from)]
@@ -233,30 +241,42 @@ pub struct NameTwice(pub String);
 /// Makes a document from its outermost member to its innermost. Members may come in any order.
 #[derive(Debug, Default)]
 pub struct Builder {
-    document: Document,
+    nodes: Vec<Node>,
+    text: String,
     /// Objects and arrays that are not closed yet.
     open: Vec<u32>,
+    /// Room for bringing members into order.
+    spare: Spare,
+}
+
+#[derive(Debug, Default)]
+struct Spare {
+    order: Vec<u32>,
+    nodes: Vec<Node>,
+    text: String,
 }
 
 impl Builder {
     /// With room for a document read from `bytes` of text.
     #[must_use]
     pub fn with_room(bytes: usize) -> Self {
-        let document = Document { nodes: Vec::with_capacity(bytes / 16 + 1), text: String::with_capacity(bytes) };
-        Self { document, open: Vec::new() }
+        Self::with_room_of(bytes / 12 + 1, bytes)
     }
 
     pub(super) fn with_room_for(one: &Document, other: &Document) -> Self {
-        let nodes = Vec::with_capacity(one.nodes.len() + other.nodes.len());
-        let text = String::with_capacity(one.text.len() + other.text.len());
-        Self { document: Document { nodes, text }, open: Vec::new() }
+        Self::with_room_of(one.nodes.len() + other.nodes.len(), one.text.len() + other.text.len())
+    }
+
+    fn with_room_of(nodes: usize, text: usize) -> Self {
+        Self { nodes: Vec::with_capacity(nodes), text: String::with_capacity(text), ..Self::default() }
     }
 
     /// Adds a name ahead of its value, which must follow at once.
+    #[inline]
     fn node(&mut self, name: &str, touch: Touch, kind: Kind, bits: u64) {
-        let start = length(self.document.text.len());
-        self.document.text.push_str(name);
-        self.document.nodes.push(Node { start, name_bytes: length(name.len()), span: 1, kind, bits, touch });
+        let start = length(self.text.len());
+        self.text.push_str(name);
+        self.nodes.push(Node { start, name_bytes: length(name.len()), span: 1, kind, bits, touch });
     }
 
     /// Adds `null`.
@@ -282,18 +302,18 @@ impl Builder {
     /// Adds a text.
     pub fn string(&mut self, name: &str, touch: Touch, value: &str) {
         self.node(name, touch, Kind::String, value.len() as u64);
-        self.document.text.push_str(value);
+        self.text.push_str(value);
     }
 
     /// Opens an array; what is added until [`Builder::close`] are its items, whose names must be empty.
     pub fn open_array(&mut self, name: &str, touch: Touch) {
-        self.open.push(length(self.document.nodes.len()));
+        self.open.push(length(self.nodes.len()));
         self.node(name, touch, Kind::Array, 0);
     }
 
     /// Opens an object; what is added until [`Builder::close`] are its members.
     pub fn open_object(&mut self, name: &str, touch: Touch) {
-        self.open.push(length(self.document.nodes.len()));
+        self.open.push(length(self.nodes.len()));
         self.node(name, touch, Kind::Object, 0);
     }
 
@@ -304,8 +324,8 @@ impl Builder {
     pub fn close(&mut self) -> Result<(), NameTwice> {
         let Some(at) = self.open.pop() else { return Ok(()) };
         let at = at as usize;
-        self.document.nodes[at].span = length(self.document.nodes.len() - at);
-        match self.document.nodes[at].kind {
+        self.nodes[at].span = length(self.nodes.len() - at);
+        match self.nodes[at].kind {
             Kind::Object => self.sort(at + 1),
             _ => Ok(()),
         }
@@ -317,72 +337,85 @@ impl Builder {
     /// When its outermost members hold a name twice.
     pub fn finish(mut self) -> Result<Document, NameTwice> {
         self.sort(0)?;
-        Ok(self.document)
+        Ok(self.finish_sorted())
     }
 
-    /// The document, whose members came in order.
+    /// The document, whose members came in order. It takes no more memory than it needs: it is kept for long.
     pub(super) fn finish_sorted(self) -> Document {
-        self.document
+        Document { nodes: self.nodes.as_slice().into(), text: self.text.as_str().into() }
     }
 
     /// Takes over a member with all it holds, traces included.
     pub(super) fn copy(&mut self, member: Member<'_>) {
         let from = member.document;
         let (first, end) = (member.at, member.at + member.span());
-        let (text_from, text_end) = (from.text_at(first), from.text_at(end));
-        let start = length(self.document.text.len());
-        self.document.text.push_str(&from.text[text_from..text_end]);
+        let text_from = text_at(&from.nodes, &from.text, first);
+        let text_end = text_at(&from.nodes, &from.text, end);
+        let start = length(self.text.len());
+        self.text.push_str(&from.text[text_from..text_end]);
         let moved = |node: &Node| Node { start: start + (node.start - length(text_from)), ..*node };
-        self.document.nodes.extend(from.nodes[first..end].iter().map(moved));
+        self.nodes.extend(from.nodes[first..end].iter().map(moved));
     }
 
     /// Changes the trace of the node that begins at `at`, a number that [`Builder::next`] gave.
     pub(super) fn touch(&mut self, at: usize, touch: Touch) {
-        self.document.nodes[at].touch = touch;
+        self.nodes[at].touch = touch;
     }
 
     /// The number of the node that is added next.
     pub(super) fn next(&self) -> usize {
-        self.document.nodes.len()
+        self.nodes.len()
     }
 
     /// Closes an object whose members came in order.
     pub(super) fn close_sorted(&mut self) {
         if let Some(at) = self.open.pop() {
-            self.document.nodes[at as usize].span = length(self.document.nodes.len()) - at;
+            self.nodes[at as usize].span = length(self.nodes.len()) - at;
         }
     }
 
     /// Brings the members that begin at node `first` and reach to the end into order.
     fn sort(&mut self, first: usize) -> Result<(), NameTwice> {
-        let document = &self.document;
-        let members = || Members { document, at: first, end: document.nodes.len() };
-        if members().zip(members().skip(1)).all(|(one, next)| one.name() < next.name()) {
+        let Self { nodes, text, spare, .. } = self;
+        let name = |at: u32| {
+            let node = &nodes[at as usize];
+            &text[node.start as usize..][..node.name_bytes as usize]
+        };
+        spare.order.clear();
+        let mut at = length(first);
+        while (at as usize) < nodes.len() {
+            spare.order.push(at);
+            at += nodes[at as usize].span;
+        }
+        if spare.order.is_sorted_by(|one, next| name(*one) < name(*next)) {
             return Ok(());
         }
-        let mut sorted: Vec<Member<'_>> = members().collect();
-        sorted.sort_by_key(Member::name);
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
-            return Err(NameTwice(pair[0].name().to_owned()));
+        spare.order.sort_unstable_by(|one, other| name(*one).cmp(name(*other)));
+        if let Some(pair) = spare.order.windows(2).find(|pair| name(pair[0]) == name(pair[1])) {
+            return Err(NameTwice(name(pair[0]).to_owned()));
         }
-        let mut in_order = Self::with_room_for(&Document::default(), document);
-        sorted.into_iter().for_each(|member| in_order.copy(member));
-        let text_from = document.text_at(first);
-        let Document { nodes, text } = in_order.document;
-        self.document.text.truncate(text_from);
-        self.document.text.push_str(&text);
-        self.document.nodes.truncate(first);
-        let moved = |node: Node| Node { start: node.start + length(text_from), ..node };
-        self.document.nodes.extend(nodes.into_iter().map(moved));
+        let text_first = nodes[first].start as usize;
+        spare.nodes.clear();
+        spare.text.clear();
+        for at in &spare.order {
+            let (from, end) = (*at as usize, (*at + nodes[*at as usize].span) as usize);
+            let (text_from, text_end) = (nodes[from].start as usize, text_at(nodes, text, end));
+            let start = length(text_first + spare.text.len());
+            spare.text.push_str(&text[text_from..text_end]);
+            let moved = |node: &Node| Node { start: start + (node.start - length(text_from)), ..*node };
+            spare.nodes.extend(nodes[from..end].iter().map(moved));
+        }
+        nodes.truncate(first);
+        nodes.extend_from_slice(&spare.nodes);
+        text.truncate(text_first);
+        text.push_str(&spare.text);
         Ok(())
     }
 }
 
-impl Document {
-    /// Where the text of node `at` begins; one past the last node, where all text ends.
-    fn text_at(&self, at: usize) -> usize {
-        self.nodes.get(at).map_or(self.text.len(), |node| node.start as usize)
-    }
+/// Where the text of node `at` begins; one past the last node, where all text ends.
+fn text_at(nodes: &[Node], text: &str, at: usize) -> usize {
+    nodes.get(at).map_or(text.len(), |node| node.start as usize)
 }
 
 /// Lengths within a document; a message that could hold more than 4 GiB is refused long before.
