@@ -21,7 +21,7 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::{LogDisk, LogOpenError};
+use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES};
 use super::log_tail::{Tail, TailLimits};
 use super::log_writer::{BeforePurge, HighWaterKeeper, Job, LogCore, LogView, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
@@ -70,12 +70,22 @@ pub(super) fn open(
     before_purge: BeforePurge,
     fatal: Arc<dyn FatalHandler>,
 ) -> Result<(LogStore, LogCloser), LogOpenError> {
+    open_with(data_dir, SEGMENT_BYTES, limits, before_purge, fatal)
+}
+
+/// As [`open`], with segments of another size.
+pub(super) fn open_with(
+    data_dir: &Path,
+    segment_bytes: usize,
+    limits: TailLimits,
+    before_purge: BeforePurge,
+    fatal: Arc<dyn FatalHandler>,
+) -> Result<(LogStore, LogCloser), LogOpenError> {
     let mark_path = data_dir.join("HIGH_WATER");
     let high_water =
         HighWater::open(&mark_path).map_err(|source| LogOpenError::HighWater { path: mark_path.clone(), source })?;
     let path = data_dir.join("raftlog");
-    let disk = LogDisk::open(&path)?;
-    let found = disk.recover()?;
+    let (disk, found) = LogDisk::open(&path, segment_bytes)?;
     let known = high_water.mark();
     if !found.reaches(known) {
         let found = Mark {

@@ -128,7 +128,7 @@ impl Writer {
             *committed = Some(now);
         }
         let start = super::now();
-        batch.commit_synced().map_err(io::Error::other)?;
+        batch.commit_synced()?;
         metrics::histogram!("muster_raft_log_sync_seconds").record(start.elapsed());
         Ok(())
     }

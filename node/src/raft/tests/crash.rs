@@ -17,10 +17,12 @@ use crate::raft::types::{Entry, EntryPayload, Payload, TypeConfig, Vote, log_id}
 
 /// Names the directory in which the child works; without it the child's test does nothing.
 const DIR: &str = "MUSTER_TEST_CRASH_DIR";
+/// Small enough for a new segment every few rounds, so that kills meet files being made, used again and removed.
+const SEGMENT_BYTES: usize = 16 << 10;
 
 fn open(dir: &Path) -> (LogStore, LogCloser) {
     let limits = TailLimits { entries: 16, bytes: usize::MAX };
-    log_store::open(dir, limits, Box::new(|| Ok(())), Arc::new(Remember::default())).unwrap()
+    log_store::open_with(dir, SEGMENT_BYTES, limits, Box::new(|| Ok(())), Arc::new(Remember::default())).unwrap()
 }
 
 /// The child: appends, votes, truncates and purges until it is killed.

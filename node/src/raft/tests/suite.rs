@@ -16,6 +16,7 @@ use crate::store::state_db::StateDb;
 
 struct Builder {
     tail_entries: usize,
+    segment_bytes: usize,
 }
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
@@ -23,8 +24,14 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Arc::new(Remember::default());
         let limits = TailLimits { entries: self.tail_entries, bytes: usize::MAX };
-        let (log, _closer) =
-            log_store::open(dir.path(), limits, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>).unwrap();
+        let (log, _closer) = log_store::open_with(
+            dir.path(),
+            self.segment_bytes,
+            limits,
+            Box::new(|| Ok(())),
+            Arc::clone(&fatal) as Arc<_>,
+        )
+        .unwrap();
         let state = StateDb::open(dir.path(), small_state()).unwrap();
         let snapshots = SnapshotStore::open(dir.path(), "test", Arc::clone(&state)).unwrap();
         let machine = StateMachine {
@@ -42,11 +49,11 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
 /// All reads come from memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openraft_suite_with_the_log_in_memory() {
-    Suite::test_all(Builder { tail_entries: 1000 }).await.unwrap();
+    Suite::test_all(Builder { tail_entries: 1000, segment_bytes: 1 << 20 }).await.unwrap();
 }
 
 /// Nothing is kept in memory once it is durable, so reads come from disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openraft_suite_with_the_log_on_disk() {
-    Suite::test_all(Builder { tail_entries: 0 }).await.unwrap();
+    Suite::test_all(Builder { tail_entries: 0, segment_bytes: 8192 }).await.unwrap();
 }
