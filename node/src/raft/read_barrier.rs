@@ -28,6 +28,9 @@ use crate::tasks;
 /// Most readers served by one round.
 const ROUND_READERS: usize = 4096;
 
+/// How often a round lets other tasks go first before it begins.
+const YIELDS: usize = 3;
+
 /// How long a reader waits for a leader to be elected, and how often it looks.
 const LEADERLESS_PATIENCE: Duration = Duration::from_secs(2);
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(20);
@@ -102,6 +105,16 @@ impl ReadBarrier {
 async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>, limit: Duration) {
     let mut waiters = Vec::new();
     while queue.recv_many(&mut waiters, ROUND_READERS).await > 0 {
+        // Whoever is about to ask may ask with these: under load a round then serves many more, and a lone reader, with
+        // nobody ready behind it, waits for nothing.
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+        }
+        while waiters.len() < ROUND_READERS
+            && let Ok(waiter) = queue.try_recv()
+        {
+            waiters.push(waiter);
+        }
         waiters.retain(|waiter| !waiter.answer.is_closed());
         let for_local = waiters.iter().any(|waiter| !waiter.for_peer);
         let at_leader = as_leader(&raft).await;
@@ -113,6 +126,7 @@ async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>,
             }),
             _ => None,
         };
+        metrics::histogram!("muster_read_round_readers").record(waiters.len() as f64);
         for waiter in waiters.drain(..) {
             let result = match (&at_leader, &at_follower) {
                 (Ok(log_id), _) => Ok(*log_id),
