@@ -57,6 +57,7 @@ struct Memory {
 
 impl Memory {
     fn load(states: &States) -> Result<Self, StoreError> {
+        states.unwritten().settle();
         let db = states.db();
         let position = Position::load(&db)?;
         let folded = replay::catch_up(&db, position.revision)?;

@@ -96,6 +96,34 @@ async fn the_past_is_told_as_it_was() {
     }
 }
 
+#[test]
+fn twins_are_whole_after_a_kill_at_any_point_of_writing_them() {
+    for seed in 1..=20 {
+        let mut numbers = Numbers::new(seed ^ 4711);
+        let (mut steady, mut killed) = (Node::new(), Node::new());
+        for (at, operations) in commands(seed, 120).into_iter().enumerate() {
+            let payloads = [vec![request(START_MS + at as u64, operations)]];
+            assert_eq!(steady.apply(&payloads), killed.apply(&payloads));
+            match numbers.below(12) {
+                0 => killed.reopen(),
+                1 => {
+                    killed.write_some_twins(
+                        random::keys().into_iter().filter(|key| key.is_twin() && numbers.below(3) > 0),
+                    );
+                    killed.reopen();
+                }
+                2 => killed.write_twins(),
+                3 => killed.forget(),
+                _ => {}
+            }
+            let (expected, found) = (steady.view(), killed.view());
+            for key in random::keys() {
+                assert_eq!(found.get(&key).unwrap(), expected.get(&key).unwrap(), "{key}, command {at}, seed {seed}");
+            }
+        }
+    }
+}
+
 /// A namespace with one device and `assets` assets of it, 500 a command.
 fn fill(node: &mut Node, namespace: &str, assets: usize) {
     let namespace = namespace.to_owned();

@@ -57,8 +57,6 @@ struct Maps {
     /// The revision at which `writing` was begun.
     begun: u64,
     writing: Option<Arc<Twins>>,
-    /// Raised when the state below was replaced: what is being written then belongs to the old one.
-    life: u64,
 }
 
 impl Maps {
@@ -82,7 +80,6 @@ struct Job {
     db: Arc<DB>,
     twins: Arc<Twins>,
     revision: u64,
-    life: u64,
 }
 
 /// The twins that are not written yet, and the thread that writes them.
@@ -161,11 +158,15 @@ impl Unwritten {
         self.shared.check()
     }
 
-    /// Forgets everything: the state below was replaced, and has its twins up to `revision`.
+    /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not put
+    /// older twins over newer ones.
+    pub(crate) fn settle(&self) {
+        self.shared.wait_until_idle();
+    }
+
+    /// Forgets everything: the family has all twins up to `revision`.
     pub(crate) fn forget_all(&self, revision: u64) {
-        let mut maps = self.shared.write();
-        let life = maps.life + 1;
-        *maps = Maps { life, revision, begun: revision, ..Maps::default() };
+        *self.shared.write() = Maps { revision, begun: revision, ..Maps::default() };
     }
 
     /// Gives the twins at hand to the thread, unless it is busy.
@@ -181,7 +182,7 @@ impl Unwritten {
             maps.now_bytes = 0;
             maps.begun = maps.revision;
             maps.writing = Some(Arc::clone(&twins));
-            Job { db: Arc::clone(db), twins, revision: maps.revision, life: maps.life }
+            Job { db: Arc::clone(db), twins, revision: maps.revision }
         };
         if let Some(jobs) = &self.jobs
             && jobs.send(job).is_err()
@@ -233,15 +234,10 @@ impl Shared {
     }
 
     fn finish(&self, job: &Job) {
-        if self.read().life == job.life {
-            for (key, record) in job.twins.iter() {
-                self.cache.remember(key, record, memory_bytes(record));
-            }
+        for (key, record) in job.twins.iter() {
+            self.cache.remember(key, record, memory_bytes(record));
         }
-        let mut maps = self.write();
-        if maps.life == job.life {
-            maps.writing = None;
-        }
+        self.write().writing = None;
     }
 
     fn check(&self) -> Result<(), StoreError> {

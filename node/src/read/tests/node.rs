@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_domain::policy::{Principal, Role};
-use muster_domain::{Command, Operation};
+use muster_domain::{Command, Key, Operation};
 use tempfile::TempDir;
 
 use crate::apply::Applier;
@@ -16,7 +16,9 @@ use crate::read::scans::Scans;
 use crate::request::Request;
 use crate::store::codec::{decode_outcome, encode_batch, encode_request};
 use crate::store::state_db::{StateDb, StateOptions};
-use crate::store::states::States;
+use crate::store::states::{States, family, seal};
+use crate::store::unwritten::Limits;
+use crate::store::{columns, keys};
 
 pub(super) const START_MS: u64 = 1_795_000_000_000;
 
@@ -33,11 +35,14 @@ impl Node {
         node
     }
 
-    /// As after a restart.
+    /// As after a kill: twins that were not written yet are lost from memory. Few are kept there, so that writing them
+    /// goes on all the time.
     pub(super) fn reopen(&mut self) {
         self.open = None;
         let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
-        let states = Arc::new(States::new(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20));
+        let limits = Limits { twins: 4, bytes: 1 << 20, revisions: 7 };
+        let states = States::with_limits(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20, limits);
+        let states = Arc::new(states);
         let applier = Applier::open(Arc::clone(&states)).unwrap();
         self.open = Some((states, applier));
     }
@@ -49,6 +54,23 @@ impl Node {
     /// Forgets what it remembers of the store, as after a snapshot was installed.
     pub(super) fn forget(&self) {
         self.parts().1.reset().unwrap();
+    }
+
+    /// Writes some twins as they are now, without saying so: as a kill leaves them in the middle of writing.
+    pub(super) fn write_some_twins(&self, keys: impl IntoIterator<Item = Key>) {
+        let states = &self.parts().0;
+        states.unwritten().settle();
+        let db = states.db();
+        for key in keys {
+            if let Some(record) = states.get(&key).unwrap() {
+                db.put_cf(family(&db, columns::STATES).unwrap(), keys::state(&key), seal(&record)).unwrap();
+            }
+        }
+    }
+
+    /// As before an orderly stop.
+    pub(super) fn write_twins(&self) {
+        self.parts().0.write_twins().unwrap();
     }
 
     /// Applies payloads of requests as one batch; returns the outcomes.
