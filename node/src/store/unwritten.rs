@@ -221,7 +221,7 @@ impl Shared {
 
     fn write_twins(&self, job: &Job) -> Result<(), StoreError> {
         let mut twins: Vec<_> = job.twins.iter().collect();
-        twins.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        twins.sort_unstable_by_key(|(key, _)| *key);
         let states = family(&job.db, columns::STATES)?;
         for chunk in twins.chunks(CHUNK) {
             let mut batch = WriteBatch::default();
