@@ -246,6 +246,7 @@ async fn start_raft(
         state: Arc::clone(state),
         machine: Arc::clone(applier) as _,
         connector: Arc::new(connector),
+        certified: tls::certified_peer,
         forward: Arc::clone(forward) as _,
         calls: Arc::clone(calls) as _,
         fatal: Arc::new(ExitProcess),

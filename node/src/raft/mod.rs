@@ -47,7 +47,7 @@ pub use fatal::{ExitProcess, FatalHandler, chain};
 pub use forward::{ForwardError, ForwardRejected};
 pub use log_disk::LogOpenError;
 pub use node::{RaftNode, RaftParts};
-pub use peer_service::{ForwardHandler, PeerCallHandler};
+pub use peer_service::{CertifiedSender, ForwardHandler, PeerCallHandler};
 pub use peers::{BoxError, MESSAGE_BYTES, PeerConnector, PeerPool, PlainConnector, endpoint};
 pub use settings::RaftSettings;
 pub use status::{MemberStatus, RaftStatus, Role};

@@ -29,7 +29,7 @@ use super::gate::Gate;
 use super::log_store::{self, LogCloser};
 use super::log_tail::TailLimits;
 use super::network::NetworkFactory;
-use super::peer_service::{self, CheckAddressee, ForwardHandler, PeerCallHandler, Peers};
+use super::peer_service::{self, CertifiedSender, CheckAddressee, ForwardHandler, PeerCallHandler, Peers};
 use super::peers::{PeerConnector, PeerPool};
 use super::read_barrier::ReadBarrier;
 use super::responder::Completion;
@@ -52,6 +52,8 @@ pub struct RaftParts {
     pub connector: Arc<dyn PeerConnector>,
     /// Answers forwarded requests.
     pub forward: Arc<dyn ForwardHandler>,
+    /// Reads who a connection's certificate belongs to.
+    pub certified: CertifiedSender,
     /// Answers single questions of peers.
     pub calls: Arc<dyn PeerCallHandler>,
     /// Ends the process.
@@ -149,7 +151,11 @@ impl RaftNode {
             receiving: AtomicBool::new(false),
             stop,
         };
-        let check = CheckAddressee { cluster_id: settings.cluster_id.as_str().into(), node_id: settings.node_id };
+        let check = CheckAddressee {
+            cluster_id: settings.cluster_id.as_str().into(),
+            node_id: settings.node_id,
+            certified: parts.certified,
+        };
         let server = tasks::spawn("peer-server", async move {
             if let Err(error) = peer_service::serve(service, check, incoming).await {
                 tracing::error!(%error, "the peer listener ended");

@@ -24,7 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::{Connected, Server};
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 
 use super::forward::{BUSY, ForwardRejected};
 use super::gate::Gate;
@@ -47,11 +47,15 @@ pub trait PeerCallHandler: Send + Sync + 'static {
     fn call(&self, from: NodeId, method: &str, request: Bytes) -> BoxFuture<'static, Result<Bytes, Status>>;
 }
 
-/// Refuses calls that are not meant for this node.
+/// Which node the certificate of a connection names, from the extensions of a call; `None` without TLS.
+pub type CertifiedSender = fn(&Extensions) -> Option<NodeId>;
+
+/// Refuses calls that are not meant for this node, or whose sender is not who its certificate says.
 #[derive(Clone)]
 pub(super) struct CheckAddressee {
     pub cluster_id: Arc<str>,
     pub node_id: NodeId,
+    pub certified: CertifiedSender,
 }
 
 /// The sender named in a call.
@@ -70,6 +74,10 @@ impl Interceptor for CheckAddressee {
         }
         let from = number(FROM_NODE).filter(|from| *from != self.node_id);
         let from = from.ok_or_else(|| Status::failed_precondition("the sender does not say which other node it is"))?;
+        if let Some(certified) = (self.certified)(request.extensions()).filter(|certified| *certified != from) {
+            tracing::warn!(from, certified, "a node called in the name of another");
+            return Err(Status::permission_denied(format!("the certificate is node {certified}'s, not node {from}'s")));
+        }
         request.extensions_mut().insert(From(from));
         Ok(request)
     }
@@ -361,5 +369,51 @@ impl ForwardSession {
                 wire_types::ForwardResult { id, result: Some(result) }
             }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::service::Interceptor;
+    use tonic::{Code, Extensions, Request};
+
+    use super::{CLUSTER_ID, CheckAddressee, FROM_NODE, TO_NODE, sender};
+    use crate::raft::types::NodeId;
+
+    /// What a listener with TLS would leave in the extensions.
+    #[derive(Clone, Copy)]
+    struct Certificate(NodeId);
+
+    fn certified(extensions: &Extensions) -> Option<NodeId> {
+        extensions.get::<Certificate>().map(|certificate| certificate.0)
+    }
+
+    fn check(
+        cluster: &'static str,
+        from: &'static str,
+        to: &'static str,
+        certificate: Option<NodeId>,
+    ) -> Result<NodeId, Code> {
+        let mut request = Request::new(());
+        for (name, value) in [(CLUSTER_ID, cluster), (FROM_NODE, from), (TO_NODE, to)] {
+            request.metadata_mut().insert(name, value.parse().expect("ASCII"));
+        }
+        if let Some(node) = certificate {
+            request.extensions_mut().insert(Certificate(node));
+        }
+        let mut check = CheckAddressee { cluster_id: "c".into(), node_id: 1, certified };
+        let checked = check.call(request).map_err(|status| status.code())?;
+        sender(&checked).map_err(|status| status.code())
+    }
+
+    #[test]
+    fn a_call_is_for_this_node_and_from_who_the_certificate_says() {
+        assert_eq!(check("c", "2", "1", None), Ok(2));
+        assert_eq!(check("c", "2", "1", Some(2)), Ok(2));
+        assert_eq!(check("c", "2", "1", Some(3)), Err(Code::PermissionDenied), "in the name of another");
+        assert_eq!(check("d", "2", "1", Some(2)), Err(Code::FailedPrecondition), "another cluster");
+        assert_eq!(check("c", "2", "3", Some(2)), Err(Code::FailedPrecondition), "another node");
+        assert_eq!(check("c", "1", "1", Some(1)), Err(Code::FailedPrecondition), "from itself");
+        assert_eq!(check("c", "x", "1", Some(2)), Err(Code::FailedPrecondition), "from nobody");
     }
 }

@@ -26,6 +26,7 @@ pub use incoming::{Connection, ConnectionInfo, Incoming, IncomingLimits};
 pub use reload::{RELOAD_INTERVAL, Reloading};
 pub use server::{Audience, ServerTls};
 
+use crate::identity::CertIdentity;
 use rustls::crypto::CryptoProvider;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,4 +90,13 @@ pub fn install_provider() {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Which node the certificate of a call's connection names; `None` when it has none, which only a listener without TLS
+/// lets in.
+pub fn certified_peer(extensions: &tonic::Extensions) -> Option<u64> {
+    match extensions.get::<ConnectionInfo>()?.identity.as_ref()? {
+        CertIdentity::Peer { node_id, .. } => Some(*node_id),
+        _ => None,
+    }
 }

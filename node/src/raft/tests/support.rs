@@ -147,6 +147,7 @@ pub(super) async fn try_start(settings: RaftSettings, listener: TcpListener) -> 
         state: Arc::clone(&state),
         machine: Counting::new(&state),
         connector: Arc::new(PlainConnector),
+        certified: |_| None,
         forward: Arc::clone(&echo) as Arc<dyn ForwardHandler>,
         calls: echo,
         fatal: Arc::clone(&fatal) as Arc<dyn FatalHandler>,
