@@ -14,6 +14,7 @@
 //! - Any storage error ends the process ([`FatalHandler`]).
 //! - Every queue is bounded; what does not fit is refused with `Busy`.
 
+mod dialogue;
 mod fatal;
 mod forward;
 mod gate;

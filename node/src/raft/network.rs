@@ -3,7 +3,7 @@
 //! This file knows openraft's traits and the wire; it makes no connection and keeps none. Invariants:
 //! - Every call has a hard deadline; the replication stream, which has none, is given up when answers stop.
 //! - An unreachable peer never counts as granting anything.
-//! - Heartbeats use plain calls on a connection of their own, so that they do not wait behind entries.
+//! - Heartbeats have a connection of their own, so that they do not wait behind entries, and their interval as deadline.
 
 use std::future::Future;
 use std::io;
@@ -23,8 +23,9 @@ use openraft::raft::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status, Streaming};
 
+use super::dialogue::{Dialogue, Topic};
 use super::peers::{Client, Lane, Peer, PeerPool, deadline};
 use super::snapshot::SnapshotData;
 use super::types::{Member, NodeId, Snapshot, TypeConfig, Vote};
@@ -51,6 +52,7 @@ impl NetworkFactory {
             node_id: self.node_id,
             peer: self.pool.peer(target, member),
             lane,
+            heartbeats: Dialogue::default(),
             stall_timeout: self.stall_timeout,
         }
     }
@@ -77,7 +79,31 @@ pub(super) struct PeerNetwork {
     node_id: NodeId,
     peer: Arc<Peer>,
     lane: Lane,
+    heartbeats: Dialogue<Heartbeats>,
     stall_timeout: Duration,
+}
+
+/// Appends without entries, see [`Dialogue`]. Asking one twice is harmless.
+struct Heartbeats;
+
+impl Topic for Heartbeats {
+    type Question = peer::HeartbeatRequest;
+    type Answer = peer::HeartbeatReply;
+
+    async fn open(
+        client: &mut Client,
+        questions: ReceiverStream<peer::HeartbeatRequest>,
+    ) -> Result<Response<Streaming<peer::HeartbeatReply>>, Status> {
+        client.heartbeat(questions).await
+    }
+
+    fn number(question: &mut peer::HeartbeatRequest, id: u64) {
+        question.id = id;
+    }
+
+    fn answers(answer: &peer::HeartbeatReply) -> u64 {
+        answer.id
+    }
 }
 
 impl PeerNetwork {
@@ -89,7 +115,7 @@ impl PeerNetwork {
         &self,
         action: RPCTypes,
         limit: Duration,
-        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+        call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, RpcError> {
         match deadline(limit, call).await {
             Ok(reply) => Ok(reply.into_inner()),
@@ -223,10 +249,11 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
         request: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
-        let mut client = self.open(self.lane)?;
-        let call = client.append_once(wire::append_out(&request));
-        let reply = self.unary(RPCTypes::AppendEntries, option.hard_ttl(), call).await?;
-        wire::once_reply_in(reply).map_err(|error| garbled(&error))
+        let limit = option.hard_ttl();
+        let question = peer::HeartbeatRequest { id: 0, append: Some(wire::append_out(&request)) };
+        let answer = self.heartbeats.ask(&self.peer, limit, question).await;
+        let answer = answer.map_err(|status| self.failed(RPCTypes::AppendEntries, limit, &status))?;
+        wire::once_reply_in(answer.reply.unwrap_or_default()).map_err(|error| garbled(&error))
     }
 
     fn stream_append<'s, S>(
@@ -239,7 +266,7 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
     {
         match self.lane {
             Lane::Append => Box::pin(async move { Ok(self.stream(input).await? as AppendResults<'s>) }),
-            // A heartbeat is one request: a stream for each would cost more than the heartbeat.
+            // openraft gives each heartbeat an input of its own; the stream they travel on is kept for all of them.
             Lane::Control | Lane::Forward | Lane::Snapshot => stream_append_sequential(self, input, option),
         }
     }

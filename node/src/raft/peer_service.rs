@@ -32,7 +32,7 @@ use super::peers::{CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
 use super::read_barrier::ReadBarrier;
 use super::snapshot::SnapshotStore;
 use super::types::{NodeId, Raft, Snapshot, Vote};
-use super::{ReadError, wire};
+use super::{dialogue, wire};
 use crate::tasks::{self, StopSignal};
 
 /// Answers requests that another node forwarded to this one.
@@ -138,6 +138,8 @@ type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[tonic::async_trait]
 impl PeerService for Peers {
     type AppendStream = Replies<wire_types::AppendReply>;
+    type HeartbeatStream = Replies<wire_types::HeartbeatReply>;
+    type ReadIndexStream = Replies<wire_types::ReadIndexReply>;
     type ForwardStream = ReceiverStream<Result<wire_types::ForwardReply, Status>>;
 
     async fn append(
@@ -160,14 +162,22 @@ impl PeerService for Peers {
         Ok(Response::new(Box::pin(replies.take_until(self.stop.clone().stopped()))))
     }
 
-    async fn append_once(
+    async fn heartbeat(
         &self,
-        request: Request<wire_types::AppendRequest>,
-    ) -> Result<Response<wire_types::AppendReply>, Status> {
+        request: Request<Streaming<wire_types::HeartbeatRequest>>,
+    ) -> Result<Response<Self::HeartbeatStream>, Status> {
         self.gate.check()?;
-        let request = wire::append_in(request.into_inner())?;
-        let response = self.raft.append_entries(request).await.map_err(stopped)?;
-        Ok(Response::new(wire::once_reply_out(&response)))
+        let (gate, raft) = (Arc::clone(&self.gate), self.raft.clone());
+        let answer = move |wire_types::HeartbeatRequest { id, append }| {
+            let (gate, raft) = (Arc::clone(&gate), raft.clone());
+            async move {
+                gate.check()?;
+                let request = wire::append_in(append.unwrap_or_default())?;
+                let response = raft.append_entries(request).await.map_err(stopped)?;
+                Ok(wire_types::HeartbeatReply { id, reply: Some(wire::once_reply_out(&response)) })
+            }
+        };
+        Ok(Response::new(Box::pin(dialogue::answers(request.into_inner(), self.stop.clone(), answer))))
     }
 
     async fn vote(&self, request: Request<wire_types::VoteRequest>) -> Result<Response<wire_types::VoteReply>, Status> {
@@ -214,14 +224,14 @@ impl PeerService for Peers {
 
     async fn read_index(
         &self,
-        _request: Request<wire_types::ReadIndexRequest>,
-    ) -> Result<Response<wire_types::ReadIndexReply>, Status> {
-        match self.reads.index_for_peer().await {
-            Ok(log_id) => Ok(Response::new(wire_types::ReadIndexReply { log_id: Some(wire::log_id_out(&log_id)) })),
-            Err(ReadError::Busy) => Err(Status::resource_exhausted("too many reads are waiting")),
-            Err(ReadError::NoQuorum) => Err(Status::aborted("no majority answers")),
-            Err(error) => Err(Status::unavailable(error.to_string())),
-        }
+        request: Request<Streaming<wire_types::ReadIndexRequest>>,
+    ) -> Result<Response<Self::ReadIndexStream>, Status> {
+        let reads = self.reads.clone();
+        let answer = move |wire_types::ReadIndexRequest { id }| {
+            let reads = reads.clone();
+            async move { Ok(wire::read_index_out(id, reads.index_for_peer().await)) }
+        };
+        Ok(Response::new(Box::pin(dialogue::answers(request.into_inner(), self.stop.clone(), answer))))
     }
 
     async fn forward(

@@ -9,7 +9,7 @@
 //! - A node that asks on behalf of another never asks further: there is no loop of questions.
 //! - Waiting for the local state to catch up happens at the reader, so that it never delays the next round.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use muster_proto::peer::v1 as wire_types;
@@ -17,9 +17,11 @@ use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{LinearizableReadError, RaftError};
 use tokio::sync::{mpsc, oneshot, watch};
-use tonic::Code;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Response, Status, Streaming};
 
-use super::peers::{Lane, PeerPool, deadline};
+use super::dialogue::{Dialogue, Topic};
+use super::peers::{Client, Peer, PeerPool};
 use super::types::{LogId, NodeId, Raft};
 use super::wire;
 use super::{ReadError, ReadPoint};
@@ -66,9 +68,12 @@ impl ReadBarrier {
     pub(super) async fn wait(&self) -> Result<ReadPoint, ReadError> {
         let reading = async {
             let log_id = self.ask_patiently().await?;
-            let mut applied = self.applied.clone();
-            let reached = applied.wait_for(|applied| *applied >= Some(log_id.index)).await;
-            reached.map_err(|_| ReadError::Stopped)?;
+            // Mostly it is applied already, and then nobody needs to be told of the next one.
+            if *self.applied.borrow() < Some(log_id.index) {
+                let mut applied = self.applied.clone();
+                let reached = applied.wait_for(|applied| *applied >= Some(log_id.index)).await;
+                reached.map_err(|_| ReadError::Stopped)?;
+            }
             Ok(ReadPoint { index: log_id.index, term: log_id.leader_id.term })
         };
         tokio::time::timeout(self.limit, reading).await.unwrap_or(Err(ReadError::Timeout))
@@ -104,6 +109,7 @@ impl ReadBarrier {
 
 async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>, limit: Duration) {
     let mut waiters = Vec::new();
+    let mut asked = Leader::default();
     while queue.recv_many(&mut waiters, ROUND_READERS).await > 0 {
         // Whoever is about to ask may ask with these: under load a round then serves many more, and a lone reader, with
         // nobody ready behind it, waits for nothing.
@@ -120,7 +126,7 @@ async fn run(raft: Raft, pool: Arc<PeerPool>, mut queue: mpsc::Receiver<Waiter>,
         let at_leader = as_leader(&raft).await;
         let at_follower = match &at_leader {
             Err(NotHere::Follower(leader)) if for_local => Some(tokio::select! {
-                answer = as_follower(&pool, *leader, limit) => answer,
+                answer = asked.ask(&pool, *leader, limit) => answer,
                 // The readers ask again, and the new leader: one that vanished silently must not hold them up.
                 () = another_leads(&raft, *leader) => Err(ReadError::NoLeader),
             }),
@@ -174,16 +180,47 @@ async fn another_leads(raft: &Raft, leader: Option<NodeId>) {
     }
 }
 
-async fn as_follower(pool: &PeerPool, leader: Option<NodeId>, limit: Duration) -> Result<LogId, ReadError> {
-    let peer = leader.and_then(|leader| pool.known(leader)).ok_or(ReadError::NoLeader)?;
-    let mut client = peer.client(Lane::Control).map_err(|_| ReadError::NoLeader)?;
-    match deadline(limit, client.read_index(wire_types::ReadIndexRequest {})).await {
-        Ok(reply) => reply.into_inner().log_id.map(wire::log_id_in).ok_or(ReadError::NoLeader),
-        Err(status) => Err(match status.code() {
-            Code::ResourceExhausted => ReadError::Busy,
-            Code::DeadlineExceeded => ReadError::Timeout,
-            Code::Aborted => ReadError::NoQuorum,
-            _ => ReadError::NoLeader,
-        }),
+/// The conversation with the leader.
+#[derive(Default)]
+struct Leader {
+    /// With whom; held weakly, because the pool decides how long connections are kept.
+    peer: Weak<Peer>,
+    dialogue: Dialogue<ReadIndexes>,
+}
+
+impl Leader {
+    async fn ask(&mut self, pool: &PeerPool, leader: Option<NodeId>, limit: Duration) -> Result<LogId, ReadError> {
+        let peer = leader.and_then(|leader| pool.known(leader)).ok_or(ReadError::NoLeader)?;
+        if !std::ptr::eq(self.peer.as_ptr(), Arc::as_ptr(&peer)) {
+            *self = Self { peer: Arc::downgrade(&peer), dialogue: Dialogue::default() };
+        }
+        match self.dialogue.ask(&peer, limit, wire_types::ReadIndexRequest::default()).await {
+            Ok(reply) => wire::read_index_in(reply),
+            Err(status) if status.code() == Code::DeadlineExceeded => Err(ReadError::Timeout),
+            Err(_) => Err(ReadError::NoLeader),
+        }
+    }
+}
+
+/// Questions for the read index, see [`Dialogue`]. Asking one twice is harmless: the later answer is the fresher one.
+struct ReadIndexes;
+
+impl Topic for ReadIndexes {
+    type Question = wire_types::ReadIndexRequest;
+    type Answer = wire_types::ReadIndexReply;
+
+    async fn open(
+        client: &mut Client,
+        questions: ReceiverStream<wire_types::ReadIndexRequest>,
+    ) -> Result<Response<Streaming<wire_types::ReadIndexReply>>, Status> {
+        client.read_index(questions).await
+    }
+
+    fn number(question: &mut wire_types::ReadIndexRequest, id: u64) {
+        question.id = id;
+    }
+
+    fn answers(answer: &wire_types::ReadIndexReply) -> u64 {
+        answer.id
     }
 }

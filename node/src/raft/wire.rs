@@ -15,6 +15,7 @@ use openraft::raft::{
 };
 use prost::Message;
 
+use super::ReadError;
 use super::types::{
     Entry, EntryPayload, LogId, Member, Membership, Payload, SnapshotMeta, StoredMembership, TypeConfig, Vote, log_id,
 };
@@ -230,6 +231,34 @@ pub(super) fn once_reply_in(reply: peer::AppendReply) -> Result<AppendEntriesRes
         Wire::Conflict(_) => AppendEntriesResponse::Conflict,
         Wire::HigherVote(vote) => AppendEntriesResponse::HigherVote(vote_in(vote)),
     })
+}
+
+pub(super) fn read_index_out(id: u64, result: Result<LogId, ReadError>) -> peer::ReadIndexReply {
+    use peer::read_index_reply::Result as Wire;
+    let refusal = |refusal: peer::ReadIndexRefusal| Wire::Refusal(refusal.into());
+    let result = match result {
+        Ok(log_id) => Wire::LogId(log_id_out(&log_id)),
+        Err(ReadError::Busy) => refusal(peer::ReadIndexRefusal::Busy),
+        Err(ReadError::NoQuorum) => refusal(peer::ReadIndexRefusal::NoQuorum),
+        // The reader asks again, and perhaps another node.
+        Err(ReadError::NoLeader | ReadError::Timeout | ReadError::Stopped) => {
+            refusal(peer::ReadIndexRefusal::Unspecified)
+        }
+    };
+    peer::ReadIndexReply { id, result: Some(result) }
+}
+
+pub(super) fn read_index_in(reply: peer::ReadIndexReply) -> Result<LogId, ReadError> {
+    use peer::read_index_reply::Result as Wire;
+    match reply.result {
+        Some(Wire::LogId(log_id)) => Ok(log_id_in(log_id)),
+        Some(Wire::Refusal(refusal)) => Err(match peer::ReadIndexRefusal::try_from(refusal) {
+            Ok(peer::ReadIndexRefusal::Busy) => ReadError::Busy,
+            Ok(peer::ReadIndexRefusal::NoQuorum) => ReadError::NoQuorum,
+            Ok(peer::ReadIndexRefusal::Unspecified) | Err(_) => ReadError::NoLeader,
+        }),
+        None => Err(ReadError::NoLeader),
+    }
 }
 
 pub(super) fn vote_request_out(request: &VoteRequest<TypeConfig>) -> peer::VoteRequest {
