@@ -12,15 +12,15 @@ use crate::raft::{ForwardError, NodeId, Outcomes, RaftSettings, ReadError, Role,
 
 const WAIT: Duration = Duration::from_secs(20);
 
-struct Cluster {
+pub(super) struct Cluster {
     dir: TempDir,
-    addresses: BTreeMap<NodeId, String>,
+    pub(super) addresses: BTreeMap<NodeId, String>,
     nodes: BTreeMap<NodeId, TestNode>,
     tune: fn(&mut RaftSettings),
 }
 
 impl Cluster {
-    async fn new(count: u64, tune: fn(&mut RaftSettings)) -> Self {
+    pub(super) async fn new(count: u64, tune: fn(&mut RaftSettings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut listeners = Vec::new();
         for id in 1..=count {
@@ -45,11 +45,11 @@ impl Cluster {
         settings
     }
 
-    async fn stop(&mut self, id: NodeId) {
+    pub(super) async fn stop(&mut self, id: NodeId) {
         self.nodes.remove(&id).unwrap().stop().await;
     }
 
-    async fn restart(&mut self, id: NodeId) {
+    pub(super) async fn restart(&mut self, id: NodeId) {
         // The old connections may linger for a moment after the listener is gone.
         let address = self.addresses[&id].clone();
         let mut listener = TcpListener::bind(&address).await;
@@ -78,7 +78,7 @@ impl Cluster {
     }
 
     /// Writes through whoever leads until it is acknowledged, and surely only once.
-    async fn write(&self, payload: &str) -> Outcomes {
+    pub(super) async fn write(&self, payload: &str) -> Outcomes {
         let deadline = crate::raft::now() + WAIT;
         loop {
             assert!(crate::raft::now() < deadline, "{payload} was never acknowledged");
@@ -111,7 +111,7 @@ impl Cluster {
         self.nodes.keys().copied().filter(|id| *id != leader).collect()
     }
 
-    async fn finish(mut self) {
+    pub(super) async fn finish(mut self) {
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.stop(id).await;
         }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod crash;
+mod dialogue;
 mod log_durability;
 mod suite;
 mod support;
