@@ -78,6 +78,7 @@ pub(super) fn recover(dir: &Path, segment_bytes: usize) -> Result<Found, LogOpen
     }
     // A name may be there and not be durable yet.
     durable::sync_dir(dir).map_err(files)?;
+    replay.sync_last().map_err(files)?;
     replay.finish().map_err(damaged)
 }
 
@@ -233,6 +234,14 @@ impl Replay {
         Ok(())
     }
 
+    /// Makes sure that the last frame is on the disk: writes it again, so that the kernel has something to sync.
+    fn sync_last(&self) -> io::Result<()> {
+        let Some(Last { segment, offset, frame }) = &self.last else { return Ok(()) };
+        let whole = segment.read(*offset, HEADER_BYTES + frame.length)?;
+        segment.write_synced(&whole, *offset)
+    }
+
+    /// Checks the log as a whole.
     fn finish(mut self) -> io::Result<Found> {
         if let Some(broken) = &self.broken {
             tracing::warn!("the Raft log ends in a round that was not finished: {broken}");
@@ -240,9 +249,8 @@ impl Replay {
         let first = self.segments.front().map_or(0, |segment| segment.number());
         let (segment, offset, sequence) = match &self.last {
             Some(Last { segment, offset, frame }) => {
-                let whole = segment.read(*offset, HEADER_BYTES + frame.length)?;
-                segment.write_synced(&whole, *offset)?;
-                (Arc::clone(segment), frame::aligned(offset + whole.len()), frame.sequence + 1)
+                let end = offset + HEADER_BYTES + frame.length;
+                (Arc::clone(segment), frame::aligned(end), frame.sequence + 1)
             }
             None if first == 1 => (Arc::clone(&self.segments[0]), DATA_START, 1),
             None => return Err(damage(format!("{} is the oldest file and has no frame", segment::name(first)))),
