@@ -29,7 +29,7 @@ const SECONDS_BUCKETS: &[f64] = &[
 /// From one small record to the largest message.
 const BYTES_BUCKETS: &[f64] =
     &[256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 33_554_432.0];
-/// Sizes of batches: commands in an entry, entries in a write.
+/// Sizes of batches: commands in an entry, entries in a write, readers of a round.
 const COUNT_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0];
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -59,7 +59,8 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)?
         .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), BYTES_BUCKETS)?
         .set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), COUNT_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Suffix("_entries".to_owned()), COUNT_BUCKETS)
+        .set_buckets_for_metric(Matcher::Suffix("_entries".to_owned()), COUNT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_readers".to_owned()), COUNT_BUCKETS)
 }
 
 /// Serves until told to stop.

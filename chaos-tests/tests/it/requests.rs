@@ -49,3 +49,20 @@ async fn a_request_id_has_one_effect_across_a_change_of_the_leader() -> anyhow::
     assert_eq!(patches(&client).await?.len(), 1, "still one effect");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_asked_for_again_is_named_and_its_secret_not_shown_again() -> anyhow::Result<()> {
+    let _turn = super::turn().await;
+    let cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    let admin = cluster.client()?;
+    let token = proto::Token { role: proto::Role::Viewer.into(), description: "ci".to_owned(), ..Default::default() };
+    let request = proto::CreateTokenRequest { token: Some(token), request_id: "token-once".to_owned() };
+    let first = admin.cluster().create_token(request.clone()).await?;
+    let again = admin.cluster().create_token(request).await?;
+    let id = |answer: &proto::CreateTokenResponse| answer.token.as_ref().map(|token| token.token_id.clone());
+    assert!(!first.secret.is_empty() && again.secret.is_empty(), "only the first answer has the secret");
+    assert_eq!(id(&first), id(&again));
+    let all = admin.cluster().list_tokens(proto::ListTokensRequest::default()).await?.tokens;
+    assert_eq!(all.iter().filter(|token| token.description == "ci").count(), 1, "{all:?}");
+    Ok(())
+}

@@ -134,6 +134,8 @@ impl Unwritten {
                 }
             }
             maps.revision = revision;
+            #[expect(clippy::cast_precision_loss, reason = "some ten thousand at most")]
+            metrics::gauge!("muster_state_twins_unwritten").set(maps.now.len() as f64);
             (maps.is_enough(&self.limits, 1), maps.is_enough(&self.limits, 2))
         };
         if !enough {
@@ -230,6 +232,7 @@ impl Shared {
             }
             job.db.write(batch).map_err(rocks("write twins"))?;
         }
+        metrics::counter!("muster_state_twins_written_total").increment(twins.len() as u64);
         replay::mark(&job.db, job.revision)
     }
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::document::{Builder, Document, Member, Members, Touch, Value};
+use super::builder::Builder;
+use super::document::{Document, Member, Members, Touch, Value};
 
 /// `before` with `patch` merged in; every node it names, and every node above one, is touched.
 pub(super) fn merged(before: &Document, patch: &Document, touch: Touch) -> Document {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::json::Json;
 use crate::{At, Body, EventKind, Tombstone};
 
+mod builder;
 mod check;
 mod decide;
 mod document;
@@ -20,10 +21,11 @@ mod merge;
 mod parse;
 pub mod render;
 
+pub use builder::{Builder, NameTwice};
 pub use check::section_size;
 pub(crate) use decide::decide;
 pub use decide::replace_change;
-pub use document::{Builder, Document, Member, Members, NameTwice, Touch, Value};
+pub use document::{Document, Member, Members, Touch, Value};
 
 /// A twin. A change copies the sections it touches and shares the others with the twin before.
 #[derive(Debug, Clone, PartialEq)]

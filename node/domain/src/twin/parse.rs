@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::document::{Builder, Document, NameTwice, Touch};
+use super::builder::{Builder, NameTwice};
+use super::document::{Document, Touch};
 use crate::json::{Json, integer_out_of_range};
 use crate::{Reason, Rejection};
 
