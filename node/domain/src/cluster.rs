@@ -1,5 +1,6 @@
 //! The cluster's own settings, made by its first command. It knows no membership; Raft keeps that.
 
+use crate::limits::DEPTH_MAX;
 use crate::token::Token;
 use crate::{At, Change, EventKind, Key, Limits, Operation, Reason, Rejection, States};
 
@@ -21,6 +22,10 @@ pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Resu
     let Operation::InitializeCluster { cluster, token } = operation else { return Ok(Vec::new()) };
     if states.get(&Key::Cluster).is_some() {
         return Err(Rejection::new(Reason::AlreadyInitialized, "", "the cluster was initialized before"));
+    }
+    if cluster.limits.depth_max > DEPTH_MAX {
+        let rule = format!("twins may nest at most {DEPTH_MAX} levels, not {}", cluster.limits.depth_max);
+        return Err(Rejection::new(Reason::InvalidField, "limits.depth_max", rule));
     }
     let mut changes = vec![Change::new(Key::Cluster, EventKind::ClusterInitialized(cluster.clone()), None, at)];
     changes.extend(token.iter().map(|(id, token): &(String, Token)| {

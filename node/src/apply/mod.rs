@@ -46,6 +46,8 @@ pub struct Applier {
     states: Arc<States>,
     memory: Mutex<Memory>,
     positions: watch::Sender<Position>,
+    /// The limits in force, for those who must not wait for the applying thread.
+    limits: Mutex<Limits>,
 }
 
 /// What the applying thread remembers between batches; all of it can be read back from the store.
@@ -81,7 +83,8 @@ impl Applier {
     pub fn open(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
         let memory = Memory::load(&states)?;
         let (positions, _) = watch::channel(memory.position);
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions }))
+        let limits = Mutex::new(memory.limits);
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, limits }))
     }
 
     /// The newest position, and a way to wait for a later one.
@@ -95,16 +98,21 @@ impl Applier {
     /// # Errors
     /// When the store fails.
     pub fn dry_run(&self, request: &Request, time_ms: u64) -> Result<Outcome, StoreError> {
-        let (position, limits) = {
-            let memory = self.lock();
-            (memory.position, memory.limits)
-        };
+        // Not from `memory`: the applying thread holds it while it waits for the disk.
+        let position = *self.positions.borrow();
+        let limits = *self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         // Beside the applying thread, not in its way: so it must not fill the cache.
         let mut overlay = Overlay::for_dry_run(&self.states);
         let time_ms = time_ms.max(position.time_ms);
         let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits);
         overlay.finish()?;
         Ok(Outcome { revision: position.revision, results: decided.results })
+    }
+
+    /// Lets everybody know what is applied.
+    fn publish(&self, memory: &Memory) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = memory.limits;
+        self.positions.send_replace(memory.position);
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -129,7 +137,7 @@ impl Applier {
         for (key, record, stored_bytes) in finished.written {
             self.states.remember(&key, &record, stored_bytes);
         }
-        self.positions.send_replace(memory.position);
+        self.publish(&memory);
         Ok(outcomes)
     }
 }
@@ -201,7 +209,7 @@ impl Machine for Applier {
     fn reset(&self) -> io::Result<()> {
         let mut memory = self.lock();
         *memory = Memory::load(&self.states)?;
-        self.positions.send_replace(memory.position);
+        self.publish(&memory);
         Ok(())
     }
 }

@@ -10,6 +10,9 @@ use std::path::Path;
 
 /// The largest twin that may be configured, all sections together.
 const TWIN_BYTES_MAX: usize = 1024 * 1024;
+/// What the stored form can nest.
+#[expect(clippy::cast_possible_truncation, reason = "24")]
+const DEPTH_MAX: usize = muster_domain::limits::DEPTH_MAX as usize;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,7 +223,7 @@ fn limits(config: &Config, problems: &mut Problems) {
     problems.unless(twin <= TWIN_BYTES_MAX, "limits.twin_tags_bytes, twin_desired_bytes and twin_reported_bytes", rule);
     problems.range("limits.twin_value_bytes", twin_value_bytes, 1, TWIN_BYTES_MAX);
     problems.range("limits.twin_key_bytes", twin_key_bytes, 1, 4_096);
-    problems.range("limits.twin_depth", twin_depth, 1, 64);
+    problems.range("limits.twin_depth", twin_depth, 1, DEPTH_MAX);
 }
 
 /// Rules about the files that are named.

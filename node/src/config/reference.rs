@@ -184,7 +184,7 @@ pub const KEYS: &[Key] = &[
     key("limits.twin_reported_bytes", "The largest reported section."),
     key("limits.twin_value_bytes", "The longest string value in a twin. 1 to 1048576."),
     key("limits.twin_key_bytes", "The longest key in a twin. 1 to 4096."),
-    key("limits.twin_depth", "How deep objects may nest in a section. 1 to 64."),
+    key("limits.twin_depth", "How deep objects may nest in a section. 1 to 24."),
     key(
         "security.insecure_dev",
         "Plain text instead of TLS, on loopback addresses only. For development; says so at every start.",

@@ -238,7 +238,7 @@ fn each_broken_rule_is_named_with_its_key() {
         ),
         (|c| c.limits.twin_value_bytes = 0, "limits.twin_value_bytes must be"),
         (|c| c.limits.twin_key_bytes = 0, "limits.twin_key_bytes must be"),
-        (|c| c.limits.twin_depth = 65, "limits.twin_depth must be 1 to 64, and is 65"),
+        (|c| c.limits.twin_depth = 25, "limits.twin_depth must be 1 to 24, and is 25"),
         (|c| c.log.level = "loud".into(), "log.level must be a level"),
         (|c| c.log.level = "info,muster_node=loud".into(), "log.level must be a level"),
         (|c| c.log.level = String::new(), "log.level must be a level"),

@@ -142,13 +142,14 @@ impl States {
     /// # Errors
     /// When the store fails.
     pub fn write_twins(&self) -> Result<(), StoreError> {
-        self.unwritten.write_all(&self.db())
+        self.unwritten.write_all()
     }
 
     /// Forgets everything: the state below was replaced by one that is at `revision`.
     pub(crate) fn forget_all(&self, revision: u64) {
-        self.unwritten.forget_all(revision);
+        // In this order: a reader that finds nothing unwritten must not meet what was remembered before that.
         self.cache.0.clear();
+        self.unwritten.forget_all(revision);
         self.dead_runs.clear();
     }
 }

@@ -35,13 +35,13 @@ pub struct Limits {
     pub twins: usize,
     /// So many bytes of memory.
     pub bytes: usize,
-    /// So many revisions since the last time: what a start after a crash has to fold again, twice over.
-    pub revisions: u64,
+    /// So many changes since the last time: what a start after a crash has to fold again, twice over.
+    pub changes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { twins: 32_768, bytes: 48 << 20, revisions: 100_000 }
+        Self { twins: 32_768, bytes: 48 << 20, changes: 200_000 }
     }
 }
 
@@ -52,10 +52,12 @@ const CHUNK: usize = 128;
 struct Maps {
     now: Twins,
     now_bytes: usize,
+    /// Changes that led to `now`.
+    now_changes: usize,
     /// The newest revision whose twins are here or written.
     revision: u64,
-    /// The revision at which `writing` was begun.
-    begun: u64,
+    /// The database that holds the events of `now`: they are written there and nowhere else, whatever is current by then.
+    db: Option<Arc<DB>>,
     writing: Option<Arc<Twins>>,
 }
 
@@ -63,7 +65,7 @@ impl Maps {
     fn is_enough(&self, limits: &Limits, times: usize) -> bool {
         self.now.len() >= limits.twins * times
             || self.now_bytes >= limits.bytes * times
-            || (times == 1 && self.revision - self.begun >= limits.revisions && !self.now.is_empty())
+            || self.now_changes >= limits.changes * times
     }
 }
 
@@ -125,15 +127,21 @@ impl Unwritten {
         twins: impl IntoIterator<Item = (Vec<u8>, Arc<Record>)>,
         revision: u64,
     ) -> Result<(), StoreError> {
+        // First of all, so that a node whose disk failed does not go on.
+        self.shared.check()?;
         let (enough, full) = {
             let mut maps = self.shared.write();
             for (key, record) in twins {
+                maps.now_changes += 1;
                 maps.now_bytes += memory_bytes(&record);
                 if let Some(before) = maps.now.insert(key.into_boxed_slice(), record) {
                     maps.now_bytes = maps.now_bytes.saturating_sub(memory_bytes(&before));
                 }
             }
             maps.revision = revision;
+            if maps.db.as_ref().is_none_or(|known| !Arc::ptr_eq(known, db)) {
+                maps.db = Some(Arc::clone(db));
+            }
             #[expect(clippy::cast_precision_loss, reason = "some ten thousand at most")]
             metrics::gauge!("muster_state_twins_unwritten").set(maps.now.len() as f64);
             (maps.is_enough(&self.limits, 1), maps.is_enough(&self.limits, 2))
@@ -141,11 +149,10 @@ impl Unwritten {
         if !enough {
             return Ok(());
         }
-        self.shared.check()?;
         if full {
             self.shared.wait_until_idle();
         }
-        self.begin(db);
+        self.begin();
         Ok(())
     }
 
@@ -153,9 +160,9 @@ impl Unwritten {
     ///
     /// # Errors
     /// When it could not be written.
-    pub(crate) fn write_all(&self, db: &Arc<DB>) -> Result<(), StoreError> {
+    pub(crate) fn write_all(&self) -> Result<(), StoreError> {
         self.shared.wait_until_idle();
-        self.begin(db);
+        self.begin();
         self.shared.wait_until_idle();
         self.shared.check()
     }
@@ -168,23 +175,24 @@ impl Unwritten {
 
     /// Forgets everything: the family has all twins up to `revision`.
     pub(crate) fn forget_all(&self, revision: u64) {
-        *self.shared.write() = Maps { revision, begun: revision, ..Maps::default() };
+        *self.shared.write() = Maps { revision, ..Maps::default() };
     }
 
     /// Gives the twins at hand to the thread, unless it is busy.
-    fn begin(&self, db: &Arc<DB>) {
+    fn begin(&self) {
         let job = {
             let mut idle = lock(&self.shared.idle.0);
             let mut maps = self.shared.write();
             if !*idle || maps.writing.is_some() || maps.now.is_empty() {
                 return;
             }
+            let Some(db) = maps.db.take() else { return };
             *idle = false;
             let twins = Arc::new(std::mem::take(&mut maps.now));
             maps.now_bytes = 0;
-            maps.begun = maps.revision;
+            maps.now_changes = 0;
             maps.writing = Some(Arc::clone(&twins));
-            Job { db: Arc::clone(db), twins, revision: maps.revision }
+            Job { db, twins, revision: maps.revision }
         };
         if let Some(jobs) = &self.jobs
             && jobs.send(job).is_err()

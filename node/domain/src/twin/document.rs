@@ -115,6 +115,16 @@ impl Document {
         Json::Object(self.members().map(|member| (member.name().to_owned(), member.value().to_json())).collect())
     }
 
+    /// How many values it holds, objects and arrays included.
+    pub(super) fn values(&self) -> u64 {
+        self.nodes.len() as u64
+    }
+
+    /// Bytes of its names and texts.
+    pub(super) fn text_bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
+
     /// Bytes of memory it takes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Merging, metadata and rules of twins, as tables.
 
 use super::*;
-use crate::twin::check::{Nulls, check_members};
+use crate::twin::check::{Nulls, check_members, check_section_size};
 use crate::{Limits, Reason};
 
 fn at(revision: u64) -> At {
@@ -97,6 +97,26 @@ fn sizes_count_as_iot_hub_counts() {
         at(2),
     );
     assert_eq!(section_size(&twin.tags), (2 + 8) + (1 + 4) + (1 + 1 + 2) + (1 + 8 + 2));
+}
+
+#[test]
+fn what_counts_nothing_is_bounded_all_the_same() {
+    let empty = Twin::created(None, at(1)).reported;
+    let refused = |text: &str, bytes_max| {
+        let section = Twin::created(None, at(1)).merged(None, None, Some(object(text)), at(2)).reported;
+        assert!(section_size(&section) <= 2, "{text:.40}");
+        let refused = check_section_size("reported_json", &empty, &section, bytes_max).is_err();
+        assert_eq!(check_section_size("reported_json", &section, &section, bytes_max), Ok(()), "it may stay");
+        refused
+    };
+    for item in ["\"\"", "[]", "{}"] {
+        let list = |items: usize| format!(r#"{{"a":[{}]}}"#, vec![item; items].join(","));
+        assert!(refused(&list(1_000), 1_000), "{item}");
+        assert!(!refused(&list(500), 1_000), "{item}");
+    }
+    let text = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "\u{7f}".repeat(bytes));
+    assert!(refused(&text(3_000), 1_000));
+    assert!(!refused(&text(1_500), 1_000));
 }
 
 #[test]

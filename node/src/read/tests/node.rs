@@ -40,7 +40,7 @@ impl Node {
     pub(super) fn reopen(&mut self) {
         self.open = None;
         let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
-        let limits = Limits { twins: 4, bytes: 1 << 20, revisions: 7 };
+        let limits = Limits { twins: 4, bytes: 1 << 20, changes: 9 };
         let states = States::with_limits(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20, limits);
         let states = Arc::new(states);
         let applier = Applier::open(Arc::clone(&states)).unwrap();

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use muster_domain::limits;
 use muster_domain::twin::{Builder, Member, Members, NameTwice, Section, Touch, Twin, Value};
 
 use super::CodecError;
@@ -14,6 +15,7 @@ use super::reader::Reader;
 /// Levels of nesting that are read: more than [`muster_domain::limits::DEPTH_MAX`] allows to be written, few enough for
 /// any thread's stack.
 const DEPTH_MAX: u32 = 48;
+const _: () = assert!(DEPTH_MAX as u64 > limits::DEPTH_MAX, "what may be written can be read");
 /// What lies in arrays has no trace.
 const UNTOUCHED: Touch = Touch { time_ms: 0, version: 0 };
 
