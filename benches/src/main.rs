@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::options::{Command, Options, Settings};
 
 mod connections;
+mod fanout;
 mod grpc;
 mod load;
 mod machine;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::EchoServer { port } => on(Builder::new_multi_thread(), systems::echo::serve(port)).map(|()| true),
         Command::Write(settings) => measure(rounds::Kind::Write, &settings),
         Command::Read(settings) => measure(rounds::Kind::Read, &settings),
+        Command::Watch(settings) => on(Builder::new_current_thread(), until_signal(fanout::run(&settings))),
         Command::Stream(settings) => measure(rounds::Kind::Stream, &settings),
     };
     match outcome {

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Read(Settings),
     /// Patches on streams and in batches; against etcd put with 256 clients.
     Stream(Settings),
+    /// Many watchers of one node, told of every change; against etcd's.
+    Watch(WatchSettings),
     /// The bare tonic server, run by the load generator as a process of its own.
     #[command(hide = true)]
     EchoServer {
@@ -87,6 +89,21 @@ pub(crate) struct Settings {
     /// Where the nodes keep their data while they run; must be a real disk [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchSettings {
+    /// Watchers, each told of every change.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) watchers: u32,
+    /// Writers of the flood, each with one put or patch unanswered at a time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) writers: u32,
+    /// Changes a second in the quiet case, where latency is measured.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
+    #[command(flatten)]
+    pub(crate) common: Settings,
 }
 
 impl Settings {

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Stream,
 }
 
+/// Nodes of each cluster.
+const NODES: usize = 3;
 /// How long a system may take to start, without its devices.
 const START_WITHIN: Duration = Duration::from_secs(90);
 /// How long loading one device may take, on average.
@@ -126,6 +128,7 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
             Some(program) => {
                 say("starting etcd, three nodes");
                 let layout = etcd::Layout {
+                    nodes: NODES,
                     connections: settings.connections as usize,
                     leader_only: settings.leader_only,
                     keys: settings.keys(),
@@ -139,6 +142,7 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
     if !settings.no_muster {
         say("starting muster, three nodes");
         let layout = muster::Layout {
+            nodes: NODES,
             connections: settings.connections as usize,
             leader_only: settings.leader_only,
             keys: settings.keys(),
@@ -161,19 +165,19 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
 }
 
 /// Bounds the start of a system, loading its devices included.
-async fn within<T>(settings: &Settings, start: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn within<T>(settings: &Settings, start: impl Future<Output = Result<T>>) -> Result<T> {
     let limit = START_WITHIN + LOAD_DEVICE_WITHIN * settings.keys();
     timeout(limit, start).await.with_context(|| format!("not done in {} s", limit.as_secs()))?
 }
 
-fn folder_for(folder: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn folder_for(folder: &Path, name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     fs::create_dir(&path).with_context(|| format!("make {}", path.display()))?;
     Ok(path)
 }
 
 /// The node's binary: the one named, or the one beside this program.
-fn musterd(settings: &Settings) -> Result<PathBuf> {
+pub(crate) fn musterd(settings: &Settings) -> Result<PathBuf> {
     if let Some(named) = &settings.musterd {
         return find_program(named).with_context(|| format!("there is no program {}", named.display()));
     }

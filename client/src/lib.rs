@@ -28,15 +28,18 @@ mod twin_stream;
 
 mod assets;
 mod cluster;
+mod cursors;
 mod devices;
 mod history;
 mod modules;
 mod namespaces;
 mod twins;
+mod watches;
 
 pub use assets::Assets;
 pub use cluster::Cluster;
 pub use connection::{Client, ClientConfig, ConfigError, MESSAGE_BYTES_MAX};
+pub use cursors::Cursors;
 pub use devices::Devices;
 pub use error::{CallError, FieldViolation};
 pub use history::History;
@@ -49,3 +52,4 @@ pub use retry::{RetryPolicy, new_request_id};
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};
 pub use twins::Twins;
+pub use watches::Watcher;

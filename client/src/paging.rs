@@ -72,6 +72,7 @@ lists! {
     crate::Modules, list, list_all: ListModulesRequest -> ListModulesResponse, modules: Module;
     crate::Assets, list, list_all: ListAssetsRequest -> ListAssetsResponse, assets: Asset;
     crate::History, list_events, list_all: ListEventsRequest -> ListEventsResponse, events: Event;
+    crate::Cursors, list, list_all: ListCursorsRequest -> ListCursorsResponse, cursors: Cursor;
     crate::Cluster, list_tokens, list_tokens_all: ListTokensRequest -> ListTokensResponse, tokens: Token;
 }
 

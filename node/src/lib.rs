@@ -30,3 +30,4 @@ pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 pub mod token;
+pub mod watch;

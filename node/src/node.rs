@@ -19,6 +19,7 @@ use crate::propose::Proposer;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
+use crate::watch::Watches;
 
 /// What every service needs.
 pub struct Services {
@@ -30,6 +31,8 @@ pub struct Services {
     pub identity: NodeIdentity,
     /// Knows the members.
     pub status: Arc<ClusterStatus>,
+    /// Follows changes.
+    pub watches: Arc<Watches>,
     /// Seals keys.
     pub sealer: Arc<Sealer>,
     /// Makes ids and keys.

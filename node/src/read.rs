@@ -20,15 +20,19 @@ use crate::store::history;
 use crate::store::states::States;
 
 mod events;
+mod filter;
 mod list;
 mod scans;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-pub use events::{EventFilter, EventPage, EventScope};
+pub use events::{EventPage, PageLimits};
+pub use filter::{EventFilter, EventScope, ResourceType, TwinPath, TwinSection};
 pub use list::{ListPage, ListRange};
 pub use scans::ScanError;
 use scans::Scans;
+pub use walk::{WalkPage, WalkPlace, WalkRange};
 
 // What a view answers with; those above it need not know the store.
 pub use crate::store::codec::RevisionEntry;
@@ -90,6 +94,7 @@ pub struct Reader {
     positions: watch::Receiver<Position>,
     wait_max: Duration,
     scans: Scans,
+    follower_scans: Scans,
 }
 
 impl Reader {
@@ -102,7 +107,8 @@ impl Reader {
         positions: watch::Receiver<Position>,
         wait_max: Duration,
     ) -> Self {
-        Self { raft, states, positions, wait_max, scans: Scans::new(wait_max) }
+        let (scans, follower_scans) = (Scans::new(wait_max), Scans::for_followers());
+        Self { raft, states, positions, wait_max, scans, follower_scans }
     }
 
     /// A view that is as fresh as asked.
@@ -124,6 +130,13 @@ impl Reader {
     #[must_use]
     pub fn local(&self) -> View {
         View { states: Arc::clone(&self.states), position: *self.positions.borrow(), scans: self.scans.clone() }
+    }
+
+    /// What this node holds now, for those who follow changes: their scans wait for each other, not in the way of
+    /// other readers.
+    #[must_use]
+    pub fn local_for_followers(&self) -> View {
+        View { scans: self.follower_scans.clone(), ..self.local() }
     }
 
     /// Waits until this node has applied `revision`.
@@ -202,6 +215,18 @@ impl View {
         }
         let (view, key) = (self.clone(), key.clone());
         self.scans.run(move || view.get_at(&key, revision)).await
+    }
+
+    /// Runs work that reads many records beside the worker threads.
+    ///
+    /// # Errors
+    /// What the work returns, or that too many scans are running.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ScanError> {
+        let view = self.clone();
+        self.scans.run(move || work(&view)).await
     }
 
     /// The cluster's settings.

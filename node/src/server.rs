@@ -26,6 +26,7 @@ use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
 use crate::tasks::{self, StopSignal};
 use crate::tls::{self, Connection, Incoming, IncomingLimits, ServerTls};
+use crate::watch::Watches;
 
 mod bootstrap;
 mod health;
@@ -113,6 +114,13 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             proposer,
             reader: Arc::clone(&reader),
             status,
+            watches: Watches::start(
+                Arc::clone(&reader),
+                applier.positions(),
+                applier.recent(),
+                config.limits.watches,
+                stop.clone(),
+            ),
             sealer: Arc::clone(&startup.sealer),
             ids: Arc::clone(&startup.ids),
             clock: Arc::clone(&startup.clock),

@@ -1,4 +1,4 @@
-//! A real three-node etcd, as Debian's `etcd-server` ships it: put against our patch, linearizable range against our
+//! A real etcd, as Debian's `etcd-server` ships it: put against our patch, linearizable range against our
 //! read.
 //!
 //! It runs as it comes: syncs on, its own defaults, no TLS and no authentication (as our nodes in the comparison).
@@ -22,19 +22,17 @@ use crate::workload::{self, Choice};
 
 #[allow(unreachable_pub, missing_docs, unused_qualifications, reason = "generated code")]
 #[allow(clippy::all, clippy::clone_on_ref_ptr, reason = "generated code")]
-mod pb {
+pub(super) mod pb {
     tonic::include_proto!("etcdserverpb");
 }
 
-type Put = Method<pb::PutRequest, pb::PutResponse>;
+pub(super) type Put = Method<pb::PutRequest, pb::PutResponse>;
 type Range = Method<pb::RangeRequest, pb::RangeResponse>;
 type Status = Method<pb::StatusRequest, pb::StatusResponse>;
 
-const PUT: &str = "/etcdserverpb.KV/Put";
+pub(super) const PUT: &str = "/etcdserverpb.KV/Put";
 const RANGE: &str = "/etcdserverpb.KV/Range";
 const STATUS: &str = "/etcdserverpb.Maintenance/Status";
-
-const NODES: usize = 3;
 
 /// How long the cluster may take until it accepts a put.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -45,6 +43,7 @@ const LOADERS: u32 = 64;
 /// How the cluster is used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
+    pub(crate) nodes: usize,
     pub(crate) connections: usize,
     pub(crate) leader_only: bool,
     pub(crate) keys: u32,
@@ -59,14 +58,14 @@ pub(crate) struct Etcd {
 
 impl Etcd {
     pub(crate) async fn start(program: &Path, folder: &Path, layout: Layout) -> Result<Self> {
-        let ports = free_ports(2 * NODES)?;
-        let (client_ports, peer_ports) = ports.split_at(NODES);
+        let ports = free_ports(2 * layout.nodes)?;
+        let (client_ports, peer_ports) = ports.split_at(layout.nodes);
         let url = |port: &u16| format!("http://127.0.0.1:{port}");
         let members: Vec<String> =
             peer_ports.iter().enumerate().map(|(node, port)| format!("etcd{}={}", node + 1, url(port))).collect();
         let members = members.join(",");
 
-        let mut nodes = Vec::with_capacity(NODES);
+        let mut nodes = Vec::with_capacity(layout.nodes);
         for (client_port, peer_port) in client_ports.iter().zip(peer_ports) {
             let name = format!("etcd{}", nodes.len() + 1);
             let arguments = [
@@ -92,6 +91,16 @@ impl Etcd {
         let connections = Connections::open(&used, layout.connections, None).await?;
         load_keys(&connections, layout.keys).await.context("load etcd's keys")?;
         Ok(Self { nodes, connections, keys: layout.keys })
+    }
+}
+
+impl Etcd {
+    pub(super) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    pub(super) fn keys(&self) -> u32 {
+        self.keys
     }
 }
 
@@ -184,7 +193,7 @@ async fn load_keys(connections: &Connections, keys: u32) -> Result<()> {
     Ok(())
 }
 
-fn put_request(key: u32, counter: u64) -> pb::PutRequest {
+pub(super) fn put_request(key: u32, counter: u64) -> pb::PutRequest {
     pb::PutRequest { key: Bytes::from(workload::twin_name(key)), value: Bytes::from(workload::patch(counter)) }
 }
 

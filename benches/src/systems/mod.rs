@@ -10,6 +10,7 @@ use crate::load::{Client, Window};
 
 pub(crate) mod echo;
 pub(crate) mod etcd;
+mod etcd_watch;
 pub(crate) mod muster;
 
 /// One kind of work. What it means to each system is in that system's file.

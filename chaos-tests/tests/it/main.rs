@@ -9,6 +9,7 @@ mod kills;
 mod refusals;
 mod requests;
 mod table;
+mod watching;
 mod wiped;
 mod wire;
 

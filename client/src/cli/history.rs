@@ -103,7 +103,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
 }
 
 /// A name inside the namespace is completed; a full one is left alone.
-fn full_name(namespace: &str, resource: &str) -> String {
+pub(crate) fn full_name(namespace: &str, resource: &str) -> String {
     if resource.starts_with("namespaces/") {
         return resource.to_owned();
     }

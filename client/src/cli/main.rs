@@ -8,6 +8,7 @@ mod asset;
 mod cluster;
 mod completions;
 mod context;
+mod cursor;
 mod device;
 mod exit;
 mod export;
@@ -20,6 +21,7 @@ mod session;
 mod shapes;
 mod token;
 mod twin;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,11 @@ enum Noun {
     /// The past: who changed what, and resources as they were
     #[command(subcommand, arg_required_else_help = true)]
     History(history::Verb),
+    /// Changes as they happen
+    Watch(watch::Arguments),
+    /// Cursors: named places in the event log, kept by the cluster
+    #[command(subcommand, arg_required_else_help = true)]
+    Cursor(cursor::Verb),
     /// The cluster itself
     #[command(subcommand, arg_required_else_help = true)]
     Cluster(cluster::Verb),
@@ -96,6 +103,8 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Twin(verb) => twin::run(globals, verb).await?,
         Noun::Asset(verb) => asset::run(globals, verb).await?,
         Noun::History(verb) => history::run(globals, verb).await?,
+        Noun::Watch(arguments) => watch::run(globals, arguments).await?,
+        Noun::Cursor(verb) => cursor::run(globals, verb).await?,
         Noun::Cluster(verb) => cluster::run(globals, verb).await?,
         Noun::Token(verb) => token::run(globals, verb).await?,
         Noun::Import(arguments) => return import::run(globals, arguments).await,

@@ -121,7 +121,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Control characters would let data steer the terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

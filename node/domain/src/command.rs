@@ -54,6 +54,35 @@ pub enum Operation {
         /// The token's id.
         id: String,
     },
+    /// Creates a cursor.
+    CreateCursor {
+        /// Its namespace; empty for the cluster.
+        namespace: String,
+        /// Its id.
+        cursor: String,
+        /// What it is for.
+        description: String,
+        /// Where it stands; `None`: at the newest revision.
+        acknowledged: Option<u64>,
+    },
+    /// Moves a cursor forward.
+    AcknowledgeCursor {
+        /// Its namespace; empty for the cluster.
+        namespace: String,
+        /// Its id.
+        cursor: String,
+        /// Everything up to here is dealt with.
+        revision: u64,
+    },
+    /// Deletes a cursor.
+    DeleteCursor {
+        /// Its namespace; empty for the cluster.
+        namespace: String,
+        /// Its id.
+        cursor: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
     /// Creates a namespace.
     CreateNamespace {
         /// Its id.

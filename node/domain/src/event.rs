@@ -3,6 +3,7 @@
 use crate::Key;
 use crate::asset::{AssetDefinition, AssetStatus};
 use crate::cluster::Cluster;
+use crate::cursor::Cursor;
 use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
@@ -26,6 +27,12 @@ pub enum EventKind {
     TokenCreated(Token),
     /// A token was revoked.
     TokenRevoked,
+    /// A cursor was created.
+    CursorCreated(Cursor),
+    /// Everything up to this revision is dealt with.
+    CursorAcknowledged(u64),
+    /// A cursor was deleted.
+    CursorDeleted,
     /// A namespace was created.
     NamespaceCreated(NamespaceDefinition),
     /// A namespace has this definition now.
@@ -119,6 +126,9 @@ impl EventKind {
             Self::ClusterInitialized(_) => "cluster.initialized",
             Self::TokenCreated(_) => "token.created",
             Self::TokenRevoked => "token.revoked",
+            Self::CursorCreated(_) => "cursor.created",
+            Self::CursorAcknowledged(_) => "cursor.acknowledged",
+            Self::CursorDeleted => "cursor.deleted",
             Self::NamespaceCreated(_) => "namespace.created",
             Self::NamespaceUpdated(_) => "namespace.updated",
             Self::NamespaceDeleting => "namespace.deleting",

@@ -25,6 +25,8 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
     match (event, body) {
         (EventKind::ClusterInitialized(cluster), _) => Body::Cluster(cluster.clone()),
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
+        (EventKind::CursorCreated(cursor), _) => Body::Cursor(cursor.clone()),
+        (EventKind::CursorAcknowledged(_), Some(Body::Cursor(cursor))) => Body::Cursor(cursor.evolve(event)),
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
         }
@@ -66,6 +68,7 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         }
         (
             EventKind::TokenRevoked
+            | EventKind::CursorDeleted
             | EventKind::NamespaceDeleted
             | EventKind::DeviceDeleted
             | EventKind::ModuleDeleted
@@ -74,7 +77,8 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         ) => Body::Deleted(Tombstone { version, ..Tombstone::default() }),
         (EventKind::TwinDeleted, _) => Body::Deleted(Twin::tombstone(body)),
         (
-            EventKind::NamespaceUpdated(_)
+            EventKind::CursorAcknowledged(_)
+            | EventKind::NamespaceUpdated(_)
             | EventKind::NamespaceDeleting
             | EventKind::DeviceUpdated(_)
             | EventKind::DeviceStatusChanged { .. }

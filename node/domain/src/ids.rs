@@ -21,6 +21,18 @@ pub fn check_asset(field: &str, id: &str) -> Result<(), Rejection> {
     check_label(field, id, 63)
 }
 
+/// Checks a cursor id: 1 to 128 characters of `a-z`, `0-9` and `-`.
+///
+/// # Errors
+/// [`Reason::InvalidId`], naming `field`.
+pub fn check_cursor(field: &str, id: &str) -> Result<(), Rejection> {
+    let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=DEVICE_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(is_legal) {
+        return Ok(());
+    }
+    Err(invalid(field, format!("must have 1 to {DEVICE_ID_CHARS_MAX} characters of a-z, 0-9 and -")))
+}
+
 /// Checks a device or module id: 1 to 128 ASCII letters, digits and `- . + % _ # * ? ! ( ) , = @ $ ' : ;`.
 ///
 /// # Errors

@@ -9,6 +9,8 @@ pub enum Key {
     Cluster,
     /// An API token, by its id.
     Token(String),
+    /// A cursor: namespace, cursor. Without a namespace (empty) it belongs to the cluster.
+    Cursor(String, String),
     /// A namespace, by its id.
     Namespace(String),
     /// A device: namespace, device.
@@ -29,6 +31,7 @@ impl Key {
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::Cluster | Self::Token(_) => None,
+            Self::Cursor(namespace, _) => Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
             Self::Namespace(namespace)
             | Self::Device(namespace, _)
             | Self::Module(namespace, _, _)
@@ -42,7 +45,7 @@ impl Key {
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(_, _) => None,
+            Self::Cluster | Self::Token(_) | Self::Cursor(..) | Self::Namespace(_) | Self::Asset(_, _) => None,
             Self::Device(_, device)
             | Self::Module(_, device, _)
             | Self::DeviceTwin(_, device)
@@ -61,6 +64,8 @@ impl Key {
         match parts.as_slice() {
             ["cluster"] => Some(Self::Cluster),
             ["tokens", token] => Some(Self::Token(own(token))),
+            ["cursors", cursor] => Some(Self::Cursor(String::new(), own(cursor))),
+            ["namespaces", ns, "cursors", cursor] => Some(Self::Cursor(own(ns), own(cursor))),
             ["namespaces", ns] => Some(Self::Namespace(own(ns))),
             ["namespaces", ns, "devices", device] => Some(Self::Device(own(ns), own(device))),
             ["namespaces", ns, "devices", device, "twin"] => Some(Self::DeviceTwin(own(ns), own(device))),
@@ -88,7 +93,7 @@ impl Key {
             Self::Device(ns, device) => Some(Self::DeviceTwin(ns.clone(), device.clone())),
             Self::Module(ns, device, module) => Some(Self::ModuleTwin(ns.clone(), device.clone(), module.clone())),
             Self::DeviceTwin(..) | Self::ModuleTwin(..) => Some(self.clone()),
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(..) => None,
+            Self::Cluster | Self::Token(_) | Self::Cursor(..) | Self::Namespace(_) | Self::Asset(..) => None,
         }
     }
 }
@@ -98,6 +103,8 @@ impl fmt::Display for Key {
         match self {
             Self::Cluster => f.write_str("cluster"),
             Self::Token(token) => write!(f, "tokens/{token}"),
+            Self::Cursor(ns, cursor) if ns.is_empty() => write!(f, "cursors/{cursor}"),
+            Self::Cursor(ns, cursor) => write!(f, "namespaces/{ns}/cursors/{cursor}"),
             Self::Namespace(ns) => write!(f, "namespaces/{ns}"),
             Self::Device(ns, device) => write!(f, "namespaces/{ns}/devices/{device}"),
             Self::Module(ns, device, module) => write!(f, "namespaces/{ns}/devices/{device}/modules/{module}"),

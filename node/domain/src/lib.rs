@@ -16,6 +16,7 @@
 
 pub mod asset;
 pub mod cluster;
+pub mod cursor;
 pub mod device;
 pub mod ids;
 pub mod import;

@@ -150,6 +150,7 @@ fn delete_contents(states: &dyn States, contents: &[Key], changes: &mut Vec<Chan
         let Some(record) = living(states, key) else { continue };
         let deletion = match key {
             Key::Device(namespace, device) => device::deletion(states, namespace, device, &record, at),
+            Key::Cursor(..) => vec![Change::new(key.clone(), EventKind::CursorDeleted, Some(&record), at)],
             _ => vec![Change::new(key.clone(), EventKind::AssetDeleted, Some(&record), at)],
         };
         resources += deletion.iter().filter(|change| !matches!(change.event.kind, EventKind::TwinDeleted)).count();

@@ -73,6 +73,8 @@ enum WriteScope<'a> {
     Cluster,
     /// A namespace itself.
     Namespace,
+    /// Something that concerns all namespaces.
+    AllNamespaces,
     /// Something in the namespace.
     Within(&'a str),
 }
@@ -83,6 +85,12 @@ impl<'a> WriteScope<'a> {
             Operation::InitializeCluster { .. } | Operation::CreateToken { .. } | Operation::RevokeToken { .. } => {
                 Self::Cluster
             }
+            Operation::CreateCursor { namespace, .. }
+            | Operation::AcknowledgeCursor { namespace, .. }
+            | Operation::DeleteCursor { namespace, .. } => match namespace.as_str() {
+                "" => Self::AllNamespaces,
+                namespace => Self::Within(namespace),
+            },
             Operation::CreateNamespace { .. }
             | Operation::UpdateNamespace { .. }
             | Operation::DeleteNamespace { .. } => Self::Namespace,

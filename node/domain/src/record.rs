@@ -2,6 +2,7 @@
 
 use crate::asset::Asset;
 use crate::cluster::Cluster;
+use crate::cursor::Cursor;
 use crate::device::Device;
 use crate::module::Module;
 use crate::namespace::Namespace;
@@ -40,7 +41,7 @@ impl Record {
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.body {
-            Body::Cluster(_) | Body::Token(_) | Body::Namespace(_) => 0,
+            Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Namespace(_) => 0,
             Body::Device(device) => device.version,
             Body::Module(module) => module.version,
             Body::Twin(twin) => twin.version,
@@ -57,6 +58,8 @@ pub enum Body {
     Cluster(Cluster),
     /// An API token.
     Token(Token),
+    /// A cursor.
+    Cursor(Cursor),
     /// A namespace.
     Namespace(Namespace),
     /// A device.

@@ -43,11 +43,13 @@ pub enum Reason {
     BatchAborted,
     /// The cluster was initialized before.
     AlreadyInitialized,
+    /// A cursor only moves forward.
+    CursorBackwards,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers in the stored format.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidField,
         Self::InvalidId,
         Self::InvalidJson,
@@ -67,6 +69,7 @@ impl Reason {
         Self::RequestIdReused,
         Self::BatchAborted,
         Self::AlreadyInitialized,
+        Self::CursorBackwards,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -92,6 +95,7 @@ impl Reason {
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::BatchAborted => "BATCH_ABORTED",
             Self::AlreadyInitialized => "ALREADY_INITIALIZED",
+            Self::CursorBackwards => "CURSOR_BACKWARDS",
         }
     }
 

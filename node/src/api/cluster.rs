@@ -108,7 +108,7 @@ async fn create_token(write: Write, request: v1::CreateTokenRequest) -> Result<v
 
 /// The token that the change made: another than ours when this was a retry.
 async fn created_id(done: &Done) -> Result<Option<String>, Failure> {
-    let filter = EventFilter { scope: EventScope::All, kinds: vec!["token.created".to_owned()], actor: None };
+    let filter = EventFilter { kinds: vec!["token.created".to_owned()], ..EventFilter::of(EventScope::All) };
     let page = done.view().events(filter, done.revision, done.revision, 0, 1).await?;
     let event = page.entries.into_iter().next().and_then(|(entry, _)| entry.events.into_iter().next());
     Ok(event.and_then(|event| match (event.key, event.kind) {

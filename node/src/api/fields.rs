@@ -26,7 +26,8 @@ pub(crate) enum Shape {
     /// The name of the device or module stands for its twin.
     Twin,
     Asset,
-    /// Anything that has a history: all of the above.
+    Cursor,
+    /// Anything that has a history: all of the above but cursors.
     Resource,
 }
 
@@ -39,6 +40,7 @@ impl Shape {
             Self::DeviceOrModule => "namespaces/{namespace}/devices/{device}[/modules/{module}]",
             Self::Twin => "namespaces/{namespace}/devices/{device}[/modules/{module}]/twin",
             Self::Asset => "namespaces/{namespace}/assets/{asset}",
+            Self::Cursor => "[namespaces/{namespace}/]cursors/{cursor}",
             Self::Resource => "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin] or /assets/{asset}]",
         }
     }
@@ -51,7 +53,8 @@ impl Shape {
             Self::DeviceOrModule => matches!(key, Key::Device(..) | Key::Module(..)),
             Self::Twin => return key.twin(),
             Self::Asset => matches!(key, Key::Asset(..)),
-            Self::Resource => key.namespace().is_some(),
+            Self::Cursor => matches!(key, Key::Cursor(..)),
+            Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..)),
         };
         fits.then_some(key)
     }
@@ -95,6 +98,7 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
     match key {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
+        Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
         Key::Cluster | Key::Token(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use super::pages::{Asked, Page};
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::convert;
-use crate::convert::event_json::{self, KINDS};
+use crate::convert::event_json::KINDS;
 use crate::convert::twin::Parts;
 use crate::node::Services;
 use crate::read::{EventFilter, EventPage, EventScope, RevisionEntry, View};
@@ -68,7 +68,7 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
     // Revisions after the first page's belong to the next list, not to a later page of this one.
     let last = if to == 0 { page.revision } else { to.min(page.revision) };
     let actor = (!request.actor.is_empty()).then_some(request.actor);
-    let filter = EventFilter { scope, kinds: request.kinds, actor };
+    let filter = EventFilter { kinds: request.kinds, actor, ..EventFilter::of(scope) };
     let found = if first > last {
         EventPage::default()
     } else {
@@ -80,7 +80,7 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
     Ok(v1::ListEventsResponse { header: read.header(page.revision), events, next_page_token })
 }
 
-fn scope(resource: &str) -> Result<EventScope, Rejection> {
+pub(super) fn scope(resource: &str) -> Result<EventScope, Rejection> {
     if resource.is_empty() {
         return Ok(EventScope::All);
     }
@@ -90,16 +90,22 @@ fn scope(resource: &str) -> Result<EventScope, Rejection> {
     })
 }
 
-fn allow(read: &Read, scope: &EventScope) -> Result<(), Failure> {
+/// Refuses a scope that the caller may not see all of.
+pub(super) fn allow(read: &Read, scope: &EventScope) -> Result<(), Failure> {
     match scope {
         EventScope::All => read.allow(ReadScope::AllNamespaces),
         EventScope::Namespace(namespace) => read.allow(ReadScope::Namespace(namespace)),
         EventScope::Resource(key) => read.allow(ReadScope::Namespace(key.namespace().unwrap_or_default())),
+        // `namespaces/plant1` is the beginning of other namespaces' names too.
+        EventScope::Prefix(prefix) => {
+            let rest = prefix.strip_prefix("namespaces/").and_then(|rest| rest.split_once('/'));
+            read.allow(rest.map_or(ReadScope::AllNamespaces, |(namespace, _)| ReadScope::Namespace(namespace)))
+        }
     }
 }
 
 /// Refuses kinds that no event has: they would filter out everything.
-fn check_kinds(kinds: &[String]) -> Result<(), Rejection> {
+pub(super) fn check_kinds(kinds: &[String]) -> Result<(), Rejection> {
     if kinds.len() > KINDS_MAX {
         let message = format!("kinds must hold at most {KINDS_MAX} elements, holds {}", kinds.len());
         return Err(Rejection::new(Reason::TooMany, "kinds", message));
@@ -124,17 +130,7 @@ fn check_kinds(kinds: &[String]) -> Result<(), Rejection> {
 }
 
 fn events<'a>(entry: &'a RevisionEntry, indexes: &'a [u32]) -> impl Iterator<Item = v1::Event> + 'a {
-    entry.events.iter().zip(indexes).map(|(event, index)| v1::Event {
-        revision: entry.revision,
-        index: *index,
-        time: convert::optional_timestamp(entry.time_ms),
-        kind: event.kind.name().to_owned(),
-        resource: event.key.to_string(),
-        actor: entry.actor.clone(),
-        origin: entry.origin.clone(),
-        request_id: entry.request_id.clone(),
-        data_json: event_json::render(&event.kind),
-    })
+    entry.events.iter().zip(indexes).map(|(event, index)| convert::event::to_proto(entry, event, *index))
 }
 
 async fn get_at(read: &Read, request: v1::GetAtRequest) -> Result<v1::GetAtResponse, Failure> {
@@ -170,7 +166,7 @@ fn show(key: &Key, record: &Record) -> Option<Resource> {
         Body::Module(_) => convert::module::to_proto(key, record).map(Resource::Module),
         Body::Twin(_) => convert::twin::to_proto(key, record, Parts::ALL).map(Resource::Twin),
         Body::Asset(_) => convert::asset_resource::to_proto(key, record).map(Resource::Asset),
-        Body::Cluster(_) | Body::Token(_) | Body::Deleted(_) => None,
+        Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Deleted(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use muster_proto::v1::asset_service_server::AssetServiceServer;
 use muster_proto::v1::cluster_service_server::ClusterServiceServer;
+use muster_proto::v1::cursor_service_server::CursorServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
@@ -29,6 +30,7 @@ use crate::node::Services;
 mod asset;
 mod batch;
 mod cluster;
+mod cursor;
 mod deadline;
 mod device;
 mod device_batch;
@@ -45,16 +47,21 @@ pub mod status;
 mod twin;
 mod twin_batch;
 mod twin_stream;
+mod watch;
+mod watch_request;
+mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 6] = [
+pub const SERVICE_NAMES: [&str; 8] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
     AssetServiceServer::<asset::AssetApi>::NAME,
     HistoryServiceServer::<history::HistoryApi>::NAME,
     ClusterServiceServer::<cluster::ClusterApi>::NAME,
+    CursorServiceServer::<cursor::CursorApi>::NAME,
+    watch_service::WatchServer::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -75,5 +82,8 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(AssetServiceServer, asset::AssetApi);
     add!(HistoryServiceServer, history::HistoryApi);
     add!(ClusterServiceServer, cluster::ClusterApi);
+    add!(CursorServiceServer, cursor::CursorApi);
+    let watches = watch_service::WatchServer::new(Arc::clone(&services), message_bytes_max);
+    routes.add_service(clear.named_layer(watches));
     routes.routes()
 }

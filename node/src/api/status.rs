@@ -178,6 +178,16 @@ pub enum Failure {
     /// The page token is not taken.
     #[error(transparent)]
     PageToken(#[from] PageTokenError),
+    /// The same as the next, with the field at fault.
+    #[error("{message}")]
+    At {
+        /// Which reason.
+        transport: Transport,
+        /// The field, as a path in the request.
+        field: String,
+        /// A sentence for the caller.
+        message: String,
+    },
     /// Anything else, in a sentence for the caller.
     #[error("{1}")]
     Other(Transport, String),
@@ -202,7 +212,8 @@ pub fn code(reason: Reason) -> Code {
         | Reason::NamespaceDeleting
         | Reason::DeviceHasAssets
         | Reason::RequestIdReused
-        | Reason::AlreadyInitialized => Code::FailedPrecondition,
+        | Reason::AlreadyInitialized
+        | Reason::CursorBackwards => Code::FailedPrecondition,
         Reason::PermissionDenied => Code::PermissionDenied,
     }
 }
@@ -281,6 +292,7 @@ impl From<Failure> for Told {
                 };
                 Self::transport(transport, error.to_string())
             }
+            Failure::At { transport, field, message } => Self { field, ..Self::transport(transport, message) },
             Failure::Other(transport, message) => Self::transport(transport, message),
         }
     }

@@ -84,7 +84,13 @@ macro_rules! mutations_without_dry_run {
     )*};
 }
 
-mutations_without_dry_run!(CreateTokenRequest, RevokeTokenRequest);
+mutations_without_dry_run!(
+    CreateTokenRequest,
+    RevokeTokenRequest,
+    CreateCursorRequest,
+    AcknowledgeCursorRequest,
+    DeleteCursorRequest,
+);
 
 /// A change that is asked for, before it is known which.
 pub(crate) struct Write {

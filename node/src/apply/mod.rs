@@ -35,10 +35,12 @@ use crate::store::states::States;
 mod command;
 mod dedup;
 mod position;
+mod recent;
 mod write;
 
 use dedup::Dedup;
 pub use position::Position;
+pub use recent::Recent;
 use write::Writing;
 
 /// The state machine of a node.
@@ -46,6 +48,7 @@ pub struct Applier {
     states: Arc<States>,
     memory: Mutex<Memory>,
     positions: watch::Sender<Position>,
+    recent: Arc<Recent>,
     /// The limits in force, for those who must not wait for the applying thread.
     limits: Mutex<Limits>,
 }
@@ -84,13 +87,20 @@ impl Applier {
         let memory = Memory::load(&states)?;
         let (positions, _) = watch::channel(memory.position);
         let limits = Mutex::new(memory.limits);
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, limits }))
+        let recent = Arc::default();
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, limits }))
     }
 
     /// The newest position, and a way to wait for a later one.
     #[must_use]
     pub fn positions(&self) -> watch::Receiver<Position> {
         self.positions.subscribe()
+    }
+
+    /// The entries just applied; there when [`Applier::positions`] names their revision.
+    #[must_use]
+    pub fn recent(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
     }
 
     /// What would follow from a request now; nothing changes.
@@ -124,7 +134,7 @@ impl Applier {
         let mut memory = self.lock();
         let db = self.states.db();
         let mut overlay = Overlay::for_apply(&self.states);
-        let mut writing = Writing::new(&db);
+        let mut writing = Writing::new(&db, self.recent.is_wanted());
         let mut outcomes = Vec::with_capacity(batch.payloads.len());
         for payload in &batch.payloads {
             outcomes.push(apply_payload(&mut memory, &mut overlay, &mut writing, payload)?);
@@ -137,6 +147,7 @@ impl Applier {
         for (key, record, stored_bytes) in finished.written {
             self.states.remember(&key, &record, stored_bytes);
         }
+        self.recent.put(finished.entries);
         self.publish(&memory);
         Ok(outcomes)
     }

@@ -8,6 +8,7 @@ use rocksdb::{DB, WriteBatch};
 use super::command::Decided;
 use super::dedup::{self, OpenRows};
 use super::position::Position;
+use super::recent::Recorded;
 use crate::request::Request;
 use crate::store::codec::RevisionEntry;
 use crate::store::error::{StoreError, rocks};
@@ -27,6 +28,8 @@ pub(super) struct Writing<'a> {
     /// See `accepted`.
     pub(super) rejected: u64,
     batch: WriteBatch,
+    /// The entries of this batch, when somebody follows.
+    entries: Option<Vec<Recorded>>,
 }
 
 /// What a batch changed.
@@ -36,11 +39,15 @@ pub(super) struct Finished {
     pub(super) written: Vec<(Vec<u8>, Arc<Record>, usize)>,
     /// Twins that are not written yet.
     pub(super) twins: Vec<(Vec<u8>, Arc<Record>)>,
+    /// The entries, when somebody follows.
+    pub(super) entries: Vec<Recorded>,
 }
 
 impl<'a> Writing<'a> {
-    pub(super) fn new(db: &'a DB) -> Self {
-        Self { db, rows: OpenRows::new(), accepted: 0, rejected: 0, batch: WriteBatch::default() }
+    /// `followed` says that the entries are wanted afterwards.
+    pub(super) fn new(db: &'a DB, followed: bool) -> Self {
+        let entries = followed.then(Vec::new);
+        Self { db, rows: OpenRows::new(), accepted: 0, rejected: 0, batch: WriteBatch::default(), entries }
     }
 
     /// Adds a revision to the event log and to the history of what it changed; returns the chain hash after it.
@@ -67,7 +74,11 @@ impl<'a> Writing<'a> {
             events: std::mem::take(&mut decided.events),
             previous: std::mem::take(&mut decided.previous),
         };
-        event_log::append(self.db, &mut self.batch, before, &entry)
+        let (chain, stored) = event_log::append(self.db, &mut self.batch, before, &entry)?;
+        if let Some(entries) = &mut self.entries {
+            entries.push((entry, stored));
+        }
+        Ok(chain)
     }
 
     /// Removes the outcomes of one bucket.
@@ -85,7 +96,7 @@ impl<'a> Writing<'a> {
         position: &Position,
         meta: &[(Vec<u8>, Vec<u8>)],
     ) -> Result<Finished, StoreError> {
-        let mut finished = Finished::default();
+        let mut finished = Finished { entries: self.entries.take().unwrap_or_default(), ..Finished::default() };
         let states_family = family(self.db, columns::STATES)?;
         for (key, record) in changed {
             if keys::is_twin(&key) {

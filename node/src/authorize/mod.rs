@@ -10,7 +10,9 @@
 //! - The rules themselves are in `muster_domain::policy`; they are asked again when a command is applied.
 
 use muster_domain::policy::{self, Principal, ReadScope};
-use muster_domain::{Command, Rejection};
+use muster_domain::{Command, Key, Reason, Rejection};
+
+use crate::read::Reader;
 
 mod layer;
 pub mod table;
@@ -61,6 +63,23 @@ pub fn read(caller: &Caller, scope: ReadScope<'_>) -> Result<(), Rejection> {
 fn note_denied(caller: &Caller, rejection: &Rejection) {
     metrics::counter!("muster_authorize_denied_total", "stage" => "resource").increment(1);
     tracing::info!(actor = caller.principal.actor(), origin = caller.origin, %rejection, "denied");
+}
+
+/// Whether a caller who was admitted may still go on: its token exists, has not expired and says the same as then. For
+/// streams, which outlive the call that opened them.
+///
+/// # Errors
+/// [`muster_domain::Reason::PermissionDenied`].
+pub fn still(caller: &Caller, reader: &Reader, now_ms: u64) -> Result<(), Rejection> {
+    let Some(token) = caller.principal.token() else { return Ok(()) };
+    match reader.local().get(&Key::Token(token.to_owned())) {
+        Ok(record) => policy::token_still_valid(record.as_deref(), &caller.principal, now_ms)
+            .inspect_err(|rejection| note_denied(caller, rejection)),
+        Err(error) => {
+            tracing::error!(%error, "a token could not be read");
+            Err(Rejection::new(Reason::PermissionDenied, "", "the token cannot be read now"))
+        }
+    }
 }
 
 /// What the cluster does by itself, such as its first command.

@@ -38,6 +38,12 @@ impl Access {
 
 /// The rows: full method name, access.
 pub const ROWS: &[(&str, Access)] = &[
+    ("/muster.v1.WatchService/Watch", Access::Anyone),
+    ("/muster.v1.CursorService/CreateCursor", Access::Operator),
+    ("/muster.v1.CursorService/GetCursor", Access::Viewer),
+    ("/muster.v1.CursorService/ListCursors", Access::Viewer),
+    ("/muster.v1.CursorService/AcknowledgeCursor", Access::Operator),
+    ("/muster.v1.CursorService/DeleteCursor", Access::Operator),
     ("/muster.v1.NamespaceService/CreateNamespace", Access::Operator),
     ("/muster.v1.NamespaceService/GetNamespace", Access::Viewer),
     ("/muster.v1.NamespaceService/ListNamespaces", Access::Viewer),

@@ -203,6 +203,7 @@ fn limits(config: &Config, problems: &mut Problems) {
         command_bytes,
         batch_items,
         page_items,
+        watches,
         twin_tags_bytes,
         twin_desired_bytes,
         twin_reported_bytes,
@@ -215,6 +216,7 @@ fn limits(config: &Config, problems: &mut Problems) {
     problems.range("limits.command_bytes", command_bytes, 64 * 1024, 8 * 1024 * 1024);
     problems.range("limits.batch_items", batch_items, 1, 10_000);
     problems.range("limits.page_items", page_items, 1, 10_000);
+    problems.range("limits.watches", watches, 1, 1_000_000);
     problems.range("limits.twin_tags_bytes", twin_tags_bytes, 1, TWIN_BYTES_MAX);
     problems.range("limits.twin_desired_bytes", twin_desired_bytes, 1, TWIN_BYTES_MAX);
     problems.range("limits.twin_reported_bytes", twin_reported_bytes, 1, TWIN_BYTES_MAX);

@@ -175,6 +175,7 @@ pub const KEYS: &[Key] = &[
     key("limits.command_bytes", "The largest command. 65536 to 8388608."),
     key("limits.batch_items", "Devices or twins in one batch call. 1 to 10000."),
     key("limits.page_items", "Entries on one page of a list. 1 to 10000."),
+    key("limits.watches", "Watches of this node at a time, over all streams. 1 to 1000000."),
     key(
         "limits.twin_tags_bytes",
         "The largest tags section of a twin. The three sections together are at most 1048576. The limits of twins \

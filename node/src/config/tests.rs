@@ -230,6 +230,7 @@ fn each_broken_rule_is_named_with_its_key() {
         (|c| c.limits.command_bytes = 0, "limits.command_bytes must be"),
         (|c| c.limits.batch_items = 0, "limits.batch_items must be"),
         (|c| c.limits.page_items = 0, "limits.page_items must be"),
+        (|c| c.limits.watches = 0, "limits.watches must be"),
         (|c| c.limits.twin_tags_bytes = 0, "limits.twin_tags_bytes must be"),
         (|c| c.limits.twin_desired_bytes = 2_000_000, "limits.twin_desired_bytes must be 1 to 1048576"),
         (

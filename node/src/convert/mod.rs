@@ -16,13 +16,16 @@ pub mod asset;
 mod asset_parts;
 pub mod asset_resource;
 pub mod asset_status;
+pub mod cursor;
 pub mod device;
 pub mod endpoints;
+pub mod event;
 pub mod event_json;
 pub mod import;
 pub mod keys;
 pub mod module;
 pub mod namespace;
+pub mod resource;
 pub mod token;
 pub mod twin;
 

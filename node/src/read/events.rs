@@ -2,8 +2,9 @@
 //!
 //! A page ends when it has as many events as asked for, when their bytes fill it, or when the scan behind it was long.
 
-use muster_domain::{Event, Key};
+use muster_domain::Event;
 
+use super::filter::{EventFilter, EventScope};
 use super::{PAGE_BYTES_MAX, ScanError, View};
 use crate::store::codec::{self, RevisionEntry};
 use crate::store::error::StoreError;
@@ -12,44 +13,13 @@ use crate::store::{event_log, history};
 /// Events looked at for one page, whole revisions at a time; a page that filters much out is cut here and goes on with the next.
 const SCAN_MAX: usize = 20_000;
 
-/// Whose events.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EventScope {
-    /// All.
-    All,
-    /// Everything in a namespace, and the namespace itself.
-    Namespace(String),
-    /// One resource.
-    Resource(Key),
-}
-
-/// Which events.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventFilter {
-    /// Whose.
-    pub scope: EventScope,
-    /// Kinds, or families such as `twin.*`; empty means all.
-    pub kinds: Vec<String>,
-    /// Only of this actor.
-    pub actor: Option<String>,
-}
-
-impl EventFilter {
-    fn wants(&self, event: &Event) -> bool {
-        let in_scope = match &self.scope {
-            EventScope::All => true,
-            EventScope::Namespace(namespace) => event.key.namespace() == Some(namespace),
-            EventScope::Resource(key) => event.key == *key,
-        };
-        in_scope && (self.kinds.is_empty() || self.kinds.iter().any(|kind| matches_kind(kind, event.kind.name())))
-    }
-}
-
-fn matches_kind(pattern: &str, kind: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(family) => kind.starts_with(family),
-        None => kind == pattern,
-    }
+/// How much a page holds.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimits {
+    /// Events at most.
+    pub events: usize,
+    /// Stored bytes at most, unless a single event is larger.
+    pub bytes: usize,
 }
 
 /// One page.
@@ -74,8 +44,23 @@ impl View {
         skip_in_first: u32,
         limit: usize,
     ) -> Result<EventPage, ScanError> {
+        self.events_within(filter, from, to, skip_in_first, PageLimits { events: limit, bytes: PAGE_BYTES_MAX }).await
+    }
+
+    /// The same, with a bound on the bytes as well.
+    ///
+    /// # Errors
+    /// As [`View::events`].
+    pub async fn events_within(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        to: u64,
+        skip_in_first: u32,
+        limits: PageLimits,
+    ) -> Result<EventPage, ScanError> {
         let view = self.clone();
-        self.scans.run(move || view.collect_events(&filter, from, to, skip_in_first, limit)).await
+        self.scans.run(move || view.collect_events(&filter, from, to, skip_in_first, limits)).await
     }
 
     fn collect_events(
@@ -84,11 +69,12 @@ impl View {
         from: u64,
         to: u64,
         skip_in_first: u32,
-        limit: usize,
+        limits: PageLimits,
     ) -> Result<EventPage, StoreError> {
         let to = to.min(self.revision());
         let page = EventPage::default();
-        let mut filling = Filling { filter, from, skip_in_first, left: limit, bytes: 0, seen: 0, page };
+        let (left, bytes_max) = (limits.events, limits.bytes);
+        let mut filling = Filling { filter, from, skip_in_first, left, bytes_max, bytes: 0, seen: 0, page };
         match &filter.scope {
             EventScope::Resource(key) => {
                 // In this order: an installed snapshot may replace the store in between.
@@ -98,7 +84,7 @@ impl View {
                     Ok(filling.take(change.entry, change.indexes, change.events_read))
                 })?;
             }
-            EventScope::All | EventScope::Namespace(_) => {
+            EventScope::All | EventScope::Namespace(_) | EventScope::Prefix(_) => {
                 event_log::visit(&self.states.db(), from, to, |entry| {
                     let events = entry.events.len();
                     Ok(filling.take(entry, 0_u32.., events))
@@ -114,6 +100,7 @@ struct Filling<'a> {
     from: u64,
     skip_in_first: u32,
     left: usize,
+    bytes_max: usize,
     bytes: usize,
     seen: usize,
     page: EventPage,
@@ -127,7 +114,7 @@ impl Filling<'_> {
             return false;
         }
         self.seen += events_read.max(1);
-        if self.filter.actor.as_ref().is_some_and(|actor| *actor != entry.actor) {
+        if !self.filter.wants_actor(&entry.actor) {
             return true;
         }
         let skip = if entry.revision == self.from { self.skip_in_first } else { 0 };
@@ -135,12 +122,12 @@ impl Filling<'_> {
         let around = entry.actor.len() + entry.origin.len() + entry.request_id.len();
         let mut taken = Vec::new();
         for (index, event) in indexes.into_iter().zip(std::mem::take(&mut entry.events)) {
-            if index < skip || !self.filter.wants(&event) {
+            if index < skip || !self.filter.wants_event(&event) {
                 continue;
             }
             let (event, bytes) = weigh(event);
             let bytes = self.bytes + around + bytes;
-            if self.left == 0 || (self.bytes > 0 && bytes > PAGE_BYTES_MAX) {
+            if self.left == 0 || (self.bytes > 0 && bytes > self.bytes_max) {
                 self.page.next = Some((entry.revision, index));
                 break;
             }

@@ -49,6 +49,11 @@ pub enum ListRange<'a> {
     },
     /// API tokens.
     Tokens,
+    /// Cursors of a namespace, or of the cluster.
+    Cursors {
+        /// The namespace; empty for the cluster.
+        namespace: &'a str,
+    },
 }
 
 impl ListRange<'_> {
@@ -59,6 +64,7 @@ impl ListRange<'_> {
             Self::Devices { namespace, prefix } => (keys::kind_prefix(Kind::Device, namespace), *prefix),
             Self::Modules { namespace, device } => (keys::modules_prefix(namespace, device), ""),
             Self::Assets { namespace, prefix } => (keys::kind_prefix(Kind::Asset, namespace), *prefix),
+            Self::Cursors { namespace } => (keys::kind_prefix(Kind::Cursor, namespace), ""),
             Self::Tokens => (keys::tokens_prefix(), ""),
         };
         let mut full = base.clone();

@@ -15,6 +15,11 @@ use crate::tasks;
 
 /// Scans that run at the same time on one node.
 const SCANS_MAX: usize = 8;
+/// Scans of those who follow changes, beside the others. They take turns, so that many who are behind neither fill the
+/// memory nor keep the processors.
+const FOLLOWERS_MAX: usize = 2;
+/// How long a follower waits for its turn: it has no caller who would rather hear a refusal.
+const FOLLOWER_WAIT: Duration = Duration::from_secs(600);
 
 /// Why a scan has no result.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +43,11 @@ impl Scans {
     /// A scan waits at most `wait_max` for its place.
     pub(super) fn new(wait_max: Duration) -> Self {
         Self { free: Arc::new(Semaphore::new(SCANS_MAX)), wait_max }
+    }
+
+    /// For those who follow changes.
+    pub(super) fn for_followers() -> Self {
+        Self { free: Arc::new(Semaphore::new(FOLLOWERS_MAX)), wait_max: FOLLOWER_WAIT }
     }
 
     /// Runs `work` on a thread where it may take its time.

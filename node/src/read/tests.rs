@@ -219,7 +219,7 @@ async fn pages_end_when_their_bytes_fill_an_answer() {
     let ids: Vec<_> = first.records.iter().chain(&rest.records).map(|(id, _)| id.clone()).collect();
     assert_eq!(ids, (0..600).map(|n| format!("d{n:03}")).collect::<Vec<_>>());
     assert_eq!(rest.next_after, None);
-    let filter = EventFilter { scope: EventScope::All, kinds: vec!["device.*".to_owned()], actor: None };
+    let filter = EventFilter { kinds: vec!["device.*".to_owned()], ..EventFilter::of(EventScope::All) };
     let first = view.events(filter.clone(), 1, view.revision(), 0, 1_000).await.unwrap();
     let (revision, index) = first.next.expect("there is more");
     let taken: usize = first.entries.iter().map(|(entry, _)| entry.events.len()).sum();

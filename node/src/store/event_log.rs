@@ -16,20 +16,20 @@ pub const REVISION_TYPE: u16 = 17;
 /// A chain hash.
 pub type ChainHash = [u8; 32];
 
-/// Adds an entry to `batch` and returns the chain hash after it.
+/// Adds an entry to `batch` and returns the chain hash after it, and how many bytes the entry takes.
 pub(crate) fn append(
     db: &DB,
     batch: &mut WriteBatch,
     before: &ChainHash,
     entry: &RevisionEntry,
-) -> Result<ChainHash, StoreError> {
+) -> Result<(ChainHash, usize), StoreError> {
     let stored = envelope::seal(REVISION_TYPE, &codec::encode_revision(entry));
     let chain = chain(before, &stored);
     let mut value = BytesMut::with_capacity(chain.len() + stored.len());
     value.extend_from_slice(&chain);
     value.extend_from_slice(&stored);
     batch.put_cf(family(db, columns::EVENTS)?, keys::event(entry.revision), &value);
-    Ok(chain)
+    Ok((chain, stored.len()))
 }
 
 /// The next link of the chain.

@@ -6,6 +6,7 @@
 //! | `states` | `01` | the cluster's settings |
 //! | `states` | `02 token` | a token |
 //! | `states` | `03 namespace` | a namespace |
+//! | `states` | `04 len namespace cursor` | a cursor; the cluster's have an empty namespace |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -24,6 +25,7 @@ use muster_domain::Key;
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
+const CURSOR: u8 = 0x04;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -38,10 +40,11 @@ pub const APPLIED: &[u8] = b"applied";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 8] = [
+pub const STATE_PREFIXES: [(u8, &str); 9] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
+    (CURSOR, "cursor"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -69,6 +72,7 @@ pub fn state(key: &Key) -> Vec<u8> {
             out.push(NAMESPACE);
             out.extend_from_slice(id.as_bytes());
         }
+        Key::Cursor(ns, id) => in_namespace(&mut out, CURSOR, ns, id),
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -99,10 +103,11 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         CLUSTER if rest.is_empty() => Some(Key::Cluster),
         TOKEN => Some(Key::Token(text(rest)?)),
         NAMESPACE => Some(Key::Namespace(text(rest)?)),
-        DEVICE | ASSET | DEVICE_TWIN => {
+        CURSOR | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
             Some(match prefix {
+                CURSOR => Key::Cursor(namespace, id),
                 DEVICE => Key::Device(namespace, id),
                 ASSET => Key::Asset(namespace, id),
                 _ => Key::DeviceTwin(namespace, id),
@@ -147,21 +152,60 @@ fn text(bytes: &[u8]) -> Option<String> {
 /// Prefix in `states` of a namespace's records of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Cursors.
+    Cursor,
     /// Devices.
     Device,
     /// Assets.
     Asset,
 }
 
-/// Prefix in `states` of all devices or assets of a namespace.
+/// Prefix in `states` of all cursors, devices or assets of a namespace.
 #[must_use]
 pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
     let prefix = match kind {
+        Kind::Cursor => CURSOR,
         Kind::Device => DEVICE,
         Kind::Asset => ASSET,
     };
     in_namespace(&mut out, prefix, namespace, "");
+    out
+}
+
+/// Kinds of records that are scanned for whole namespaces at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateKind {
+    /// Namespaces.
+    Namespace,
+    /// Devices.
+    Device,
+    /// Modules.
+    Module,
+    /// Assets.
+    Asset,
+}
+
+/// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
+/// modules `id` does not count: their device's comes first, by its length.
+#[must_use]
+pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u8> {
+    let prefix = match kind {
+        StateKind::Namespace => NAMESPACE,
+        StateKind::Device => DEVICE,
+        StateKind::Module => MODULE,
+        StateKind::Asset => ASSET,
+    };
+    let mut out = vec![prefix];
+    match (kind, namespace) {
+        (_, None) => {}
+        (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
+        (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
+        (StateKind::Device | StateKind::Asset, Some(namespace)) => {
+            push_id(&mut out, namespace);
+            out.extend_from_slice(id.as_bytes());
+        }
+    }
     out
 }
 
@@ -267,6 +311,8 @@ mod tests {
             Key::Cluster,
             Key::Token(s("ci")),
             Key::Namespace(s("plant")),
+            Key::Cursor(s(""), s("feed")),
+            Key::Cursor(s("plant"), s("feed")),
             Key::Device(s("plant"), s("a")),
             Key::Device(s("plant"), s("b")),
             Key::Device(s("plant2"), s("a")),

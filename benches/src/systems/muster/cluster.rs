@@ -1,4 +1,4 @@
-//! Three `musterd` on free loopback ports: their certificates, their configuration, their start.
+//! Several `musterd` on free loopback ports: their certificates, their configuration, their start.
 //!
 //! Without `--tls` the nodes run with `insecure_dev`, as etcd does without TLS beside them; tokens are checked in both
 //! cases. With it, clients and peers use TLS with certificates made by `musterd pki`.
@@ -17,8 +17,6 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::connections::{Connections, Tls};
 use crate::grpc::Method;
 use crate::process::{Process, free_ports};
-
-const NODES: usize = 3;
 
 /// How long the cluster may take until every node knows a leader and a majority.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -40,14 +38,15 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) async fn start(program: &Path, folder: &Path, with_tls: bool) -> Result<Self> {
-        let pki = make_pki(program, folder).await?;
-        let ports = free_ports(3 * NODES)?;
-        let mut nodes = Vec::with_capacity(NODES);
-        for node in 0..NODES {
+    pub(crate) async fn start(program: &Path, folder: &Path, count: usize, with_tls: bool) -> Result<Self> {
+        let pki = make_pki(program, folder, count).await?;
+        let ports = free_ports(3 * count)?;
+        let mut nodes = Vec::with_capacity(count);
+        for node in 0..count {
             let name = node_name(node);
             let file = folder.join(format!("{name}.toml"));
-            fs::write(&file, configuration(&pki, &ports, node, with_tls)?).context("write a node's configuration")?;
+            fs::write(&file, configuration(&pki, &ports, node, count, with_tls)?)
+                .context("write a node's configuration")?;
             nodes.push(Process::start(&name, program, [Path::new("--config"), &file], folder)?);
         }
         let tls = if with_tls {
@@ -58,7 +57,7 @@ impl Cluster {
         let token = fs::read_to_string(pki.join("admin.token")).context("read the admin token")?;
         let mut cluster = Self {
             nodes,
-            addresses: ports[..NODES].iter().map(|port| format!("127.0.0.1:{port}")).collect(),
+            addresses: ports[..count].iter().map(|port| format!("127.0.0.1:{port}")).collect(),
             token: format!("Bearer {}", token.trim()).parse().context("read the admin token")?,
             tls,
         };
@@ -136,10 +135,10 @@ fn node_name(node: usize) -> String {
 }
 
 /// Makes certificates, keys and the admin token with the node's own command.
-async fn make_pki(program: &Path, folder: &Path) -> Result<PathBuf> {
+async fn make_pki(program: &Path, folder: &Path, count: usize) -> Result<PathBuf> {
     let pki = folder.join("pki");
     let mut command = Command::new(program);
-    command.args(["pki", "init", "--nodes", &NODES.to_string(), "--dir"]).arg(&pki).kill_on_drop(true);
+    command.args(["pki", "init", "--nodes", &count.to_string(), "--dir"]).arg(&pki).kill_on_drop(true);
     let output = timeout(PKI_WITHIN, command.output())
         .await
         .context("musterd pki init takes too long")?
@@ -151,8 +150,8 @@ async fn make_pki(program: &Path, folder: &Path) -> Result<PathBuf> {
 }
 
 /// One node's configuration file. Ports: clients' first, then peers', then HTTP.
-fn configuration(pki: &Path, ports: &[u16], node: usize, with_tls: bool) -> Result<String> {
-    let (client, peer, http) = (&ports[..NODES], &ports[NODES..2 * NODES], &ports[2 * NODES..]);
+fn configuration(pki: &Path, ports: &[u16], node: usize, count: usize, with_tls: bool) -> Result<String> {
+    let (client, peer, http) = (&ports[..count], &ports[count..2 * count], &ports[2 * count..]);
     let cluster_id = fs::read_to_string(pki.join("cluster-id")).context("read the cluster id")?;
     let (id, name) = (node + 1, node_name(node));
     let own = pki.join("nodes").join(&name);
@@ -163,7 +162,7 @@ fn configuration(pki: &Path, ports: &[u16], node: usize, with_tls: bool) -> Resu
         "[node]\nid = {id}\nname = \"{name}\"\ndata_dir = \"data-{name}\"\n\n[cluster]\nid = \"{}\"\n",
         cluster_id.trim()
     )?;
-    for member in 0..NODES {
+    for member in 0..count {
         write!(
             text,
             "\n[[cluster.members]]\nid = {}\nname = \"{}\"\npeer_address = \"127.0.0.1:{}\"\nclient_address = \"127.0.0.1:{}\"\n",

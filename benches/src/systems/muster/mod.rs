@@ -1,4 +1,4 @@
-//! Our own three nodes: real `musterd` processes with a fleet in them.
+//! Our own nodes: real `musterd` processes with a fleet in them.
 //!
 //! - `cluster.rs` makes certificates and configuration, and starts the nodes.
 //! - `fleet.rs` creates the devices and their first twins.
@@ -25,10 +25,12 @@ mod calls;
 mod cluster;
 mod fleet;
 mod stream;
+mod watch;
 
 /// How the cluster is used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
+    pub(crate) nodes: usize,
     pub(crate) connections: usize,
     pub(crate) leader_only: bool,
     pub(crate) keys: u32,
@@ -48,7 +50,7 @@ pub(crate) struct Muster {
 
 impl Muster {
     pub(crate) async fn start(program: &Path, folder: &Path, layout: Layout) -> Result<Self> {
-        let cluster = Cluster::start(program, folder, layout.tls).await?;
+        let cluster = Cluster::start(program, folder, layout.nodes, layout.tls).await?;
         let urls = if layout.leader_only { vec![cluster.leader_url().await?] } else { cluster.urls() };
         let connections = Connections::open(&urls, layout.connections, cluster.tls()).await?;
         let calls = Calls { connections, token: cluster.token() };

@@ -44,6 +44,19 @@ pub(crate) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
+/// A resource as watches tell it.
+pub(crate) fn any(resource: &proto::Resource) -> Value {
+    use proto::resource::Resource;
+    match &resource.resource {
+        Some(Resource::Namespace(namespace)) => namespace::to_json(namespace),
+        Some(Resource::Device(device)) => device::to_json(device),
+        Some(Resource::Module(module)) => module::to_json(module),
+        Some(Resource::Twin(twin)) => twin::to_json(twin),
+        Some(Resource::Asset(asset)) => asset::to_json(asset),
+        None => Value::Null,
+    }
+}
+
 /// A resource of any kind.
 pub(crate) fn resource(resource: &proto::get_at_response::Resource) -> Value {
     use proto::get_at_response::Resource;

@@ -366,6 +366,20 @@ fn on_tokens() -> BoxedStrategy<Operation> {
     .boxed()
 }
 
+fn on_cursors() -> BoxedStrategy<Operation> {
+    let ids = || id(&["feed", "audit"]);
+    let place = || prop_oneof![Just(String::new()), namespace()];
+    prop_oneof![
+        (place(), ids(), prop::option::of(0..40_u64)).prop_map(|(namespace, cursor, acknowledged)| {
+            Operation::CreateCursor { namespace, cursor, description: String::new(), acknowledged }
+        }),
+        (place(), ids(), 0..60_u64)
+            .prop_map(|(namespace, cursor, revision)| { Operation::AcknowledgeCursor { namespace, cursor, revision } }),
+        (place(), ids()).prop_map(|(namespace, cursor)| Operation::DeleteCursor { namespace, cursor, etag: None }),
+    ]
+    .boxed()
+}
+
 fn operation() -> BoxedStrategy<Operation> {
     prop_oneof![
         3 => on_namespaces(),
@@ -375,6 +389,7 @@ fn operation() -> BoxedStrategy<Operation> {
         6 => imports(),
         8 => on_assets(),
         1 => on_tokens(),
+        2 => on_cursors(),
     ]
     .boxed()
 }

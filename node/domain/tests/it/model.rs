@@ -114,7 +114,9 @@ fn check_relations(memory: &Memory) {
                 assert!(asset.status.parts.keys().all(|part| parts.contains(part)), "{key} knows its parts");
                 assert!(asset.status.config_version <= asset.version, "{key} has no status of the future");
             }
-            (Key::Namespace(_), Body::Namespace(_)) | (Key::Token(_), Body::Token(_)) => {}
+            (Key::Namespace(_), Body::Namespace(_))
+            | (Key::Token(_), Body::Token(_))
+            | (Key::Cursor(..), Body::Cursor(_)) => {}
             (key, body) => panic!("{key} holds {body:?}"),
         }
     }

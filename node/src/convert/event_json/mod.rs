@@ -15,10 +15,13 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 28] = [
     "cluster.initialized",
     "token.created",
     "token.revoked",
+    "cursor.created",
+    "cursor.acknowledged",
+    "cursor.deleted",
     "namespace.created",
     "namespace.updated",
     "namespace.deleting",
@@ -62,6 +65,10 @@ fn value(kind: &EventKind) -> Value {
             ("depth_max", cluster.limits.depth_max.into()),
         ]),
         EventKind::TokenCreated(token) => token_value(token),
+        EventKind::CursorCreated(cursor) => {
+            object([("description", text(&cursor.description)), ("acknowledged_revision", cursor.acknowledged.into())])
+        }
+        EventKind::CursorAcknowledged(revision) => object([("acknowledged_revision", (*revision).into())]),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)
         }
@@ -92,6 +99,7 @@ fn value(kind: &EventKind) -> Value {
         }
         EventKind::AssetStatusUpdated(status) => asset::status(status),
         EventKind::TokenRevoked
+        | EventKind::CursorDeleted
         | EventKind::NamespaceDeleting
         | EventKind::NamespaceDeleted
         | EventKind::DeviceDeleted

@@ -146,6 +146,7 @@ stored_enum!(
         RequestIdReused,
         BatchAborted,
         AlreadyInitialized,
+        CursorBackwards,
     ]
 );
 

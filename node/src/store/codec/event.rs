@@ -17,8 +17,9 @@ use super::identities::{
     module_definition_to_stored, optional_key_from_stored, optional_key_to_stored,
 };
 use super::settings::{
-    asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored,
-    namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored, token_to_stored,
+    asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored, cursor_from_stored,
+    cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored,
+    token_to_stored,
 };
 use super::{CodecError, keys};
 use crate::convert::asset::asset_definition_to_proto;
@@ -113,6 +114,11 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         EventKind::ClusterInitialized(cluster) => Kind::ClusterInitialized(cluster_to_stored(cluster)),
         EventKind::TokenCreated(token) => Kind::TokenCreated(token_to_stored(token)),
         EventKind::TokenRevoked => Kind::TokenRevoked(stored::TokenRevoked {}),
+        EventKind::CursorCreated(cursor) => Kind::CursorCreated(cursor_to_stored(cursor)),
+        EventKind::CursorAcknowledged(revision) => {
+            Kind::CursorAcknowledged(stored::CursorAcknowledged { revision: *revision })
+        }
+        EventKind::CursorDeleted => Kind::CursorDeleted(stored::CursorDeleted {}),
         EventKind::NamespaceCreated(definition) => Kind::NamespaceCreated(namespace_definition_to_stored(definition)),
         EventKind::NamespaceUpdated(definition) => Kind::NamespaceUpdated(namespace_definition_to_stored(definition)),
         EventKind::NamespaceDeleting => Kind::NamespaceDeleting(stored::NamespaceDeleting {}),
@@ -170,6 +176,9 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
         Kind::ClusterInitialized(cluster) => EventKind::ClusterInitialized(cluster_from_stored(cluster)?),
         Kind::TokenCreated(token) => EventKind::TokenCreated(token_from_stored(token)?),
         Kind::TokenRevoked(stored::TokenRevoked {}) => EventKind::TokenRevoked,
+        Kind::CursorCreated(cursor) => EventKind::CursorCreated(cursor_from_stored(cursor)),
+        Kind::CursorAcknowledged(stored::CursorAcknowledged { revision }) => EventKind::CursorAcknowledged(revision),
+        Kind::CursorDeleted(stored::CursorDeleted {}) => EventKind::CursorDeleted,
         Kind::NamespaceCreated(definition) => EventKind::NamespaceCreated(namespace_definition_from_stored(definition)),
         Kind::NamespaceUpdated(definition) => EventKind::NamespaceUpdated(namespace_definition_from_stored(definition)),
         Kind::NamespaceDeleting(stored::NamespaceDeleting {}) => EventKind::NamespaceDeleting,

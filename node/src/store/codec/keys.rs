@@ -11,6 +11,7 @@ fn parts(key: &Key) -> (KeyKind, &str, &str, &str) {
     match key {
         Key::Cluster => (KeyKind::Cluster, "", "", ""),
         Key::Token(token) => (KeyKind::Token, "", token, ""),
+        Key::Cursor(namespace, cursor) => (KeyKind::Cursor, namespace, cursor, ""),
         Key::Namespace(namespace) => (KeyKind::Namespace, namespace, "", ""),
         Key::Device(namespace, device) => (KeyKind::Device, namespace, device, ""),
         Key::Module(namespace, device, module) => (KeyKind::Module, namespace, device, module),
@@ -44,6 +45,7 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::Unspecified => return Err(unknown()),
         KeyKind::Cluster => Key::Cluster,
         KeyKind::Token => Key::Token(id),
+        KeyKind::Cursor => Key::Cursor(namespace, id),
         KeyKind::Namespace => Key::Namespace(namespace),
         KeyKind::Device => Key::Device(namespace, id),
         KeyKind::Module => Key::Module(namespace, id, module),

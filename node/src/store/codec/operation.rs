@@ -61,6 +61,15 @@ pub(super) fn to_stored(operation: &Operation) -> Kind {
             Kind::CreateToken(stored::CreateToken { id, token: Some(token_to_stored(&token)) })
         }
         Operation::RevokeToken { id } => Kind::RevokeToken(stored::RevokeToken { id }),
+        Operation::CreateCursor { namespace, cursor, description, acknowledged } => {
+            Kind::CreateCursor(stored::CreateCursor { namespace, cursor, description, acknowledged })
+        }
+        Operation::AcknowledgeCursor { namespace, cursor, revision } => {
+            Kind::AcknowledgeCursor(stored::AcknowledgeCursor { namespace, cursor, revision })
+        }
+        Operation::DeleteCursor { namespace, cursor, etag } => {
+            Kind::DeleteCursor(stored::DeleteCursor { namespace, cursor, etag })
+        }
         Operation::CreateNamespace { namespace, definition } => Kind::CreateNamespace(stored::CreateNamespace {
             namespace,
             definition: Some(namespace_definition_to_stored(&definition)),
@@ -197,6 +206,15 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
             Operation::CreateToken { id, token: token(content)? }
         }
         Kind::RevokeToken(stored::RevokeToken { id }) => Operation::RevokeToken { id },
+        Kind::CreateCursor(stored::CreateCursor { namespace, cursor, description, acknowledged }) => {
+            Operation::CreateCursor { namespace, cursor, description, acknowledged }
+        }
+        Kind::AcknowledgeCursor(stored::AcknowledgeCursor { namespace, cursor, revision }) => {
+            Operation::AcknowledgeCursor { namespace, cursor, revision }
+        }
+        Kind::DeleteCursor(stored::DeleteCursor { namespace, cursor, etag }) => {
+            Operation::DeleteCursor { namespace, cursor, etag }
+        }
         Kind::CreateNamespace(stored::CreateNamespace { namespace, definition }) => {
             Operation::CreateNamespace { namespace, definition: namespace_definition(definition)? }
         }

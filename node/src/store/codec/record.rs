@@ -32,6 +32,7 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Twin(_) => 10,
         Body::Asset(_) => 11,
         Body::Deleted(_) => 12,
+        Body::Cursor(_) => 13,
     }
 }
 
@@ -40,6 +41,7 @@ fn write_body(out: &mut Backwards, body: &Body) {
     match body {
         Body::Cluster(cluster) => out.message(tag, &settings::cluster_to_stored(cluster)),
         Body::Token(token) => out.message(tag, &settings::token_to_stored(token)),
+        Body::Cursor(cursor) => out.message(tag, &settings::cursor_to_stored(cursor)),
         Body::Namespace(namespace) => out.message(tag, &settings::namespace_to_stored(namespace)),
         Body::Device(device) => out.message(tag, &identities::device_to_stored(device)),
         Body::Module(module) => out.message(tag, &identities::module_to_stored(module)),
@@ -64,7 +66,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=12 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=13 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -82,6 +84,7 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         9 => Body::Module(identities::module_from_stored(read("a module", bytes)?)?),
         11 => Body::Asset(Box::new(settings::asset_from_stored(read("an asset", bytes)?)?)),
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
+        13 => Body::Cursor(settings::cursor_from_stored(read("a cursor", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })
 }

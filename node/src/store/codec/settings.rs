@@ -1,7 +1,8 @@
-//! What is not a device: the cluster's settings, tokens, namespaces, assets, and what deleted resources leave behind.
+//! What is not a device: the cluster's settings, tokens, cursors, namespaces, assets, and what deleted resources leave behind.
 
 use muster_domain::asset::{Asset, AssetDefinition, AssetStatus};
 use muster_domain::cluster::Cluster;
+use muster_domain::cursor::Cursor;
 use muster_domain::namespace::{Namespace, NamespaceDefinition};
 use muster_domain::policy::Role;
 use muster_domain::token::Token;
@@ -71,6 +72,14 @@ pub(super) fn token_from_stored(token: stored::Token) -> Result<Token, CodecErro
         device: token.device,
         expires_ms: token.expires_ms,
     })
+}
+
+pub(super) fn cursor_to_stored(cursor: &Cursor) -> stored::Cursor {
+    stored::Cursor { description: cursor.description.clone(), acknowledged: cursor.acknowledged }
+}
+
+pub(super) fn cursor_from_stored(cursor: stored::Cursor) -> Cursor {
+    Cursor { description: cursor.description, acknowledged: cursor.acknowledged }
 }
 
 pub(super) fn namespace_definition_to_stored(definition: &NamespaceDefinition) -> stored::NamespaceDefinition {

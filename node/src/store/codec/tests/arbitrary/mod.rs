@@ -45,6 +45,7 @@ fn key() -> BoxedStrategy<Key> {
     prop_oneof![
         Just(Key::Cluster),
         text().prop_map(Key::Token),
+        uniform2(text()).prop_map(|[ns, cursor]| Key::Cursor(ns, cursor)),
         text().prop_map(Key::Namespace),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),
         uniform3(text()).prop_map(|[ns, device, module]| Key::Module(ns, device, module)),

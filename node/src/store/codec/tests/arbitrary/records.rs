@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, namespace_definition, token};
+use super::settings::{cluster, cursor, namespace_definition, token};
 use super::{number, text};
 
 fn float() -> impl Strategy<Value = f64> + Clone {
@@ -151,6 +151,7 @@ fn body() -> BoxedStrategy<Body> {
     prop_oneof![
         cluster().prop_map(Body::Cluster),
         token().prop_map(Body::Token),
+        cursor().prop_map(Body::Cursor),
         (namespace_definition(), any::<bool>())
             .prop_map(|(definition, deleting)| Body::Namespace(Namespace { definition, deleting })),
         device.prop_map(|device| Body::Device(Box::new(device))),

@@ -158,6 +158,14 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
             .prop_map(|(cluster, token)| Operation::InitializeCluster { cluster, token }),
         (text(), token()).prop_map(|(id, token)| Operation::CreateToken { id, token }),
         text().prop_map(|id| Operation::RevokeToken { id }),
+        (uniform3(text()), option::of(any::<u64>())).prop_map(|([namespace, cursor, description], acknowledged)| {
+            Operation::CreateCursor { namespace, cursor, description, acknowledged }
+        }),
+        (uniform2(text()), any::<u64>()).prop_map(|([namespace, cursor], revision)| {
+            Operation::AcknowledgeCursor { namespace, cursor, revision }
+        }),
+        (uniform2(text()), option::of(text()))
+            .prop_map(|([namespace, cursor], etag)| { Operation::DeleteCursor { namespace, cursor, etag } }),
         (text(), namespace_definition())
             .prop_map(|(namespace, definition)| Operation::CreateNamespace { namespace, definition }),
         (text(), namespace_definition(), vec(variant::<NamespaceField>(), 0..4), etag()).prop_map(

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, namespace_definition, token};
+use super::settings::{cluster, cursor, namespace_definition, token};
 use super::{key, number, sealed, text, variant};
 use crate::store::codec::RevisionEntry;
 
@@ -49,6 +49,9 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         cluster().prop_map(EventKind::ClusterInitialized),
         token().prop_map(EventKind::TokenCreated),
         Just(EventKind::TokenRevoked),
+        cursor().prop_map(EventKind::CursorCreated),
+        any::<u64>().prop_map(EventKind::CursorAcknowledged),
+        Just(EventKind::CursorDeleted),
         namespace_definition().prop_map(EventKind::NamespaceCreated),
         namespace_definition().prop_map(EventKind::NamespaceUpdated),
         Just(EventKind::NamespaceDeleting),

@@ -2,6 +2,7 @@
 
 use muster_domain::Limits;
 use muster_domain::cluster::Cluster;
+use muster_domain::cursor::Cursor;
 use muster_domain::namespace::NamespaceDefinition;
 use muster_domain::token::Token;
 use proptest::array::{uniform7, uniform32};
@@ -27,6 +28,10 @@ pub(super) fn cluster() -> BoxedStrategy<Cluster> {
             feature_level,
         })
         .boxed()
+}
+
+pub(super) fn cursor() -> BoxedStrategy<Cursor> {
+    (text(), any::<u64>()).prop_map(|(description, acknowledged)| Cursor { description, acknowledged }).boxed()
 }
 
 pub(super) fn token() -> BoxedStrategy<Token> {

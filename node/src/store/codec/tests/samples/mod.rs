@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use muster_domain::asset::{Asset, AssetField};
 use muster_domain::cluster::Cluster;
+use muster_domain::cursor::Cursor;
 use muster_domain::device::{
     Authentication, Device, DeviceDefinition, DeviceField, DeviceStatus, EndpointAuthentication, Endpoints,
     InboundEndpoint, OutboundEndpoint, SealedKey,
@@ -48,6 +49,10 @@ pub(super) fn cluster() -> Cluster {
         depth_max: 12,
     };
     Cluster { cluster_id: text("c-7f3a"), page_key: [7; 32], limits, feature_level: 2 }
+}
+
+pub(super) fn cursor() -> Cursor {
+    Cursor { description: text("feeds the warehouse"), acknowledged: 4_711 }
 }
 
 pub(super) fn token() -> Token {
@@ -207,6 +212,17 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
         ("", Operation::CreateToken { id: text("ci"), token: token() }),
         ("", Operation::RevokeToken { id: text("ci") }),
+        (
+            "",
+            Operation::CreateCursor {
+                namespace: text("plant1"),
+                cursor: text("warehouse"),
+                description: text("feeds the warehouse"),
+                acknowledged: Some(4_700),
+            },
+        ),
+        ("", Operation::AcknowledgeCursor { namespace: text("plant1"), cursor: text("warehouse"), revision: 4_711 }),
+        ("", Operation::DeleteCursor { namespace: text("plant1"), cursor: text("warehouse"), etag: some("4711") }),
         ("", Operation::CreateNamespace { namespace: namespace.clone(), definition: namespace_definition() }),
         (
             "",
@@ -381,10 +397,14 @@ pub(super) fn events() -> Vec<Event> {
     let module = || Key::Module(text("plant1"), text("pump7"), text("opc"));
     let asset = || Key::Asset(text("plant1"), text("pump-7"));
     let token_key = || Key::Token(text("ci"));
+    let cursor_key = || Key::Cursor(text("plant1"), text("warehouse"));
     [
         (Key::Cluster, EventKind::ClusterInitialized(cluster())),
         (token_key(), EventKind::TokenCreated(token())),
         (token_key(), EventKind::TokenRevoked),
+        (cursor_key(), EventKind::CursorCreated(cursor())),
+        (cursor_key(), EventKind::CursorAcknowledged(4_700)),
+        (cursor_key(), EventKind::CursorDeleted),
         (namespace(), EventKind::NamespaceCreated(namespace_definition())),
         (namespace(), EventKind::NamespaceUpdated(namespace_definition())),
         (namespace(), EventKind::NamespaceDeleting),
@@ -432,6 +452,7 @@ pub(super) fn bodies() -> Vec<Body> {
     vec![
         Body::Cluster(cluster()),
         Body::Token(token()),
+        Body::Cursor(cursor()),
         Body::Namespace(Namespace { definition: namespace_definition(), deleting: true }),
         Body::Device(Box::new(device())),
         Body::Module(Module { definition: module_definition(), version: 3 }),
