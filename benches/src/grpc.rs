@@ -52,16 +52,21 @@ impl<Q: Message, A: Message + Default> Method<Q, A> {
 
     /// One request, one answer.
     pub(crate) async fn call(&self, request: &Q) -> Result<A, String> {
-        let (response, mut body) = self.begin().await?;
-        let mut frame = BytesMut::with_capacity(PREFIX_BYTES + request.encoded_len());
-        put_message(&mut frame, request)?;
-        body.send_data(frame.freeze(), true).map_err(broken)?;
-        let mut answers = Answers::of(response).await?;
+        let mut answers = self.answers(request).await?;
         let answer = answers.next().await?.ok_or("an answer without a message")?;
         match answers.next().await? {
             None => Ok(answer),
             Some(_) => Err("two answers to one call".to_owned()),
         }
+    }
+
+    /// One request, a stream of answers.
+    pub(crate) async fn answers(&self, request: &Q) -> Result<Answers<A>, String> {
+        let (response, mut body) = self.begin().await?;
+        let mut frame = BytesMut::with_capacity(PREFIX_BYTES + request.encoded_len());
+        put_message(&mut frame, request)?;
+        body.send_data(frame.freeze(), true).map_err(broken)?;
+        Answers::of(response).await
     }
 
     /// A stream of requests, and one of answers. The first requests go along, as some servers answer nothing before.

@@ -34,8 +34,7 @@ impl Watched for Muster {
         let resource = format!("namespaces/{NAMESPACE}");
         let spec = v1::WatchSpec { id: 1, resource, ..Default::default() };
         let request = v1::WatchRequest { watches: vec![spec], ..Default::default() };
-        let (mut requests, mut answers) = method.stream(&[request]).await?;
-        requests.finish()?;
+        let mut answers = method.answers(&request).await?;
         let first = answers.next().await?.ok_or("the watch ended at once")?;
         first.started.ok_or("the watch did not begin")?;
         Ok(Watching { answers })
