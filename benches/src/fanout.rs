@@ -90,7 +90,7 @@ pub(crate) async fn run(settings: &WatchSettings) -> Result<bool> {
         in_flight: 1,
         request_ids: !settings.common.no_request_ids,
     };
-    let (program, own) = (musterd(&settings.common)?, folder_for(folder.path(), "muster")?);
+    let (program, own) = (musterd(settings.common.musterd.as_deref())?, folder_for(folder.path(), "muster")?);
     let start = Muster::start(&program, &own, layout);
     let ours = within(&settings.common, start).await.context("start muster")?;
     let measured = rounds(settings, &ours, etcd.as_ref()).await;

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::options::{Command, Options, Settings};
 
 mod connections;
+mod failover;
 mod fanout;
 mod grpc;
 mod load;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Write(settings) => measure(rounds::Kind::Write, &settings),
         Command::Read(settings) => measure(rounds::Kind::Read, &settings),
         Command::Watch(settings) => on(Builder::new_current_thread(), until_signal(fanout::run(&settings))),
+        Command::Failover(settings) => on(Builder::new_current_thread(), until_signal(failover::run(&settings))),
         Command::Stream(settings) => measure(rounds::Kind::Stream, &settings),
     };
     match outcome {

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Stream(Settings),
     /// Many watchers of one node, told of every change; against etcd's.
     Watch(WatchSettings),
+    /// How long writes stand still when the leader is killed, and when it is told to stop.
+    Failover(FailoverSettings),
     /// The bare tonic server, run by the load generator as a process of its own.
     #[command(hide = true)]
     EchoServer {
@@ -104,6 +106,22 @@ pub(crate) struct WatchSettings {
     pub(crate) rate: u32,
     #[command(flatten)]
     pub(crate) common: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailoverSettings {
+    /// How often the leader is killed.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) kills: u32,
+    /// How often it is told to stop.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) stops: u32,
+    /// The node's binary [default: beside this one].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) musterd: Option<PathBuf>,
+    /// Where the nodes keep their data [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 impl Settings {

@@ -15,6 +15,8 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use tokio::process::{Child, Command};
 
+/// How long a child that was asked to end may take.
+const END_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// Lines of a child's log shown when it ends too early.
 const LOG_TAIL_LINES: usize = 15;
 
@@ -70,6 +72,28 @@ impl Process {
         let text = fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("kill a node")
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid).context("a process id")?;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
+            .context("ask a node to end")
+    }
+
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("ask for the child")?.is_some())
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> Result<()> {
+        tokio::time::timeout(END_WITHIN, self.child.wait()).await.context("a node does not end")?.context("its end")?;
+        Ok(())
     }
 
     /// Kills it and waits until it is gone, so that its folder can be removed.

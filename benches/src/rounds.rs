@@ -150,7 +150,7 @@ async fn start(kind: Kind, settings: &Settings, folder: &Path) -> Result<Vec<Box
             in_flight: settings.in_flight as usize,
             request_ids: !settings.no_request_ids,
         };
-        let program = musterd(settings)?;
+        let program = musterd(settings.musterd.as_deref())?;
         let muster = within(settings, Muster::start(&program, &folder_for(folder, "muster")?, layout)).await;
         let muster = muster.context("start muster")?;
         sizes = within(settings, muster.sizes()).await.context("call muster once")?;
@@ -177,8 +177,8 @@ pub(crate) fn folder_for(folder: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// The node's binary: the one named, or the one beside this program.
-pub(crate) fn musterd(settings: &Settings) -> Result<PathBuf> {
-    if let Some(named) = &settings.musterd {
+pub(crate) fn musterd(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
         return find_program(named).with_context(|| format!("there is no program {}", named.display()));
     }
     let beside = std::env::current_exe().context("find this binary")?.with_file_name("musterd");

@@ -31,6 +31,9 @@ type GetStatus = Method<v1::GetStatusRequest, v1::GetStatusResponse>;
 
 /// The running nodes.
 pub(crate) struct Cluster {
+    program: PathBuf,
+    folder: PathBuf,
+    /// In the order of node ids, which begin with 1.
     nodes: Vec<Process>,
     addresses: Vec<String>,
     token: HeaderValue,
@@ -44,7 +47,7 @@ impl Cluster {
         let mut nodes = Vec::with_capacity(count);
         for node in 0..count {
             let name = node_name(node);
-            let file = folder.join(format!("{name}.toml"));
+            let file = configuration_file(folder, node);
             fs::write(&file, configuration(&pki, &ports, node, count, with_tls)?)
                 .context("write a node's configuration")?;
             nodes.push(Process::start(&name, program, [Path::new("--config"), &file], folder)?);
@@ -56,6 +59,8 @@ impl Cluster {
         };
         let token = fs::read_to_string(pki.join("admin.token")).context("read the admin token")?;
         let mut cluster = Self {
+            program: program.to_owned(),
+            folder: folder.to_owned(),
             nodes,
             addresses: ports[..count].iter().map(|port| format!("127.0.0.1:{port}")).collect(),
             token: format!("Bearer {}", token.trim()).parse().context("read the admin token")?,
@@ -96,6 +101,64 @@ impl Cluster {
         self.nodes.iter_mut().try_for_each(Process::check_running)
     }
 
+    /// The place of the node that leads.
+    pub(crate) async fn leader(&self) -> Result<usize> {
+        let deadline = Instant::now() + START_WITHIN;
+        loop {
+            for url in self.urls() {
+                if let Ok(status) = self.status(&url).await
+                    && status.can_write
+                    && let Some(place) = usize::try_from(status.leader_id).ok().and_then(|id| id.checked_sub(1))
+                {
+                    return Ok(place);
+                }
+            }
+            ensure!(Instant::now() < deadline, "no node leads");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Whether a node that was asked to end has done so.
+    pub(crate) fn has_ended(&mut self, node: usize) -> Result<bool> {
+        self.nodes[node].has_ended()
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].kill().await
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub(crate) fn terminate(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].terminate()
+    }
+
+    /// Starts a node that has ended, or is about to, and waits until all nodes are in reach and even.
+    pub(crate) async fn restart(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].ended().await?;
+        self.start_again(node)?;
+        let deadline = Instant::now() + START_WITHIN;
+        loop {
+            let status = self.status(&self.urls()[node]).await;
+            if status.as_ref().is_ok_and(|status| {
+                status.can_write && status.members.iter().all(|member| member.reachable && member.applied_lag == 0)
+            }) {
+                return Ok(());
+            }
+            self.check_running()?;
+            ensure!(Instant::now() < deadline, "the node did not come back: {status:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts a node that has ended.
+    pub(crate) fn start_again(&mut self, node: usize) -> Result<()> {
+        let file = configuration_file(&self.folder, node);
+        self.nodes[node] =
+            Process::start(&node_name(node), &self.program, [Path::new("--config"), &file], &self.folder)?;
+        Ok(())
+    }
+
     pub(crate) async fn stop(self) {
         for node in self.nodes {
             node.stop().await;
@@ -128,6 +191,10 @@ impl Cluster {
         let get: GetStatus = Method::new(connections.of(0), "/muster.v1.ClusterService/GetStatus", Some(&self.token));
         timeout(STATUS_WITHIN, get.call(&v1::GetStatusRequest {})).await?.map_err(anyhow::Error::msg)
     }
+}
+
+fn configuration_file(folder: &Path, node: usize) -> PathBuf {
+    folder.join(format!("{}.toml", node_name(node)))
 }
 
 fn node_name(node: usize) -> String {

@@ -22,8 +22,9 @@ use calls::{BatchCaller, GetCaller, PatchCaller};
 use cluster::Cluster;
 
 mod calls;
-mod cluster;
+pub(crate) mod cluster;
 mod fleet;
+pub(crate) mod probe;
 mod stream;
 mod watch;
 
