@@ -56,7 +56,15 @@ impl Cluster {
     /// # Errors
     /// When a step fails, with what it printed.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let musterd = binary("musterd")?;
+        Self::start_with(options, None).await
+    }
+
+    /// The same, with another `musterd` than the one built here.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(options: Options, musterd: Option<PathBuf>) -> anyhow::Result<Self> {
+        let musterd = musterd.map_or_else(|| binary("musterd"), Ok)?;
         let folder = TempDir::with_prefix("muster-chaos-")?;
         let mut cluster = Self { folder, musterd, nodes: Vec::new() };
         cluster.make_certificates(options.nodes).await?;
@@ -145,6 +153,11 @@ impl Cluster {
 
     fn node_mut(&mut self, id: u64) -> &mut Node {
         self.nodes.iter_mut().find(|node| node.id == id).expect("the test names a member")
+    }
+
+    /// From now on nodes are started with this `musterd`.
+    pub fn restart_with(&mut self, musterd: PathBuf) {
+        self.musterd = musterd;
     }
 
     /// Starts a member that is not running.
@@ -335,9 +348,10 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os(format!("{}_BINARY", name.to_uppercase())) {
         return Ok(path.into());
     }
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("the test lies in no target folder")?;
-    let path = folder.join(name);
+    // A test lies one folder below the binaries, a binary beside them.
+    let own = std::env::current_exe()?;
+    let paths: Vec<PathBuf> = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).collect();
+    let path = paths.iter().find(|path| path.exists()).or(paths.last()).context("there is no target folder")?.clone();
     ensure!(path.exists(), "{} is not built; run `cargo build --workspace --bins` first", path.display());
     Ok(path)
 }

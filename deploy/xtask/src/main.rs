@@ -11,6 +11,7 @@ mod cargo;
 mod checks;
 mod fix;
 mod needs;
+mod rolling_restart;
 mod say;
 mod up;
 mod workspace;
@@ -37,6 +38,8 @@ enum Command {
     Test(checks::Arguments),
     /// Measure a running cluster of three, and its peers beside it.
     Bench(bench::Arguments),
+    /// Restart three nodes one after the other under load, from one version to another.
+    RollingRestart(rolling_restart::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Test(arguments) => checks::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::RollingRestart(arguments) => rolling_restart::run(&arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());
