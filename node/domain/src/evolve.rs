@@ -24,6 +24,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
     let version = before.map_or(0, Record::version);
     match (event, body) {
         (EventKind::ClusterInitialized(cluster), _) => Body::Cluster(cluster.clone()),
+        (EventKind::NodeIdTaken(_) | EventKind::FeatureLevelRaised(_), Some(Body::Cluster(cluster))) => {
+            Body::Cluster(cluster.evolve(event))
+        }
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
@@ -72,6 +75,16 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             | EventKind::AssetDeleted,
             _,
         ) => Body::Deleted(Tombstone { version, ..Tombstone::default() }),
+        (
+            EventKind::NodeAdmitted(_)
+            | EventKind::NodeJoined { .. }
+            | EventKind::NodePromoted
+            | EventKind::NodeRemoved { .. },
+            _,
+        ) => match crate::node::evolve(body, event) {
+            Some(node) => Body::Node(Box::new(node)),
+            None => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
+        },
         (EventKind::TwinDeleted, _) => Body::Deleted(Twin::tombstone(body)),
         (
             EventKind::NamespaceUpdated(_)
@@ -85,7 +98,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             | EventKind::TwinReplaced { .. }
             | EventKind::TwinReported(_)
             | EventKind::AssetUpdated { .. }
-            | EventKind::AssetStatusUpdated(_),
+            | EventKind::AssetStatusUpdated(_)
+            | EventKind::NodeIdTaken(_)
+            | EventKind::FeatureLevelRaised(_),
             _,
         ) => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
     }

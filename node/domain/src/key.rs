@@ -21,6 +21,8 @@ pub enum Key {
     ModuleTwin(String, String, String),
     /// An asset: namespace, asset.
     Asset(String, String),
+    /// A node of the cluster, by its id.
+    Node(u64),
 }
 
 impl Key {
@@ -28,7 +30,7 @@ impl Key {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) => None,
+            Self::Cluster | Self::Token(_) | Self::Node(_) => None,
             Self::Namespace(namespace)
             | Self::Device(namespace, _)
             | Self::Module(namespace, _, _)
@@ -42,7 +44,7 @@ impl Key {
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(_, _) => None,
+            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(_, _) | Self::Node(_) => None,
             Self::Device(_, device)
             | Self::Module(_, device, _)
             | Self::DeviceTwin(_, device)
@@ -60,6 +62,11 @@ impl Key {
         let own = |text: &str| text.to_owned();
         match parts.as_slice() {
             ["cluster"] => Some(Self::Cluster),
+            ["nodes", id] => {
+                // One spelling for each: no sign, no leading zero.
+                let number = id.parse().ok().filter(|number: &u64| number.to_string() == *id)?;
+                Some(Self::Node(number))
+            }
             ["tokens", token] => Some(Self::Token(own(token))),
             ["namespaces", ns] => Some(Self::Namespace(own(ns))),
             ["namespaces", ns, "devices", device] => Some(Self::Device(own(ns), own(device))),
@@ -88,7 +95,7 @@ impl Key {
             Self::Device(ns, device) => Some(Self::DeviceTwin(ns.clone(), device.clone())),
             Self::Module(ns, device, module) => Some(Self::ModuleTwin(ns.clone(), device.clone(), module.clone())),
             Self::DeviceTwin(..) | Self::ModuleTwin(..) => Some(self.clone()),
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(..) => None,
+            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(..) | Self::Node(_) => None,
         }
     }
 }
@@ -106,6 +113,7 @@ impl fmt::Display for Key {
                 write!(f, "namespaces/{ns}/devices/{device}/modules/{module}/twin")
             }
             Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
+            Self::Node(id) => write!(f, "nodes/{id}"),
         }
     }
 }

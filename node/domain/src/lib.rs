@@ -17,12 +17,14 @@
 pub mod asset;
 pub mod cluster;
 pub mod device;
+pub mod feature;
 pub mod ids;
 pub mod import;
 pub mod json;
 pub mod limits;
 pub mod module;
 pub mod namespace;
+pub mod node;
 pub mod policy;
 pub mod rejection;
 pub mod token;

@@ -43,11 +43,17 @@ pub enum Reason {
     BatchAborted,
     /// The cluster was initialized before.
     AlreadyInitialized,
+    /// The join token was used, has expired, was withdrawn or is another node's.
+    JoinTokenStale,
+    /// The node was removed from the cluster.
+    NodeRemoved,
+    /// Not all members know this operation yet.
+    FeatureLevelTooLow,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers in the stored format.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidField,
         Self::InvalidId,
         Self::InvalidJson,
@@ -67,6 +73,9 @@ impl Reason {
         Self::RequestIdReused,
         Self::BatchAborted,
         Self::AlreadyInitialized,
+        Self::JoinTokenStale,
+        Self::NodeRemoved,
+        Self::FeatureLevelTooLow,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -92,6 +101,9 @@ impl Reason {
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::BatchAborted => "BATCH_ABORTED",
             Self::AlreadyInitialized => "ALREADY_INITIALIZED",
+            Self::JoinTokenStale => "JOIN_TOKEN_STALE",
+            Self::NodeRemoved => "NODE_REMOVED",
+            Self::FeatureLevelTooLow => "FEATURE_LEVEL_TOO_LOW",
         }
     }
 

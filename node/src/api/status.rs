@@ -202,7 +202,10 @@ pub fn code(reason: Reason) -> Code {
         | Reason::NamespaceDeleting
         | Reason::DeviceHasAssets
         | Reason::RequestIdReused
-        | Reason::AlreadyInitialized => Code::FailedPrecondition,
+        | Reason::AlreadyInitialized
+        | Reason::JoinTokenStale
+        | Reason::NodeRemoved
+        | Reason::FeatureLevelTooLow => Code::FailedPrecondition,
         Reason::PermissionDenied => Code::PermissionDenied,
     }
 }

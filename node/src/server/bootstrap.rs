@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use muster_domain::cluster::Cluster;
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::policy::Role;
 use muster_domain::token::Token;
 use muster_domain::{Command, Key, Limits, Operation};
@@ -29,8 +30,6 @@ use crate::raft::{Member, RaftNode};
 use crate::read::Reader;
 use crate::tasks::StopSignal;
 
-/// The first replicated feature level.
-const FEATURE_LEVEL: u32 = 1;
 /// How often it looks again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// After this many pauses it says what it waits for, and again after as many.
@@ -164,6 +163,7 @@ fn first_operation(startup: &Startup) -> Operation {
         page_key,
         limits: limits(&startup.config.limits),
         feature_level: FEATURE_LEVEL,
+        last_node_id: 0,
     };
     Operation::InitializeCluster { cluster, token }
 }

@@ -6,6 +6,7 @@
 //! | `states` | `01` | the cluster's settings |
 //! | `states` | `02 token` | a token |
 //! | `states` | `03 namespace` | a namespace |
+//! | `states` | `04 id(8)` | a node of the cluster |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -24,6 +25,7 @@ use muster_domain::Key;
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
+const NODE: u8 = 0x04;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -38,10 +40,11 @@ pub const APPLIED: &[u8] = b"applied";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 8] = [
+pub const STATE_PREFIXES: [(u8, &str); 9] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
+    (NODE, "node"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -68,6 +71,10 @@ pub fn state(key: &Key) -> Vec<u8> {
         Key::Namespace(id) => {
             out.push(NAMESPACE);
             out.extend_from_slice(id.as_bytes());
+        }
+        Key::Node(id) => {
+            out.push(NODE);
+            out.extend_from_slice(&id.to_be_bytes());
         }
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
@@ -99,6 +106,7 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         CLUSTER if rest.is_empty() => Some(Key::Cluster),
         TOKEN => Some(Key::Token(text(rest)?)),
         NAMESPACE => Some(Key::Namespace(text(rest)?)),
+        NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
@@ -267,6 +275,7 @@ mod tests {
             Key::Cluster,
             Key::Token(s("ci")),
             Key::Namespace(s("plant")),
+            Key::Node(7),
             Key::Device(s("plant"), s("a")),
             Key::Device(s("plant"), s("b")),
             Key::Device(s("plant2"), s("a")),

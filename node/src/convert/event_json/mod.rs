@@ -15,7 +15,7 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 31] = [
     "cluster.initialized",
     "token.created",
     "token.revoked",
@@ -41,6 +41,12 @@ pub const KINDS: [&str; 25] = [
     "asset.updated",
     "asset.status_updated",
     "asset.deleted",
+    "cluster.node_id_taken",
+    "cluster.feature_level_raised",
+    "node.admitted",
+    "node.joined",
+    "node.promoted",
+    "node.removed",
 ];
 
 /// The content of an event as the text of a JSON object.
@@ -61,6 +67,18 @@ fn value(kind: &EventKind) -> Value {
             ("key_bytes_max", cluster.limits.key_bytes_max.into()),
             ("depth_max", cluster.limits.depth_max.into()),
         ]),
+        EventKind::NodeIdTaken(id) => object([("node_id", (*id).into())]),
+        EventKind::FeatureLevelRaised(level) => object([("feature_level", (*level).into())]),
+        EventKind::NodeAdmitted(node) => object([
+            ("name", text(&node.name)),
+            ("voter", node.voter.into()),
+            ("replaces", node.replaces.into()),
+            ("expire_time", time(node.expires_ms)),
+        ]),
+        EventKind::NodeJoined { peer_address, client_address, .. } => {
+            object([("peer_address", text(peer_address)), ("client_address", text(client_address))])
+        }
+        EventKind::NodeRemoved { name } => object([("name", text(name))]),
         EventKind::TokenCreated(token) => token_value(token),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)
@@ -98,6 +116,7 @@ fn value(kind: &EventKind) -> Value {
         | EventKind::ModuleDeleted
         | EventKind::TwinCreated
         | EventKind::TwinDeleted
+        | EventKind::NodePromoted
         | EventKind::AssetDeleted => Value::Object(Map::new()),
     }
 }

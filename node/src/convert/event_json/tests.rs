@@ -62,7 +62,18 @@ fn every_kind() -> Vec<EventKind> {
         expires_ms: Some(1_800_000_000_123),
     };
     let cluster =
-        Cluster { cluster_id: "c".to_owned(), page_key: [0x5e; 32], limits: Limits::default(), feature_level: 1 };
+        Cluster { cluster_id: "c".to_owned(), page_key: [0x5e; 32], limits: Limits::default(), feature_level: 1, last_node_id: 0 };
+    let node = Node {
+        name: "n4".to_owned(),
+        state: NodeState::Admitted,
+        voter: true,
+        replaces: 3,
+        token_hash: [0x5e; 32],
+        expires_ms: 1_800_000_000_123,
+        nonce: [0x5e; 16],
+        peer_address: String::new(),
+        client_address: String::new(),
+    };
     let module = ModuleDefinition { managed_by: "IotEdge".to_owned(), authentication: sas() };
     let (tags, desired) = (Some(r#"{"a": null}"#.to_owned()), Some("{}".to_owned()));
     let status = AssetStatus {
@@ -96,6 +107,16 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::AssetUpdated { definition: asset(), enabled: false },
         EventKind::AssetStatusUpdated(Box::new(status)),
         EventKind::AssetDeleted,
+        EventKind::NodeIdTaken(4),
+        EventKind::FeatureLevelRaised(2),
+        EventKind::NodeAdmitted(Box::new(node)),
+        EventKind::NodeJoined {
+            nonce: [0x5e; 16],
+            peer_address: "n4.example:7421".to_owned(),
+            client_address: "n4.example:7420".to_owned(),
+        },
+        EventKind::NodePromoted,
+        EventKind::NodeRemoved { name: "n4".to_owned() },
     ]
 }
 
