@@ -30,6 +30,7 @@ mod assets;
 mod cluster;
 mod devices;
 mod history;
+mod members;
 mod modules;
 mod namespaces;
 mod twins;
@@ -40,6 +41,7 @@ pub use connection::{Client, ClientConfig, ConfigError, MESSAGE_BYTES_MAX};
 pub use devices::Devices;
 pub use error::{CallError, FieldViolation};
 pub use history::History;
+pub use members::Members;
 pub use modules::Modules;
 /// The types of the API.
 pub use muster_proto::v1 as proto;

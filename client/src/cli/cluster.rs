@@ -15,12 +15,15 @@ use crate::shapes::{put, time};
 pub(crate) enum Verb {
     /// Show members, leader, revisions and disk use, as the answering node sees them
     Status,
+    #[command(flatten)]
+    Members(crate::member::Verb),
 }
 
 /// Runs a verb.
 pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     let session = Session::open(globals)?;
     match verb {
+        Verb::Members(verb) => crate::member::run(&session, verb).await,
         Verb::Status => {
             let status = session.client.cluster().status(GetStatusRequest {}).await?;
             if session.format == Format::Json {

@@ -13,6 +13,7 @@ mod exit;
 mod export;
 mod history;
 mod import;
+mod member;
 mod module;
 mod namespace;
 mod output;

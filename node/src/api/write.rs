@@ -84,7 +84,13 @@ macro_rules! mutations_without_dry_run {
     )*};
 }
 
-mutations_without_dry_run!(CreateTokenRequest, RevokeTokenRequest);
+mutations_without_dry_run!(
+    CreateTokenRequest,
+    RevokeTokenRequest,
+    AdmitNodeRequest,
+    PromoteMemberRequest,
+    RemoveMemberRequest,
+);
 
 /// A change that is asked for, before it is known which.
 pub(crate) struct Write {

@@ -1,0 +1,105 @@
+//! What runs on every node: the leader keeps Raft's members in line with the records and raises the feature level; any
+//! node notices that it was removed, says so, and ends.
+//!
+//! A removed node may be the one whose vote the change still needs, so it goes on until a member confirms that it is out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_domain::Operation;
+use muster_domain::feature::FEATURE_LEVEL;
+use muster_domain::node::NodeState;
+use muster_proto::peer::v1 as wire;
+use prost::Message;
+use tokio::time::{sleep, timeout};
+
+use super::{MemberError, Membership, REMOVED_METHOD};
+use crate::removed;
+use crate::tasks::{self, StopSignal};
+
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The level is looked at every so many pauses: that asks all members.
+const LEVEL_TURNS: u32 = 10;
+/// After so many pauses without a leader a node asks whether it still belongs.
+const LEADERLESS_TURNS: u32 = 5;
+
+impl Membership {
+    /// Looks after the members until the node stops. `data_dir` is where a removed node leaves its mark.
+    pub fn start_keeper(self: &Arc<Self>, data_dir: PathBuf, stop: StopSignal) {
+        let membership = Arc::clone(self);
+        tasks::spawn("membership", async move { membership.keep(data_dir, stop).await });
+    }
+
+    async fn keep(&self, data_dir: PathBuf, stop: StopSignal) {
+        let (mut turns, mut leaderless) = (0_u32, 0_u32);
+        loop {
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = stop.clone().stopped() => return,
+            }
+            turns = turns.wrapping_add(1);
+            leaderless = if self.raft.leader().is_some() { 0 } else { leaderless.saturating_add(1) };
+            if self.raft.is_leader() {
+                self.lead(turns).await;
+            }
+            if (leaderless >= LEADERLESS_TURNS || self.is_recorded_removed()) && self.a_member_says_removed().await {
+                self.end(&data_dir);
+            }
+        }
+    }
+
+    async fn lead(&self, turns: u32) {
+        match self.settle_here().await {
+            Ok(()) | Err(MemberError::NoLeader) => {}
+            Err(error) => tracing::warn!(%error, "the members are not yet what they shall be; trying again"),
+        }
+        if turns.is_multiple_of(LEVEL_TURNS)
+            && let Some(level) = self.level_to_raise().await
+        {
+            tracing::info!(level, "all members know this feature level; raising it");
+            if let Err(error) = self.record(Operation::RaiseFeatureLevel { level }).await {
+                tracing::warn!(%error, "the feature level was not raised; trying again");
+            }
+        }
+    }
+
+    /// The level that all members support, when it is above the cluster's.
+    async fn level_to_raise(&self) -> Option<u32> {
+        let level = self.status.feature_level();
+        if level == 0 || level >= FEATURE_LEVEL {
+            return None;
+        }
+        let members = self.status.get().await.members;
+        // A member that says nothing may be of the first version, which did not know of levels.
+        let supported = members.iter().map(|member| member.supported_feature_level.max(1)).min()?;
+        (supported > level && members.iter().all(|member| member.reachable)).then_some(supported)
+    }
+
+    fn is_recorded_removed(&self) -> bool {
+        let nodes = self.nodes().unwrap_or_default();
+        nodes.get(&self.raft.node_id()).is_some_and(|node| node.state == NodeState::Removed)
+    }
+
+    async fn a_member_says_removed(&self) -> bool {
+        for id in self.raft.peers().ids() {
+            let asked = self.raft.peers().call(id, REMOVED_METHOD, Bytes::new());
+            if let Ok(Ok(reply)) = timeout(Self::CALL_MAX, asked).await
+                && wire::RemovedReply::decode(reply).is_ok_and(|reply| reply.removed)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn end(&self, data_dir: &std::path::Path) {
+        let id = self.raft.node_id();
+        if let Err(error) = removed::mark(data_dir, id) {
+            tracing::error!(%error, "the mark of having been removed was not written");
+        }
+        tasks::die(tasks::EXIT_REMOVED, &removed::message(data_dir, id));
+    }
+}
