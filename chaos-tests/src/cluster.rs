@@ -94,7 +94,12 @@ impl Cluster {
             .collect();
         for (id, ports) in (1..=options.nodes).zip(&ports) {
             let cluster = format!("[cluster]\nid = \"{}\"\n{members}", cluster_id.trim());
-            self.write_node(id, ports, &format!("admin_token_file = \"{}\"", self.pki().join("admin.token").display()), &cluster)?;
+            self.write_node(
+                id,
+                ports,
+                &format!("admin_token_file = \"{}\"", self.pki().join("admin.token").display()),
+                &cluster,
+            )?;
         }
         Ok(())
     }

@@ -52,8 +52,7 @@ pub struct ParsedJoinToken {
 pub fn parse(text: &str) -> Option<ParsedJoinToken> {
     let (id, secret) = text.trim().strip_prefix(PREFIX)?.split_once('_')?;
     let node_id = id.parse().ok().filter(|node_id: &u64| *node_id > 0 && node_id.to_string() == id)?;
-    let well_formed =
-        secret.len() == SECRET_CHARS && secret.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let well_formed = secret.len() == SECRET_CHARS && secret.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     well_formed.then(|| ParsedJoinToken { node_id, hash: hash(secret) })
 }
 

@@ -1,8 +1,8 @@
 //! Members come, vote, are replaced and leave, under load; and what must be refused is.
 
 use muster_chaos::cluster::Cluster;
-use muster_client::{Code, proto};
 use muster_client::proto::MemberState;
+use muster_client::{Code, proto};
 
 mod growing;
 mod leaving;

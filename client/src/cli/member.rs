@@ -114,21 +114,14 @@ pub(crate) async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::TransferLeader { node } => {
-            let answer =
-                members.transfer_leadership(proto::TransferLeadershipRequest { node_id: node }).await?;
+            let answer = members.transfer_leadership(proto::TransferLeadershipRequest { node_id: node }).await?;
             talk(format_args!("node {} leads", answer.leader_id));
             Ok(())
         }
     }
 }
 
-async fn admit(
-    session: &Session,
-    name: String,
-    learner: bool,
-    replaces: u64,
-    token: TokenFlags,
-) -> anyhow::Result<()> {
+async fn admit(session: &Session, name: String, learner: bool, replaces: u64, token: TokenFlags) -> anyhow::Result<()> {
     let request = proto::AdmitNodeRequest {
         name: name.clone(),
         learner,

@@ -38,7 +38,9 @@ impl Operation {
             | Self::UpdateAsset { .. }
             | Self::DeleteAsset { .. }
             | Self::UpdateAssetStatus { .. } => 1,
-            Self::AdmitNode { .. } | Self::UseJoinToken { .. } | Self::PromoteNode { .. } | Self::RemoveNode { .. } => 2,
+            Self::AdmitNode { .. } | Self::UseJoinToken { .. } | Self::PromoteNode { .. } | Self::RemoveNode { .. } => {
+                2
+            }
         }
     }
 }

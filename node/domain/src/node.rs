@@ -76,7 +76,11 @@ pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Resu
 fn admit(states: &dyn States, node: &Node, members_max: u64, at: At) -> Result<Vec<Change>, Rejection> {
     check_name(&node.name)?;
     if node.expires_ms <= at.time_ms {
-        return Err(Rejection::new(Reason::InvalidField, "token_lifetime_seconds", "the join token has expired already"));
+        return Err(Rejection::new(
+            Reason::InvalidField,
+            "token_lifetime_seconds",
+            "the join token has expired already",
+        ));
     }
     if node.replaces > 0
         && let Some(Body::Node(replaced)) = states.get(&Key::Node(node.replaces)).as_deref().map(|record| &record.body)
@@ -223,9 +227,9 @@ fn check_name(name: &str) -> Result<(), Rejection> {
 }
 
 fn check_address(field: &str, address: &str) -> Result<(), Rejection> {
-    let has_port = address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
+    let has_port = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
     if has_port && address.len() <= ADDRESS_CHARS_MAX && address.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }

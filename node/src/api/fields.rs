@@ -95,12 +95,9 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
     match key {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
-        Key::Cluster
-        | Key::Token(_)
-        | Key::Node(_)
-        | Key::Namespace(_)
-        | Key::Device(..)
-        | Key::DeviceTwin(..) => Ok(()),
+        Key::Cluster | Key::Token(_) | Key::Node(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => {
+            Ok(())
+        }
     }
 }
 

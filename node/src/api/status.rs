@@ -136,7 +136,7 @@ impl Transport {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
                 Code::FailedPrecondition
-            },
+            }
             Self::RevisionInFuture => Code::OutOfRange,
             Self::DeletionUnfinished => Code::DeadlineExceeded,
             Self::SecretUnreadable | Self::StorageFault => Code::Internal,

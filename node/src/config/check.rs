@@ -83,7 +83,14 @@ fn node_and_cluster(config: &Config, problems: &mut Problems) {
         return;
     }
     let own = config.own_member().is_some();
-    problems.unless(own, "cluster.members", format!("must have an entry with this node's id, {}; a node that joins has cluster.join instead", config.node.id));
+    problems.unless(
+        own,
+        "cluster.members",
+        format!(
+            "must have an entry with this node's id, {}; a node that joins has cluster.join instead",
+            config.node.id
+        ),
+    );
     for (index, member) in members.iter().enumerate() {
         let key = |field| format!("cluster.members[{index}].{field}");
         problems.unless(member.id > 0, key("id"), "must be at least 1");

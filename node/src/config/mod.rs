@@ -127,7 +127,8 @@ impl Config {
 
     /// Lets flags and variables win.
     pub fn apply(&mut self, overrides: Overrides) {
-        let Overrides { data_dir, node_id, listen, join, join_token_file, insecure_dev, log_level, log_format } = overrides;
+        let Overrides { data_dir, node_id, listen, join, join_token_file, insecure_dev, log_level, log_format } =
+            overrides;
         if !join.is_empty() {
             self.cluster.join = join;
         }

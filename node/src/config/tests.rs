@@ -20,7 +20,13 @@ fn everything() -> Config {
         Config::default();
     Config {
         node: Node { id: 2, name: Some("n2".into()), data_dir: node.data_dir },
-        cluster: Cluster { id: Some(CLUSTER.into()), bootstrap: true, join: vec!["n1.example:7421".into()], join_token_file: Some("join.token".into()), members: vec![member(1), member(2), member(3)] },
+        cluster: Cluster {
+            id: Some(CLUSTER.into()),
+            bootstrap: true,
+            join: vec!["n1.example:7421".into()],
+            join_token_file: Some("join.token".into()),
+            members: vec![member(1), member(2), member(3)],
+        },
         client_listener: ClientListener {
             advertise: Some("n2.example:7420".into()),
             tls: Some(ClientTlsFiles {
@@ -67,7 +73,9 @@ fn leaves(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
                 leaves(&if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") }, value, into);
             }
         }
-        Value::Array(items) if items.iter().all(Value::is_table) => items.iter().for_each(|item| leaves(&format!("{prefix}[]"), item, into)),
+        Value::Array(items) if items.iter().all(Value::is_table) => {
+            items.iter().for_each(|item| leaves(&format!("{prefix}[]"), item, into))
+        }
         _ => drop(into.insert(prefix.to_owned())),
     }
 }

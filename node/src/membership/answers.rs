@@ -1,10 +1,10 @@
 //! What this node answers as the leader, and to a node that asks whether it was removed.
 
+use super::plan::{self, Facts, Standing, Step};
 use super::{
     Bytes, Command, Duration, JOIN_METHOD, MEMBER_METHOD, Member, MemberError, Membership, Message, NodeState,
     Operation, OperationResult, ProposeError, REMOVED_METHOD, Reason, Rejection, Status, authorize, error, guard, wire,
 };
-use super::plan::{self, Facts, Standing, Step};
 
 /// Steps that one settling takes at most before it says that it goes on.
 const STEPS_MAX: usize = 16;
@@ -45,11 +45,13 @@ impl Membership {
         }
         match ask {
             Ask::Join(request) => self.join(request).await,
-            Ask::MayPromote(id) => guard::promote(&self.facts()?, *id),
-            Ask::MayRemove(wire::MayRemove { node_id, force }) => guard::remove(&self.facts()?, *node_id, *force),
+            Ask::MayPromote(id) => guard::promote(&self.facts_asked().await?, *id),
+            Ask::MayRemove(wire::MayRemove { node_id, force }) => {
+                guard::remove(&self.facts_asked().await?, *node_id, *force)
+            }
             Ask::Settle(wire::Settle {}) => self.settle_here().await,
             Ask::Transfer(to) => {
-                let heir = guard::heir(&self.facts()?, *to)?;
+                let heir = guard::heir(&self.facts_asked().await?, *to)?;
                 tracing::info!(to = heir, "handing leadership over, as asked");
                 Ok(self.raft.transfer_leader(heir).await?)
             }
@@ -140,6 +142,18 @@ impl Membership {
             }
         }
         Err(MemberError::Busy("the members change again and again; the leader goes on".to_owned()))
+    }
+
+    /// The facts, with every member asked whether it is there: one that died a moment ago still counts as heard lately.
+    async fn facts_asked(&self) -> Result<Facts, MemberError> {
+        let answering = self.status.get().await.members;
+        let mut facts = self.facts()?;
+        for member in answering.iter().filter(|member| !member.reachable) {
+            if let Some(standing) = facts.members.get_mut(&member.node_id) {
+                standing.answers = false;
+            }
+        }
+        Ok(facts)
     }
 
     pub(super) fn facts(&self) -> Result<Facts, MemberError> {

@@ -50,9 +50,7 @@ pub(super) fn reply(result: Result<(), MemberError>) -> Bytes {
         Err(MemberError::LastVoter(message)) => refusal(LAST_VOTER, "", &message),
         Err(MemberError::Busy(message)) => refusal(BUSY, "", &message),
         Err(MemberError::NoLeader) => refusal(NO_LEADER, "", ""),
-        Err(MemberError::Rejected(rejection)) => {
-            refusal(rejection.reason.code(), &rejection.field, &rejection.message)
-        }
+        Err(MemberError::Rejected(rejection)) => refusal(rejection.reason.code(), &rejection.field, &rejection.message),
     };
     wire::MemberReply { reply: Some(reply) }.encode_to_vec().into()
 }

@@ -46,7 +46,8 @@ pub(super) fn remove(facts: &Facts, id: u64, force: bool) -> Result<(), MemberEr
             "node {id} is the last voter; without it there is no cluster. Admit another node first, or replace this one"
         )));
     }
-    let answering = left.iter().filter(|voter| facts.members.get(voter).is_some_and(|standing| standing.answers)).count();
+    let answering =
+        left.iter().filter(|voter| facts.members.get(voter).is_some_and(|standing| standing.answers)).count();
     let needed = left.len() / 2 + 1;
     if answering < needed && !force {
         return Err(MemberError::QuorumAtRisk(format!(

@@ -23,8 +23,9 @@ use crate::tasks::{self, StopSignal};
 const PAUSE: Duration = Duration::from_millis(200);
 /// The level is looked at every so many pauses: that asks all members.
 const LEVEL_TURNS: u32 = 10;
-/// After so many pauses without a leader a node asks whether it still belongs.
-const LEADERLESS_TURNS: u32 = 5;
+/// Who does not lead asks every so many pauses whether it still belongs: a removed node that was down meanwhile believes
+/// in the leader it knew, and nobody tells it.
+const BELONGING_TURNS: u32 = 10;
 
 impl Membership {
     /// Looks after the members until the node stops. `data_dir` is where a removed node leaves its mark.
@@ -34,18 +35,19 @@ impl Membership {
     }
 
     async fn keep(&self, data_dir: PathBuf, stop: StopSignal) {
-        let (mut turns, mut leaderless) = (0_u32, 0_u32);
+        let mut turns = 0_u32;
         loop {
             tokio::select! {
                 () = sleep(PAUSE) => {}
                 () = stop.clone().stopped() => return,
             }
             turns = turns.wrapping_add(1);
-            leaderless = if self.raft.leader().is_some() { 0 } else { leaderless.saturating_add(1) };
-            if self.raft.is_leader() {
+            let leads = self.raft.is_leader();
+            if leads {
                 self.lead(turns).await;
             }
-            if (leaderless >= LEADERLESS_TURNS || self.is_recorded_removed()) && self.a_member_says_removed().await {
+            let asks = self.is_recorded_removed() || (!leads && turns.is_multiple_of(BELONGING_TURNS));
+            if asks && self.a_member_says_removed().await {
                 self.end(&data_dir);
             }
         }

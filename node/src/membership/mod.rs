@@ -106,7 +106,13 @@ impl Membership {
     /// # Errors
     /// When that takes longer; it goes on by itself.
     pub async fn settle(&self) -> Result<(), MemberError> {
-        self.at_leader(wire::member_ask::Ask::Settle(wire::Settle {})).await
+        let settled = self.at_leader(wire::member_ask::Ask::Settle(wire::Settle {})).await;
+        settled.map_err(|error| match error {
+            MemberError::NoLeader => MemberError::Busy(
+                "the change is recorded, and no leader was found to make it; it goes on by itself".to_owned(),
+            ),
+            other => other,
+        })
     }
 
     /// Lets another voter lead: `to`, or one that the leader chooses when it is 0. Returns who does.

@@ -11,9 +11,9 @@ use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 
+use super::AdminError;
 use super::node::RaftNode;
 use super::types::{Member, NodeId, TypeConfig};
-use super::AdminError;
 
 /// How long a change may take before its caller is told that it goes on.
 const CHANGE_MAX: Duration = Duration::from_secs(6);

@@ -30,13 +30,13 @@ use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 
 use super::forward::{BUSY, ForwardRejected};
 use super::gate::Gate;
-use openraft::async_runtime::WatchReceiver;
 use super::peers::{ANY_NODE, CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
 use super::read_barrier::ReadBarrier;
 use super::snapshot::SnapshotStore;
 use super::types::{NodeId, Raft, Snapshot, Vote};
 use super::{dialogue, wire};
 use crate::tasks::{self, StopSignal};
+use openraft::async_runtime::WatchReceiver;
 
 /// Answers requests that another node forwarded to this one.
 pub trait ForwardHandler: Send + Sync + 'static {

@@ -61,8 +61,13 @@ fn every_kind() -> Vec<EventKind> {
         device: None,
         expires_ms: Some(1_800_000_000_123),
     };
-    let cluster =
-        Cluster { cluster_id: "c".to_owned(), page_key: [0x5e; 32], limits: Limits::default(), feature_level: 1, last_node_id: 0 };
+    let cluster = Cluster {
+        cluster_id: "c".to_owned(),
+        page_key: [0x5e; 32],
+        limits: Limits::default(),
+        feature_level: 1,
+        last_node_id: 0,
+    };
     let node = Node {
         name: "n4".to_owned(),
         state: NodeState::Admitted,

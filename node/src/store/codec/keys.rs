@@ -16,7 +16,9 @@ fn parts(key: &Key) -> (KeyKind, &str, Cow<'_, str>, &str) {
         Key::Token(token) => (KeyKind::Token, "", token.as_str(), ""),
         Key::Namespace(namespace) => (KeyKind::Namespace, namespace.as_str(), "", ""),
         Key::Device(namespace, device) => (KeyKind::Device, namespace.as_str(), device.as_str(), ""),
-        Key::Module(namespace, device, module) => (KeyKind::Module, namespace.as_str(), device.as_str(), module.as_str()),
+        Key::Module(namespace, device, module) => {
+            (KeyKind::Module, namespace.as_str(), device.as_str(), module.as_str())
+        }
         Key::DeviceTwin(namespace, device) => (KeyKind::DeviceTwin, namespace.as_str(), device.as_str(), ""),
         Key::ModuleTwin(namespace, device, module) => {
             (KeyKind::ModuleTwin, namespace.as_str(), device.as_str(), module.as_str())

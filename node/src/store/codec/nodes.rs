@@ -62,9 +62,7 @@ pub(super) fn operation_to_stored(operation: &Operation) -> Option<StoredOperati
                 client_address: client_address.clone(),
             })
         }
-        Operation::PromoteNode { node_id } => {
-            StoredOperation::PromoteNode(stored::PromoteNode { node_id: *node_id })
-        }
+        Operation::PromoteNode { node_id } => StoredOperation::PromoteNode(stored::PromoteNode { node_id: *node_id }),
         Operation::RemoveNode { node_id, name } => {
             StoredOperation::RemoveNode(stored::RemoveNode { node_id: *node_id, name: name.clone() })
         }

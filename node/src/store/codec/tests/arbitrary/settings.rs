@@ -55,8 +55,18 @@ pub(super) fn namespace_definition() -> BoxedStrategy<NamespaceDefinition> {
 pub(super) fn node() -> BoxedStrategy<Node> {
     let hashes = (uniform32(any::<u8>()), uniform16(any::<u8>()));
     (uniform3(text()), variant(), any::<bool>(), hashes, uniform2(number()))
-        .prop_map(|([name, peer_address, client_address], state, voter, (token_hash, nonce), [replaces, expires_ms])| {
-            Node { name, state, voter, replaces, token_hash, expires_ms, nonce, peer_address, client_address }
-        })
+        .prop_map(
+            |([name, peer_address, client_address], state, voter, (token_hash, nonce), [replaces, expires_ms])| Node {
+                name,
+                state,
+                voter,
+                replaces,
+                token_hash,
+                expires_ms,
+                nonce,
+                peer_address,
+                client_address,
+            },
+        )
         .boxed()
 }
