@@ -11,6 +11,7 @@ mod context;
 mod device;
 mod exit;
 mod export;
+mod founding;
 mod history;
 mod import;
 mod member;

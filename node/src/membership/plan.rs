@@ -133,7 +133,7 @@ mod tests {
         let mut facts = Facts { this: 1, voters: [1, 2, 3].into(), lag_max: 100, ..Facts::default() };
         facts.members = [1, 2, 3].map(|id| (id, close)).into();
         for (id, node) in others {
-            if *id > 3 && node.state != NodeState::Admitted {
+            if *id > 3 && node.state != Admitted {
                 facts.members.insert(*id, close);
             }
             facts.nodes.insert(*id, node.clone());

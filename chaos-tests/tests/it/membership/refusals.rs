@@ -130,3 +130,42 @@ async fn a_learner_far_behind_is_not_promoted_until_it_caught_up() -> anyhow::Re
     .await?;
     wait_for_voters(&cluster, &[1, id]).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_removal_goes_ahead_and_ends_when_a_majority_is_back() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let mut cluster = Cluster::start(Options::default()).await?;
+    let leader = cluster.leader().await?;
+    let others: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+    let (dead, alive) = (others[0], others[1]);
+    cluster.kill(&[dead]).await?;
+    let client = cluster.client_of(&[leader])?;
+    let request = proto::RemoveMemberRequest { node_id: alive, force: true, ..Default::default() };
+    // Half of the voters that are left is dead: it is recorded, and waits.
+    let forced = tokio::spawn(async move { client.members().remove(request).await });
+    let recorded = cluster.client_of(&[leader])?;
+    eventually("the removal is recorded", Duration::from_secs(20), async || {
+        let request = proto::ListEventsRequest { kinds: vec!["node.removed".to_owned()], ..local() };
+        let events = recorded.history().list_events(request).await.map_err(|error| error.to_string())?.events;
+        if events.is_empty() { Err("no event".to_owned()) } else { Ok(()) }
+    })
+    .await?;
+    cluster.start_node(dead)?;
+    assert_eq!(cluster.wait_for_exit(alive).await?.code(), Some(72));
+    cluster.forget_node(alive)?;
+    let mut rest = vec![leader, dead];
+    rest.sort_unstable();
+    wait_for_voters(&cluster, &rest).await?;
+    // What the call answered depends on how long that took; what it did does not.
+    let _answer = forced.await?;
+    prepare(&cluster.client()?, 1).await
+}
+
+/// Answered by the node that is asked, from what it holds.
+fn local() -> proto::ListEventsRequest {
+    let consistency = proto::read_options::Consistency::Local.into();
+    proto::ListEventsRequest {
+        read: Some(proto::ReadOptions { consistency, min_revision: 0 }),
+        ..Default::default()
+    }
+}

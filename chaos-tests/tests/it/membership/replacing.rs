@@ -6,6 +6,7 @@ use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::invariants::{acked_writes_survive, chains_agree};
 use muster_chaos::workload::{Writers, prepare, wait_for_writes};
 use muster_client::proto;
+use nix::sys::signal::Signal;
 
 use super::{voter, wait_for_voters};
 
@@ -48,4 +49,39 @@ async fn a_wiped_node_is_replaced_by_the_documented_procedure() -> anyhow::Resul
         acked_writes_survive::check(&cluster.client_of(&[id])?, &acked, revision).await?;
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_durable_log_does_not_take_part_and_says_how_to_replace_it() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let mut cluster = Cluster::start(Options::default()).await?;
+    prepare(&cluster.client()?, 1).await?;
+    let leader = cluster.leader().await?;
+    let hurt = cluster.ids().into_iter().find(|id| *id != leader).expect("three members");
+    cluster.end(hurt, Signal::SIGTERM).await?;
+    // The log opens cleanly and is empty; only the high-water file knows that there was more.
+    fs::remove_dir_all(cluster.data_dir(hurt).join("raftlog"))?;
+    cluster.start_node(hurt)?;
+    assert_eq!(cluster.wait_for_exit(hurt).await?.code(), Some(DATA_LOST));
+    let log = cluster.log_of(hurt)?;
+    assert!(log.contains("lost data that was durable") && log.contains("muster cluster replace"), "{log}");
+
+    let new = cluster.add_node(proto::AdmitNodeRequest { replaces: hurt, ..voter("fresh") }).await?;
+    cluster.forget_node(hurt)?;
+    let mut voters: Vec<u64> = cluster.ids();
+    voters.sort_unstable();
+    assert!(voters.contains(&new));
+    wait_for_voters(&cluster, &voters).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_node_is_replaced_by_another() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let mut cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    prepare(&cluster.client()?, 1).await?;
+    let new = cluster.add_node(proto::AdmitNodeRequest { replaces: 1, ..voter("moved") }).await?;
+    assert_eq!(cluster.wait_for_exit(1).await?.code(), Some(72), "the old one leaves when the new one votes");
+    cluster.forget_node(1)?;
+    wait_for_voters(&cluster, &[new]).await?;
+    wait_for_writes(&cluster.client()?, 0).await
 }

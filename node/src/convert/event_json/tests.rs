@@ -7,6 +7,7 @@ use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Des
 use muster_domain::cluster::Cluster;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
 use muster_domain::module::ModuleDefinition;
+use muster_domain::node::{Node, NodeState};
 
 use super::*;
 
