@@ -120,6 +120,7 @@ fn member_to_json(member: &MemberStatus) -> Value {
     put(&mut object, "lastLogIndex", member.last_log_index);
     put(&mut object, "snapshotIndex", member.snapshot_index);
     put(&mut object, "purgedIndex", member.purged_index);
+    put(&mut object, "supportedFeatureLevel", member.supported_feature_level);
     put(&mut object, "version", member.version.as_str());
     put(&mut object, "diskUsedBytes", member.disk_used_bytes);
     put(&mut object, "diskFreeBytes", member.disk_free_bytes);

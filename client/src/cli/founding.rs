@@ -61,8 +61,8 @@ impl Founder {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { pki, nodes } = arguments;
     let path = pki.join("cluster-id");
-    let cluster_id = std::fs::read_to_string(&path)
-        .with_context(|| format!("{}; `musterd pki init` writes it", path.display()))?;
+    let cluster_id =
+        std::fs::read_to_string(&path).with_context(|| format!("{}; `musterd pki init` writes it", path.display()))?;
     let files: Vec<PathBuf> = nodes.iter().map(|node| pki.join("nodes").join(&node.name).join("node.toml")).collect();
     for (node, file) in nodes.iter().zip(&files) {
         let certificate = file.with_file_name("peer.crt");
@@ -127,7 +127,9 @@ mod tests {
         assert_eq!((node.client_port, node.peer_port, node.listens_on()), (7420, 7421, "0.0.0.0"));
         let node = Founder::parse("n1=127.0.0.1:8001:9001").expect("a node");
         assert_eq!((node.client_port, node.peer_port, node.listens_on()), (8001, 9001, "127.0.0.1"));
-        for bad in ["", "n1", "n1=", "=h", "n1=h:1", "n1=h:1:0", "n1=h:1:x", "n1=h:1:2:3", "n1=h:7:7", "../n=h", "n1=h/x"] {
+        for bad in
+            ["", "n1", "n1=", "=h", "n1=h:1", "n1=h:1:0", "n1=h:1:x", "n1=h:1:2:3", "n1=h:7:7", "../n=h", "n1=h/x"]
+        {
             assert!(Founder::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -12,6 +12,7 @@ use muster_domain::Operation;
 use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::node::NodeState;
 use muster_proto::peer::v1 as wire;
+use muster_proto::v1::MemberStatus;
 use prost::Message;
 use tokio::time::{sleep, timeout};
 
@@ -36,6 +37,7 @@ impl Membership {
 
     async fn keep(&self, data_dir: PathBuf, stop: StopSignal) {
         let mut turns = 0_u32;
+        let mut told = None;
         loop {
             tokio::select! {
                 () = sleep(PAUSE) => {}
@@ -44,7 +46,7 @@ impl Membership {
             turns = turns.wrapping_add(1);
             let leads = self.raft.is_leader();
             if leads {
-                self.lead(turns).await;
+                self.lead(turns, &mut told).await;
             }
             let asks = self.is_recorded_removed() || (!leads && turns.is_multiple_of(BELONGING_TURNS));
             if asks && self.a_member_says_removed().await {
@@ -53,11 +55,13 @@ impl Membership {
         }
     }
 
-    async fn lead(&self, turns: u32) {
-        match self.settle_here().await {
-            Ok(()) | Err(MemberError::NoLeader) => {}
-            Err(error) => tracing::warn!(%error, "the members are not yet what they shall be; trying again"),
+    /// `told` is what was logged last: a trouble that lasts is not told five times a second.
+    async fn lead(&self, turns: u32, told: &mut Option<MemberError>) {
+        let trouble = self.settle_here().await.err().filter(|error| *error != MemberError::NoLeader);
+        if let Some(error) = trouble.as_ref().filter(|error| told.as_ref() != Some(error)) {
+            tracing::warn!(%error, "the members are not yet what they shall be; trying again");
         }
+        *told = trouble;
         if turns.is_multiple_of(LEVEL_TURNS)
             && let Some(level) = self.level_to_raise().await
         {
@@ -74,10 +78,7 @@ impl Membership {
         if level == 0 || level >= FEATURE_LEVEL {
             return None;
         }
-        let members = self.status.get().await.members;
-        // A member that says nothing may be of the first version, which did not know of levels.
-        let supported = members.iter().map(|member| member.supported_feature_level.max(1)).min()?;
-        (supported > level && members.iter().all(|member| member.reachable)).then_some(supported)
+        level_of_all(level, &self.status.get().await.members)
     }
 
     fn is_recorded_removed(&self) -> bool {
@@ -103,5 +104,35 @@ impl Membership {
             tracing::error!(%error, "the mark of having been removed was not written");
         }
         tasks::die(tasks::EXIT_REMOVED, &removed::message(data_dir, id));
+    }
+}
+
+/// What all members support, when that is more than `level`. One that cannot be asked may be of any version.
+fn level_of_all(level: u32, members: &[MemberStatus]) -> Option<u32> {
+    // A member that names no level is of the first version, which did not know of them.
+    let supported = members.iter().map(|member| member.supported_feature_level.max(1)).min()?;
+    (supported > level && members.iter().all(|member| member.reachable)).then_some(supported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members<const N: usize>(known: [(bool, u32); N]) -> Vec<MemberStatus> {
+        let member = |(reachable, supported_feature_level)| MemberStatus {
+            reachable,
+            supported_feature_level,
+            ..MemberStatus::default()
+        };
+        known.map(member).into()
+    }
+
+    #[test]
+    fn the_level_rises_when_all_members_are_there_and_know_it() {
+        assert_eq!(level_of_all(1, &members([(true, 2), (true, 2), (true, 3)])), Some(2));
+        assert_eq!(level_of_all(2, &members([(true, 2), (true, 3)])), None, "one of them knows no more");
+        assert_eq!(level_of_all(1, &members([(true, 2), (true, 0)])), None, "an old one names none");
+        assert_eq!(level_of_all(1, &members([(true, 2), (false, 2)])), None, "who is away may come back as an old one");
+        assert_eq!(level_of_all(1, &[]), None);
     }
 }

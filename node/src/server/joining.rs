@@ -11,12 +11,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use muster_domain::feature::FEATURE_LEVEL;
 use muster_proto::peer::v1 as wire;
 use prost::Message;
+use tokio::time::sleep;
 use tonic::Code;
 
 use crate::first_start::Startup;
@@ -24,6 +26,9 @@ use crate::join_token;
 use crate::membership::{JOIN_METHOD, MemberError, read_reply};
 use crate::raft::RaftNode;
 use crate::store::durable;
+
+/// Pause after a round in which nobody let this node in.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The file with the nonce of a joining that is not complete.
 const FILE: &str = "JOINING";
@@ -54,9 +59,12 @@ pub(super) async fn step(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::Res
             Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::PermissionDenied) => {
                 anyhow::bail!("{address} does not let this node in: {}", status.message());
             }
-            Err(status) => tracing::debug!(address, %status, "a member could not be asked"),
+            Err(status) => {
+                tracing::warn!(address, message = status.message(), "a member could not be asked; trying again")
+            }
         }
     }
+    sleep(PAUSE).await;
     Ok("a member in cluster.join to answer")
 }
 

@@ -164,8 +164,5 @@ async fn a_forced_removal_goes_ahead_and_ends_when_a_majority_is_back() -> anyho
 /// Answered by the node that is asked, from what it holds.
 fn local() -> proto::ListEventsRequest {
     let consistency = proto::read_options::Consistency::Local.into();
-    proto::ListEventsRequest {
-        read: Some(proto::ReadOptions { consistency, min_revision: 0 }),
-        ..Default::default()
-    }
+    proto::ListEventsRequest { read: Some(proto::ReadOptions { consistency, min_revision: 0 }), ..Default::default() }
 }
