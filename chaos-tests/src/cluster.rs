@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -47,6 +48,7 @@ struct Node {
 pub struct Cluster {
     folder: TempDir,
     musterd: PathBuf,
+    settings: String,
     nodes: Vec<Node>,
 }
 
@@ -66,7 +68,7 @@ impl Cluster {
     pub async fn start_with(options: Options, musterd: Option<PathBuf>) -> anyhow::Result<Self> {
         let musterd = musterd.map_or_else(|| binary("musterd"), Ok)?;
         let folder = TempDir::with_prefix("muster-chaos-")?;
-        let mut cluster = Self { folder, musterd, nodes: Vec::new() };
+        let mut cluster = Self { folder, musterd, settings: options.settings.clone(), nodes: Vec::new() };
         cluster.make_certificates(options.nodes).await?;
         cluster.write_settings(&options)?;
         for id in 1..=options.nodes {
@@ -98,29 +100,104 @@ impl Cluster {
                 )
             })
             .collect();
-        for (id, [client, peer, http]) in (1..=options.nodes).zip(&ports) {
-            let folder = self.folder.path().join(format!("n{id}"));
-            fs::create_dir(&folder)?;
-            let pki = self.pki().join(format!("nodes/n{id}"));
-            let pki = pki.display();
-            let settings = format!(
-                "[node]\nid = {id}\nname = \"n{id}\"\ndata_dir = \"data\"\n\
-                 [client_listener]\naddress = \"127.0.0.1:{client}\"\n\
-                 [client_listener.tls]\ncert_file = \"{pki}/server.crt\"\nkey_file = \"{pki}/server.key\"\n\
-                 client_ca_file = \"{pki}/client-ca.crt\"\n\
-                 [peer_listener]\naddress = \"127.0.0.1:{peer}\"\n\
-                 [peer_listener.tls]\ncert_file = \"{pki}/peer.crt\"\nkey_file = \"{pki}/peer.key\"\n\
-                 ca_file = \"{pki}/peer-ca.crt\"\n\
-                 [http]\naddress = \"127.0.0.1:{http}\"\n\
-                 [security]\nsecrets_key_file = \"{pki}/secrets.key\"\nadmin_token_file = \"{pki}/admin.token\"\n\
-                 {}\n[cluster]\nid = \"{}\"\n{members}",
-                options.settings,
-                cluster_id.trim(),
-            );
-            fs::write(folder.join("node.toml"), settings)?;
-            self.nodes.push(Node { id, client_port: *client, folder, process: None });
+        for (id, ports) in (1..=options.nodes).zip(&ports) {
+            let cluster = format!("[cluster]\nid = \"{}\"\n{members}", cluster_id.trim());
+            self.write_node(
+                id,
+                ports,
+                &format!("admin_token_file = \"{}\"", self.pki().join("admin.token").display()),
+                &cluster,
+            )?;
         }
         Ok(())
+    }
+
+    fn write_node(&mut self, id: u64, ports: &[u16; 3], security: &str, cluster: &str) -> anyhow::Result<()> {
+        let [client, peer, http] = ports;
+        let folder = self.folder.path().join(format!("n{id}"));
+        fs::create_dir(&folder)?;
+        let pki = self.pki().join(format!("nodes/n{id}"));
+        let pki = pki.display();
+        let settings = format!(
+            "[node]\nid = {id}\nname = \"n{id}\"\ndata_dir = \"data\"\n\
+             [client_listener]\naddress = \"127.0.0.1:{client}\"\n\
+             [client_listener.tls]\ncert_file = \"{pki}/server.crt\"\nkey_file = \"{pki}/server.key\"\n\
+             client_ca_file = \"{pki}/client-ca.crt\"\n\
+             [peer_listener]\naddress = \"127.0.0.1:{peer}\"\n\
+             [peer_listener.tls]\ncert_file = \"{pki}/peer.crt\"\nkey_file = \"{pki}/peer.key\"\n\
+             ca_file = \"{pki}/peer-ca.crt\"\n\
+             [http]\naddress = \"127.0.0.1:{http}\"\n\
+             [security]\nsecrets_key_file = \"{pki}/secrets.key\"\n{security}\n\
+             {}\n{cluster}",
+            self.settings,
+        );
+        fs::write(folder.join("node.toml"), settings)?;
+        self.nodes.push(Node { id, client_port: *client, folder, process: None });
+        Ok(())
+    }
+
+    /// Admits a node, makes what it needs, and starts it; returns its id.
+    ///
+    /// # Errors
+    /// When a step fails, with what it printed.
+    pub async fn add_node(&mut self, admission: proto::AdmitNodeRequest) -> anyhow::Result<u64> {
+        let answer = self.client()?.members().admit(admission).await?;
+        self.prepare_node(&answer).await?;
+        self.start_node(answer.node_id)?;
+        Ok(answer.node_id)
+    }
+
+    /// Makes certificates and settings of a node that was admitted, without starting it.
+    ///
+    /// # Errors
+    /// When a step fails, with what it printed.
+    pub async fn prepare_node(&mut self, admitted: &proto::AdmitNodeResponse) -> anyhow::Result<()> {
+        let id = admitted.node_id;
+        let made = Command::new(&self.musterd)
+            .args(["pki", "node", "--id", &id.to_string(), "--node", &format!("n{id}=localhost,127.0.0.1"), "--dir"])
+            .arg(self.pki())
+            .output()
+            .await?;
+        ensure!(made.status.success(), "musterd pki node: {}", String::from_utf8_lossy(&made.stderr));
+        let cluster_id = fs::read_to_string(self.pki().join("cluster-id"))?;
+        let join: Vec<String> = admitted.peer_addresses.iter().map(|address| format!("\"{address}\"")).collect();
+        let cluster = format!(
+            "[cluster]\nid = \"{}\"\njoin = [{}]\njoin_token_file = \"join.token\"\n",
+            cluster_id.trim(),
+            join.join(", ")
+        );
+        self.write_node(id, &free_ports()?, "", &cluster)?;
+        let token = self.node(id).folder.join("join.token");
+        fs::write(&token, format!("{}\n", admitted.join_token))?;
+        Ok(fs::set_permissions(token, fs::Permissions::from_mode(0o600))?)
+    }
+
+    /// Takes a member that was removed and has ended off the list.
+    ///
+    /// # Errors
+    /// When its process still runs.
+    pub fn forget_node(&mut self, id: u64) -> anyhow::Result<()> {
+        ensure!(self.node(id).process.is_none(), "node {id} still runs");
+        self.nodes.retain(|node| node.id != id);
+        Ok(())
+    }
+
+    /// Waits until `wanted` holds for the list of members.
+    ///
+    /// # Errors
+    /// When that takes more than 60 s.
+    pub async fn wait_for_members(
+        &self,
+        what: &str,
+        wanted: impl Fn(&[proto::Member]) -> bool,
+    ) -> anyhow::Result<Vec<proto::Member>> {
+        let client = self.client()?;
+        eventually(what, Duration::from_secs(60), async || {
+            let request = proto::ListMembersRequest { show_removed: false };
+            let members = client.members().list(request).await.map_err(|error| error.to_string())?.members;
+            if wanted(&members) { Ok(members) } else { Err(format!("{members:?}")) }
+        })
+        .await
     }
 
     /// Where certificates and secrets lie.

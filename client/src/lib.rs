@@ -31,6 +31,7 @@ mod cluster;
 mod cursors;
 mod devices;
 mod history;
+mod members;
 mod modules;
 mod namespaces;
 mod twins;
@@ -43,6 +44,7 @@ pub use cursors::Cursors;
 pub use devices::Devices;
 pub use error::{CallError, FieldViolation};
 pub use history::History;
+pub use members::Members;
 pub use modules::Modules;
 /// The types of the API.
 pub use muster_proto::v1 as proto;

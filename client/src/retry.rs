@@ -137,6 +137,7 @@ mutations! {
     CreateAssetRequest UpdateAssetRequest DeleteAssetRequest SetAssetEnabledRequest UpdateAssetStatusRequest
     CreateTokenRequest RevokeTokenRequest
     CreateCursorRequest AcknowledgeCursorRequest DeleteCursorRequest
+    AdmitNodeRequest PromoteMemberRequest RemoveMemberRequest
 }
 
 #[cfg(test)]

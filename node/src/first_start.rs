@@ -19,7 +19,7 @@ use crate::data_dir::{DataDir, DataDirError, NodeIdentity};
 use crate::ids_source::IdsSource;
 use crate::pki::{self, NodeNames, Paths, PkiError};
 use crate::secrets::{self, SealError, Sealer};
-use crate::{files, token};
+use crate::{files, removed, token};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +79,14 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The node was removed; its directory says so.
+    #[error("{}", removed::message(path, *node_id))]
+    Removed {
+        /// The directory.
+        path: PathBuf,
+        /// The node.
+        node_id: u64,
+    },
     /// The token file holds something else.
     #[error("security.admin_token_file: {} does not hold a token (mst_..)", .0.display())]
     NotAToken(PathBuf),
@@ -100,6 +108,9 @@ pub fn prepare(
     let cluster_id = config.cluster.id.clone().or(known).unwrap_or_else(|| ids.uuid());
     let identity = data_dir.claim(&cluster_id, config.node.id)?;
     config.cluster.id = Some(cluster_id);
+    if removed::is_marked(data_dir.path()) {
+        return Err(StartError::Removed { path: data_dir.path().to_owned(), node_id: identity.node_id });
+    }
 
     let single = config.is_single_node();
     if single && config.client_listener.tls.is_none() && !config.security.insecure_dev {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::{Body, Key};
 use muster_proto::v1::{GetStatusResponse, MemberStatus, ResponseHeader};
 use prost::Message;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::data_dir::NodeIdentity;
 use crate::ids_source::IdsSource;
+use crate::membership::Membership;
 use crate::propose::Proposer;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
@@ -33,6 +35,8 @@ pub struct Services {
     pub status: Arc<ClusterStatus>,
     /// Follows changes.
     pub watches: Arc<Watches>,
+    /// Changes the members.
+    pub membership: Arc<Membership>,
     /// Seals keys.
     pub sealer: Arc<Sealer>,
     /// Makes ids and keys.
@@ -153,6 +157,7 @@ impl ClusterStatus {
             last_log_index: raft.last_log_index.unwrap_or(0),
             snapshot_index: raft.snapshot_index.unwrap_or(0),
             purged_index: raft.purged_index.unwrap_or(0),
+            supported_feature_level: FEATURE_LEVEL,
             start_time: Some(crate::convert::timestamp(self.started_ms)),
             ..MemberStatus::default()
         }
@@ -169,7 +174,9 @@ impl ClusterStatus {
         }
     }
 
-    fn feature_level(&self) -> u32 {
+    /// The cluster's feature level as this node has it; 0 before its first command.
+    #[must_use]
+    pub fn feature_level(&self) -> u32 {
         let record = self.reader.local().get(&Key::Cluster).ok().flatten();
         match record.as_deref().map(|record| &record.body) {
             Some(Body::Cluster(cluster)) => cluster.feature_level,
@@ -182,6 +189,7 @@ impl ClusterStatus {
 #[derive(Default)]
 pub struct LateStatus {
     status: std::sync::OnceLock<Arc<ClusterStatus>>,
+    membership: std::sync::OnceLock<Arc<Membership>>,
 }
 
 impl LateStatus {
@@ -191,10 +199,17 @@ impl LateStatus {
             tracing::warn!("a status was set twice");
         }
     }
+
+    /// Puts what changes members in place; only the first one counts.
+    pub fn set_membership(&self, membership: Arc<Membership>) {
+        if self.membership.set(membership).is_err() {
+            tracing::warn!("the membership was set twice");
+        }
+    }
 }
 
 impl PeerCallHandler for LateStatus {
-    fn call(&self, from: u64, method: &str, _request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
+    fn call(&self, from: u64, method: &str, request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
         let answer = match (method, self.status.get()) {
             (STATUS_METHOD, Some(status)) => Ok(Bytes::from(status.own().encode_to_vec())),
             (JOIN_FOUNDING_METHOD, Some(status)) => {
@@ -202,7 +217,15 @@ impl PeerCallHandler for LateStatus {
                 return async move { join_founding(&raft, from).await }.boxed();
             }
             (STATUS_METHOD | JOIN_FOUNDING_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
-            (other, _) => Err(tonic::Status::unimplemented(format!("no method {other}"))),
+            (other, _) => {
+                let (membership, method) = (self.membership.get().map(Arc::clone), other.to_owned());
+                return async move {
+                    let membership = membership.ok_or_else(|| tonic::Status::unavailable("the node is starting"))?;
+                    let unknown = || Err(tonic::Status::unimplemented(format!("no method {method}")));
+                    membership.call(from, &method, request).await.unwrap_or_else(unknown)
+                }
+                .boxed();
+            }
         };
         async move { answer }.boxed()
     }

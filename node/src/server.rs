@@ -18,6 +18,7 @@ use crate::authorize::{Authentication, AuthorizeLayer};
 use crate::config::Config;
 use crate::disk_space::DiskSpace;
 use crate::first_start::Startup;
+use crate::membership::{Membership, MembershipSettings};
 use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
 use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
@@ -30,6 +31,9 @@ use crate::watch::Watches;
 
 mod bootstrap;
 mod health;
+mod joining;
+
+pub use bootstrap::DataLost;
 
 /// How long streams and calls in progress may take to end when the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -90,6 +94,15 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
         startup.clock.as_ref(),
     );
     calls.set(Arc::clone(&status));
+    let membership = Membership::new(
+        Arc::clone(&raft),
+        Arc::clone(&reader),
+        Arc::clone(&proposer),
+        Arc::clone(&status),
+        MembershipSettings { promote_lag_entries: config.raft.promote_lag_entries },
+    );
+    calls.set_membership(Arc::clone(&membership));
+    membership.start_keeper(startup.data_dir.path().to_owned(), stop.clone());
     let healthy = Arc::new(health::NodeHealth::new(Arc::clone(&status), Arc::clone(&raft), disk));
     healthy.start(stop.clone());
     if let Some(http) = http {
@@ -121,6 +134,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 config.limits.watches,
                 stop.clone(),
             ),
+            membership,
             sealer: Arc::clone(&startup.sealer),
             ids: Arc::clone(&startup.ids),
             clock: Arc::clone(&startup.clock),
@@ -211,7 +225,7 @@ async fn bind_peers(
     cluster_id: &str,
     stop: &StopSignal,
 ) -> anyhow::Result<BoxStream<'static, std::io::Result<Connection>>> {
-    if config.cluster.members.is_empty() {
+    if config.is_single_node() {
         return Ok(futures::stream::pending().boxed());
     }
     let listener = &config.peer_listener;

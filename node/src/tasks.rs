@@ -19,6 +19,10 @@ pub const EXIT_STOPPED: i32 = 0;
 pub const EXIT_CANNOT_START: i32 = 1;
 /// Its disk failed or contradicts itself; it must not answer differently from its peers.
 pub const EXIT_STORAGE: i32 = 70;
+/// This node was removed from its cluster.
+pub const EXIT_REMOVED: i32 = 72;
+/// Data that was durable is gone: the node must be replaced, or its directory put back.
+pub const EXIT_DATA_LOST: i32 = 73;
 /// A bug: some part panicked.
 pub const EXIT_PANIC: i32 = 71;
 

@@ -6,6 +6,7 @@ mod catching_up;
 mod door;
 mod fleet;
 mod kills;
+mod membership;
 mod refusals;
 mod requests;
 mod table;

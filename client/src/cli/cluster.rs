@@ -15,12 +15,24 @@ use crate::shapes::{put, time};
 pub(crate) enum Verb {
     /// Show members, leader, revisions and disk use, as the answering node sees them
     Status,
+    /// Write the configurations of the nodes that are to found a cluster; calls nobody
+    #[command(after_help = "Example:\n  \
+        musterd pki init --dir pki --node n1=n1.example --node n2=n2.example --node n3=n3.example\n  \
+        muster cluster init --pki pki n1=n1.example n2=n2.example n3=n3.example")]
+    Init(crate::founding::Arguments),
+    #[command(flatten)]
+    Members(crate::member::Verb),
 }
 
 /// Runs a verb.
 pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
+    if let Verb::Init(arguments) = verb {
+        return crate::founding::run(&arguments);
+    }
     let session = Session::open(globals)?;
     match verb {
+        Verb::Init(_) => Ok(()),
+        Verb::Members(verb) => crate::member::run(&session, verb).await,
         Verb::Status => {
             let status = session.client.cluster().status(GetStatusRequest {}).await?;
             if session.format == Format::Json {
@@ -108,6 +120,7 @@ fn member_to_json(member: &MemberStatus) -> Value {
     put(&mut object, "lastLogIndex", member.last_log_index);
     put(&mut object, "snapshotIndex", member.snapshot_index);
     put(&mut object, "purgedIndex", member.purged_index);
+    put(&mut object, "supportedFeatureLevel", member.supported_feature_level);
     put(&mut object, "version", member.version.as_str());
     put(&mut object, "diskUsedBytes", member.disk_used_bytes);
     put(&mut object, "diskFreeBytes", member.disk_free_bytes);

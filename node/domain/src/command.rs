@@ -6,6 +6,7 @@ use crate::device::{DeviceDefinition, DeviceField, DeviceStatus, SealedKey};
 use crate::import::ImportLine;
 use crate::module::{ModuleDefinition, ModuleField};
 use crate::namespace::{NamespaceDefinition, NamespaceField};
+use crate::node::Node;
 use crate::token::Token;
 use crate::{Key, limits};
 
@@ -282,5 +283,42 @@ pub enum Operation {
         asset: String,
         /// The new status.
         status: Box<AssetStatus>,
+    },
+    /// Admits a node to the cluster; decide chooses its id.
+    AdmitNode {
+        /// Name, role, what it replaces, and the token's hash and end; the rest does not count.
+        node: Box<Node>,
+        /// The highest id among the members, as the node that took the request knows them.
+        members_max: u64,
+    },
+    /// A node joins with its token.
+    UseJoinToken {
+        /// Its id.
+        node_id: u64,
+        /// BLAKE3 of the token's secret.
+        token_hash: [u8; 32],
+        /// Names this joining; another one may not use the token again.
+        nonce: [u8; 16],
+        /// host:port where members reach it.
+        peer_address: String,
+        /// host:port where clients reach it.
+        client_address: String,
+    },
+    /// A learner is to vote.
+    PromoteNode {
+        /// Its id.
+        node_id: u64,
+    },
+    /// A node leaves for good.
+    RemoveNode {
+        /// Its id.
+        node_id: u64,
+        /// Its name, for a founder that has no record yet.
+        name: String,
+    },
+    /// All members know the operations of this level.
+    RaiseFeatureLevel {
+        /// The new level.
+        level: u32,
     },
 }

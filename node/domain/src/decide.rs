@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, cursor, device, import, module, namespace, token, twin};
+use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -49,8 +49,15 @@ impl Change {
 /// # Errors
 /// The rejection, which is the caller's answer.
 pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limits) -> Result<Vec<Change>, Rejection> {
+    feature::check(states, operation)?;
     match operation {
-        Operation::InitializeCluster { .. } => cluster::decide(states, operation, at),
+        Operation::InitializeCluster { .. } | Operation::RaiseFeatureLevel { .. } => {
+            cluster::decide(states, operation, at)
+        }
+        Operation::AdmitNode { .. }
+        | Operation::UseJoinToken { .. }
+        | Operation::PromoteNode { .. }
+        | Operation::RemoveNode { .. } => node::decide(states, operation, at),
         Operation::CreateToken { .. } | Operation::RevokeToken { .. } => token::decide(states, operation, at),
         Operation::CreateCursor { .. } | Operation::AcknowledgeCursor { .. } | Operation::DeleteCursor { .. } => {
             cursor::decide(states, operation, at)

@@ -7,6 +7,7 @@ use crate::cursor::Cursor;
 use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
+use crate::node::Node;
 use crate::token::Token;
 
 /// A fact about one record.
@@ -116,6 +117,28 @@ pub enum EventKind {
     AssetStatusUpdated(Box<AssetStatus>),
     /// An asset was deleted.
     AssetDeleted,
+    /// The id of a node is taken, and all below it; concerns the cluster.
+    NodeIdTaken(u64),
+    /// All members know the operations of this level; concerns the cluster.
+    FeatureLevelRaised(u32),
+    /// A node was admitted.
+    NodeAdmitted(Box<Node>),
+    /// A node joined.
+    NodeJoined {
+        /// Names the joining.
+        nonce: [u8; 16],
+        /// host:port where members reach it.
+        peer_address: String,
+        /// host:port where clients reach it.
+        client_address: String,
+    },
+    /// A learner is to vote.
+    NodePromoted,
+    /// A node left for good.
+    NodeRemoved {
+        /// Its name, for a founder that had no record.
+        name: String,
+    },
 }
 
 impl EventKind {
@@ -151,6 +174,12 @@ impl EventKind {
             Self::AssetUpdated { .. } => "asset.updated",
             Self::AssetStatusUpdated(_) => "asset.status_updated",
             Self::AssetDeleted => "asset.deleted",
+            Self::NodeIdTaken(_) => "cluster.node_id_taken",
+            Self::FeatureLevelRaised(_) => "cluster.feature_level_raised",
+            Self::NodeAdmitted(_) => "node.admitted",
+            Self::NodeJoined { .. } => "node.joined",
+            Self::NodePromoted => "node.promoted",
+            Self::NodeRemoved { .. } => "node.removed",
         }
     }
 }

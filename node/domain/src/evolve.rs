@@ -24,6 +24,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
     let version = before.map_or(0, Record::version);
     match (event, body) {
         (EventKind::ClusterInitialized(cluster), _) => Body::Cluster(cluster.clone()),
+        (EventKind::NodeIdTaken(_) | EventKind::FeatureLevelRaised(_), Some(Body::Cluster(cluster))) => {
+            Body::Cluster(cluster.evolve(event))
+        }
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
         (EventKind::CursorCreated(cursor), _) => Body::Cursor(cursor.clone()),
         (EventKind::CursorAcknowledged(_), Some(Body::Cursor(cursor))) => Body::Cursor(cursor.evolve(event)),
@@ -75,6 +78,16 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             | EventKind::AssetDeleted,
             _,
         ) => Body::Deleted(Tombstone { version, ..Tombstone::default() }),
+        (
+            EventKind::NodeAdmitted(_)
+            | EventKind::NodeJoined { .. }
+            | EventKind::NodePromoted
+            | EventKind::NodeRemoved { .. },
+            _,
+        ) => match crate::node::evolve(body, event) {
+            Some(node) => Body::Node(Box::new(node)),
+            None => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
+        },
         (EventKind::TwinDeleted, _) => Body::Deleted(Twin::tombstone(body)),
         (
             EventKind::CursorAcknowledged(_)
@@ -89,7 +102,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             | EventKind::TwinReplaced { .. }
             | EventKind::TwinReported(_)
             | EventKind::AssetUpdated { .. }
-            | EventKind::AssetStatusUpdated(_),
+            | EventKind::AssetStatusUpdated(_)
+            | EventKind::NodeIdTaken(_)
+            | EventKind::FeatureLevelRaised(_),
             _,
         ) => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
     }

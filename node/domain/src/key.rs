@@ -23,6 +23,8 @@ pub enum Key {
     ModuleTwin(String, String, String),
     /// An asset: namespace, asset.
     Asset(String, String),
+    /// A node of the cluster, by its id.
+    Node(u64),
 }
 
 impl Key {
@@ -30,7 +32,7 @@ impl Key {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) => None,
+            Self::Cluster | Self::Token(_) | Self::Node(_) => None,
             Self::Cursor(namespace, _) => Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
             Self::Namespace(namespace)
             | Self::Device(namespace, _)
@@ -45,7 +47,12 @@ impl Key {
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) | Self::Cursor(..) | Self::Namespace(_) | Self::Asset(_, _) => None,
+            Self::Cluster
+            | Self::Token(_)
+            | Self::Cursor(..)
+            | Self::Namespace(_)
+            | Self::Asset(_, _)
+            | Self::Node(_) => None,
             Self::Device(_, device)
             | Self::Module(_, device, _)
             | Self::DeviceTwin(_, device)
@@ -63,6 +70,11 @@ impl Key {
         let own = |text: &str| text.to_owned();
         match parts.as_slice() {
             ["cluster"] => Some(Self::Cluster),
+            ["nodes", id] => {
+                // One spelling for each: no sign, no leading zero.
+                let number = id.parse().ok().filter(|number: &u64| number.to_string() == *id)?;
+                Some(Self::Node(number))
+            }
             ["tokens", token] => Some(Self::Token(own(token))),
             ["cursors", cursor] => Some(Self::Cursor(String::new(), own(cursor))),
             ["namespaces", ns, "cursors", cursor] => Some(Self::Cursor(own(ns), own(cursor))),
@@ -93,7 +105,12 @@ impl Key {
             Self::Device(ns, device) => Some(Self::DeviceTwin(ns.clone(), device.clone())),
             Self::Module(ns, device, module) => Some(Self::ModuleTwin(ns.clone(), device.clone(), module.clone())),
             Self::DeviceTwin(..) | Self::ModuleTwin(..) => Some(self.clone()),
-            Self::Cluster | Self::Token(_) | Self::Cursor(..) | Self::Namespace(_) | Self::Asset(..) => None,
+            Self::Cluster
+            | Self::Token(_)
+            | Self::Cursor(..)
+            | Self::Namespace(_)
+            | Self::Asset(..)
+            | Self::Node(_) => None,
         }
     }
 }
@@ -113,6 +130,7 @@ impl fmt::Display for Key {
                 write!(f, "namespaces/{ns}/devices/{device}/modules/{module}/twin")
             }
             Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
+            Self::Node(id) => write!(f, "nodes/{id}"),
         }
     }
 }

@@ -82,9 +82,14 @@ enum WriteScope<'a> {
 impl<'a> WriteScope<'a> {
     fn of(operation: &'a Operation) -> Self {
         match operation {
-            Operation::InitializeCluster { .. } | Operation::CreateToken { .. } | Operation::RevokeToken { .. } => {
-                Self::Cluster
-            }
+            Operation::InitializeCluster { .. }
+            | Operation::RaiseFeatureLevel { .. }
+            | Operation::CreateToken { .. }
+            | Operation::RevokeToken { .. }
+            | Operation::AdmitNode { .. }
+            | Operation::UseJoinToken { .. }
+            | Operation::PromoteNode { .. }
+            | Operation::RemoveNode { .. } => Self::Cluster,
             Operation::CreateCursor { namespace, .. }
             | Operation::AcknowledgeCursor { namespace, .. }
             | Operation::DeleteCursor { namespace, .. } => match namespace.as_str() {
@@ -127,7 +132,13 @@ pub fn permit(principal: &Principal, command: &Command) -> Result<(), Rejection>
 
 fn may_do(principal: &Principal, operation: &Operation) -> bool {
     match principal {
-        Principal::Node(_) => matches!(operation, Operation::InitializeCluster { .. }),
+        Principal::Node(_) => matches!(
+            operation,
+            Operation::InitializeCluster { .. }
+                | Operation::RaiseFeatureLevel { .. }
+                | Operation::UseJoinToken { .. }
+                | Operation::RemoveNode { .. }
+        ),
         Principal::User { role: Role::Viewer | Role::Device, .. } => false,
         Principal::User { role: Role::Admin, namespace: None, .. } => true,
         Principal::User { role: Role::Operator, namespace: None, .. } => {

@@ -6,6 +6,7 @@ use crate::cursor::Cursor;
 use crate::device::Device;
 use crate::module::Module;
 use crate::namespace::Namespace;
+use crate::node::Node;
 use crate::token::Token;
 use crate::twin::Twin;
 
@@ -41,7 +42,7 @@ impl Record {
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.body {
-            Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Namespace(_) => 0,
+            Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Namespace(_) | Body::Node(_) => 0,
             Body::Device(device) => device.version,
             Body::Module(module) => module.version,
             Body::Twin(twin) => twin.version,
@@ -70,6 +71,8 @@ pub enum Body {
     Twin(Twin),
     /// An asset.
     Asset(Box<Asset>),
+    /// A node of the cluster.
+    Node(Box<Node>),
     /// It was deleted; the counters go on from here when the id is created again.
     Deleted(Tombstone),
 }

@@ -45,11 +45,17 @@ pub enum Reason {
     AlreadyInitialized,
     /// A cursor only moves forward.
     CursorBackwards,
+    /// The join token was used, has expired, was withdrawn or is another node's.
+    JoinTokenStale,
+    /// The node was removed from the cluster.
+    NodeRemoved,
+    /// Not all members know this operation yet.
+    FeatureLevelTooLow,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers in the stored format.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidField,
         Self::InvalidId,
         Self::InvalidJson,
@@ -70,6 +76,9 @@ impl Reason {
         Self::BatchAborted,
         Self::AlreadyInitialized,
         Self::CursorBackwards,
+        Self::JoinTokenStale,
+        Self::NodeRemoved,
+        Self::FeatureLevelTooLow,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -96,6 +105,9 @@ impl Reason {
             Self::BatchAborted => "BATCH_ABORTED",
             Self::AlreadyInitialized => "ALREADY_INITIALIZED",
             Self::CursorBackwards => "CURSOR_BACKWARDS",
+            Self::JoinTokenStale => "JOIN_TOKEN_STALE",
+            Self::NodeRemoved => "NODE_REMOVED",
+            Self::FeatureLevelTooLow => "FEATURE_LEVEL_TOO_LOW",
         }
     }
 

@@ -99,7 +99,9 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
-        Key::Cluster | Key::Token(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => Ok(()),
+        Key::Cluster | Key::Token(_) | Key::Node(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => {
+            Ok(())
+        }
     }
 }
 

@@ -166,7 +166,7 @@ fn show(key: &Key, record: &Record) -> Option<Resource> {
         Body::Module(_) => convert::module::to_proto(key, record).map(Resource::Module),
         Body::Twin(_) => convert::twin::to_proto(key, record, Parts::ALL).map(Resource::Twin),
         Body::Asset(_) => convert::asset_resource::to_proto(key, record).map(Resource::Asset),
-        Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Deleted(_) => None,
+        Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Node(_) | Body::Deleted(_) => None,
     }
 }
 

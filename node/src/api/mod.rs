@@ -19,6 +19,7 @@ use muster_proto::v1::cluster_service_server::ClusterServiceServer;
 use muster_proto::v1::cursor_service_server::CursorServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
+use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
@@ -39,6 +40,7 @@ mod device_keys;
 mod fields;
 mod history;
 mod malformed;
+mod member;
 mod module;
 mod namespace;
 mod pages;
@@ -53,7 +55,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 8] = [
+pub const SERVICE_NAMES: [&str; 9] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -62,6 +64,7 @@ pub const SERVICE_NAMES: [&str; 8] = [
     ClusterServiceServer::<cluster::ClusterApi>::NAME,
     CursorServiceServer::<cursor::CursorApi>::NAME,
     watch_service::WatchServer::NAME,
+    MemberServiceServer::<member::MemberApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -85,5 +88,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(CursorServiceServer, cursor::CursorApi);
     let watches = watch_service::WatchServer::new(Arc::clone(&services), message_bytes_max);
     routes.add_service(clear.named_layer(watches));
+    add!(MemberServiceServer, member::MemberApi);
     routes.routes()
 }

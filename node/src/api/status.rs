@@ -17,6 +17,7 @@ use muster_query::PageTokenError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::membership::MemberError;
 use crate::propose::ProposeError;
 use crate::read::{ReadError, StoreError};
 use crate::secrets::SealError;
@@ -61,11 +62,19 @@ pub enum Transport {
     SecretUnreadable,
     /// The node's storage failed.
     StorageFault,
+    /// A learner lacks too much of the log to vote.
+    MemberFarBehind,
+    /// What would be left of the voters could not agree.
+    QuorumAtRisk,
+    /// Nobody would be left to vote.
+    LastVoter,
+    /// Another change of members is under way.
+    MembershipBusy,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -82,6 +91,10 @@ impl Transport {
         Self::DeletionUnfinished,
         Self::SecretUnreadable,
         Self::StorageFault,
+        Self::MemberFarBehind,
+        Self::QuorumAtRisk,
+        Self::LastVoter,
+        Self::MembershipBusy,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -104,6 +117,10 @@ impl Transport {
             Self::DeletionUnfinished => "DELETION_UNFINISHED",
             Self::SecretUnreadable => "SECRET_UNREADABLE",
             Self::StorageFault => "STORAGE_FAULT",
+            Self::MemberFarBehind => "MEMBER_FAR_BEHIND",
+            Self::QuorumAtRisk => "QUORUM_AT_RISK",
+            Self::LastVoter => "LAST_VOTER",
+            Self::MembershipBusy => "MEMBERSHIP_BUSY",
         }
     }
 
@@ -111,13 +128,15 @@ impl Transport {
     #[must_use]
     pub fn code(self) -> Code {
         match self {
-            Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout => Code::Unavailable,
+            Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout | Self::MembershipBusy => Code::Unavailable,
             Self::QueueFull | Self::DiskLow => Code::ResourceExhausted,
             Self::UnknownCommand => Code::Unimplemented,
             Self::OutcomeUnknown => Code::Unknown,
             Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid => Code::InvalidArgument,
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::PageTokenExpired => Code::FailedPrecondition,
+            Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
+                Code::FailedPrecondition
+            }
             Self::RevisionInFuture => Code::OutOfRange,
             Self::DeletionUnfinished => Code::DeadlineExceeded,
             Self::SecretUnreadable | Self::StorageFault => Code::Internal,
@@ -140,7 +159,7 @@ impl Transport {
         match self {
             Self::NoLeader => Some(Duration::from_millis(250)),
             Self::QueueFull | Self::MinRevisionTimeout => Some(Duration::from_millis(100)),
-            Self::Stopping => Some(Duration::from_millis(500)),
+            Self::Stopping | Self::MembershipBusy => Some(Duration::from_millis(500)),
             Self::DiskLow => Some(Duration::from_secs(5)),
             Self::OutcomeUnknown
             | Self::UnknownCommand
@@ -152,7 +171,10 @@ impl Transport {
             | Self::RevisionInFuture
             | Self::DeletionUnfinished
             | Self::SecretUnreadable
-            | Self::StorageFault => None,
+            | Self::StorageFault
+            | Self::MemberFarBehind
+            | Self::QuorumAtRisk
+            | Self::LastVoter => None,
         }
     }
 }
@@ -188,6 +210,9 @@ pub enum Failure {
         /// A sentence for the caller.
         message: String,
     },
+    /// The members are not changed.
+    #[error(transparent)]
+    Member(#[from] MemberError),
     /// Anything else, in a sentence for the caller.
     #[error("{1}")]
     Other(Transport, String),
@@ -214,6 +239,7 @@ pub fn code(reason: Reason) -> Code {
         | Reason::RequestIdReused
         | Reason::AlreadyInitialized
         | Reason::CursorBackwards => Code::FailedPrecondition,
+        Reason::JoinTokenStale | Reason::NodeRemoved | Reason::FeatureLevelTooLow => Code::FailedPrecondition,
         Reason::PermissionDenied => Code::PermissionDenied,
     }
 }
@@ -293,6 +319,7 @@ impl From<Failure> for Told {
                 Self::transport(transport, error.to_string())
             }
             Failure::At { transport, field, message } => Self { field, ..Self::transport(transport, message) },
+            Failure::Member(error) => member(error),
             Failure::Other(transport, message) => Self::transport(transport, message),
         }
     }
@@ -309,11 +336,24 @@ fn propose(error: ProposeError) -> Told {
         }
         ProposeError::Stopping => Told::transport(Transport::Stopping, message),
         ProposeError::DiskLow => Told::transport(Transport::DiskLow, message),
+        ProposeError::FeatureLevel(rejection) => Told::from(Failure::Rejected(*rejection)),
         ProposeError::UnknownCommand => Told::transport(Transport::UnknownCommand, message),
         ProposeError::TooLarge { .. } => Told::transport(Transport::MessageTooLarge, message),
         ProposeError::Read(error) => read(&error),
         ProposeError::Store(error) => Told::fault(Transport::StorageFault, &error),
     }
+}
+
+fn member(error: MemberError) -> Told {
+    let transport = match &error {
+        MemberError::FarBehind(_) => Transport::MemberFarBehind,
+        MemberError::QuorumAtRisk(_) => Transport::QuorumAtRisk,
+        MemberError::LastVoter(_) => Transport::LastVoter,
+        MemberError::Busy(_) => Transport::MembershipBusy,
+        MemberError::NoLeader => Transport::NoLeader,
+        MemberError::Rejected(rejection) => return Failure::Rejected(rejection.clone()).into(),
+    };
+    Told::transport(transport, error.to_string())
 }
 
 fn read(error: &ReadError) -> Told {

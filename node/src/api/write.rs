@@ -90,6 +90,9 @@ mutations_without_dry_run!(
     CreateCursorRequest,
     AcknowledgeCursorRequest,
     DeleteCursorRequest,
+    AdmitNodeRequest,
+    PromoteMemberRequest,
+    RemoveMemberRequest,
 );
 
 /// A change that is asked for, before it is known which.

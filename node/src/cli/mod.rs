@@ -10,7 +10,8 @@ mod pki_commands;
 mod start;
 
 use crate::config::{Config, LogFormat, Overrides};
-use crate::tasks::EXIT_CANNOT_START;
+use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED};
+use crate::{first_start, raft, server};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -42,6 +43,12 @@ struct RunArgs {
     /// Where clients connect [default: 127.0.0.1:7420]
     #[arg(long, global = true, env = "MUSTER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Peer addresses of members of the running cluster that this node joins at its first start
+    #[arg(long, global = true, env = "MUSTER_JOIN", value_name = "HOST:PORT", value_delimiter = ',')]
+    join: Vec<String>,
+    /// The token of `muster cluster join`
+    #[arg(long, global = true, env = "MUSTER_JOIN_TOKEN_FILE", value_name = "FILE")]
+    join_token_file: Option<PathBuf>,
     /// Plain text instead of TLS, on loopback only; never for anything but development
     #[arg(long, global = true, env = "MUSTER_INSECURE_DEV")]
     insecure_dev: bool,
@@ -73,11 +80,24 @@ impl RunArgs {
             Some(path) => Config::load(path)?,
             None => Config::default(),
         };
-        let Self { config: _, data_dir, node_id, listen, insecure_dev, log_level, log_format, context_file: _ } = self;
+        let Self {
+            config: _,
+            data_dir,
+            node_id,
+            listen,
+            join,
+            join_token_file,
+            insecure_dev,
+            log_level,
+            log_format,
+            context_file: _,
+        } = self;
         config.apply(Overrides {
             data_dir: data_dir.clone(),
             node_id: *node_id,
             listen: *listen,
+            join: join.clone(),
+            join_token_file: join_token_file.clone(),
             insecure_dev: *insecure_dev,
             log_level: log_level.clone(),
             log_format: *log_format,
@@ -99,9 +119,18 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("musterd: {}", chain(&error)));
-            ExitCode::from(u8::try_from(EXIT_CANNOT_START).unwrap_or(1))
+            ExitCode::from(u8::try_from(exit_code(&error)).unwrap_or(1))
         }
     }
+}
+
+/// The code that tells apart what a supervisor must not simply start again.
+fn exit_code(error: &anyhow::Error) -> i32 {
+    if matches!(error.downcast_ref(), Some(first_start::StartError::Removed { .. })) {
+        return EXIT_REMOVED;
+    }
+    let lost = error.downcast_ref::<raft::StartError>().is_some_and(raft::StartError::is_data_loss);
+    if lost || error.is::<server::DataLost>() { EXIT_DATA_LOST } else { EXIT_CANNOT_START }
 }
 
 /// An error and its causes on one line, a cause that only repeats its effect left out.

@@ -29,6 +29,18 @@ pub(super) enum PkiCommand {
         #[arg(long, value_name = "UUID")]
         cluster_id: Option<String>,
     },
+    /// Issue the certificates of one more node: DIR/nodes/NAME, for the id that `muster cluster join` printed
+    Node {
+        /// Folder of `pki init`, with client-ca.key and peer-ca.key
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The id it was admitted under
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+        /// Its name and the DNS names and addresses clients reach it by
+        #[arg(long, value_name = "NAME=DNS-OR-IP,..", value_parser = NodeNames::parse)]
+        node: NodeNames,
+    },
     /// Issue a client certificate: NAME.crt and NAME.key
     IssueClient {
         /// Folder of `pki init`, with client-ca.key
@@ -64,6 +76,12 @@ impl PkiCommand {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Init { dir, node, nodes, cluster_id } => init(dir, node, nodes, cluster_id),
+            Self::Node { dir, id, node } => {
+                pki::issue_node(&dir, &node, id, &SystemClock, &OsIds)?;
+                let folder = Paths::new(&dir).node_file(&node.name, "");
+                say(&format!("node {id}: {} holds all it needs; copy it there", folder.display()));
+                Ok(())
+            }
             Self::IssueClient { dir, role, name, namespace, device, out } => {
                 let identity = identity(role, &name, namespace, device)?;
                 let out = out.unwrap_or_else(|| dir.clone());

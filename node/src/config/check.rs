@@ -68,17 +68,29 @@ fn node_and_cluster(config: &Config, problems: &mut Problems) {
         let canonical = uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().to_string() == *id);
         problems.unless(canonical, "cluster.id", "must be a UUID in lower case with hyphens");
     }
-    let members = &config.cluster.members;
-    if members.is_empty() {
+    if config.is_single_node() {
         return;
     }
     problems.unless(
         config.cluster.id.is_some(),
         "cluster.id",
-        "must be set when cluster.members is, and alike on all members",
+        "must be set when cluster.members or cluster.join is, and alike on all members",
     );
+    let join = config.cluster.join.iter().all(|address| is_host_and_port(address));
+    problems.unless(join, "cluster.join", "must list HOST:PORT, ports above 0 included");
+    let members = &config.cluster.members;
+    if members.is_empty() {
+        return;
+    }
     let own = config.own_member().is_some();
-    problems.unless(own, "cluster.members", format!("must have an entry with this node's id, {}", config.node.id));
+    problems.unless(
+        own,
+        "cluster.members",
+        format!(
+            "must have an entry with this node's id, {}; a node that joins has cluster.join instead",
+            config.node.id
+        ),
+    );
     for (index, member) in members.iter().enumerate() {
         let key = |field| format!("cluster.members[{index}].{field}");
         problems.unless(member.id > 0, key("id"), "must be at least 1");
@@ -112,6 +124,8 @@ fn listeners(config: &Config, problems: &mut Problems) {
     problems.range("client_listener.keepalive_timeout_ms", client.keepalive_timeout_ms, 500, 600_000);
     problems.range("client_listener.max_connection_age_ms", client.max_connection_age_ms, 10_000, 7 * 86_400_000);
     let peer = &config.peer_listener;
+    let advertise = peer.advertise.as_deref();
+    problems.unless(advertise.is_none_or(is_host_and_port), "peer_listener.advertise", "must be HOST:PORT");
     problems.range("peer_listener.connect_timeout_ms", peer.connect_timeout_ms, 50, 60_000);
     problems.range("peer_listener.keepalive_interval_ms", peer.keepalive_interval_ms, 100, 600_000);
     problems.range("peer_listener.keepalive_timeout_ms", peer.keepalive_timeout_ms, 100, 600_000);
@@ -190,6 +204,7 @@ fn raft_and_storage(config: &Config, problems: &mut Problems) {
     problems.range("raft.max_entry_commands", raft.max_entry_commands, 1, 10_000);
     // Well below what one message between members may hold, or replication would stall for good.
     problems.range("raft.max_entry_bytes", raft.max_entry_bytes, 64 * 1024, 8 * 1024 * 1024);
+    problems.range("raft.promote_lag_entries", raft.promote_lag_entries, 0, 1_000_000);
     let storage = &config.storage;
     problems.range("storage.state_cache_bytes", storage.state_cache_bytes, 1024 * 1024, 1 << 40);
     problems.range("storage.state_memtable_bytes", storage.state_memtable_bytes, 1024 * 1024, 1 << 32);

@@ -89,6 +89,10 @@ pub struct Overrides {
     pub node_id: Option<u64>,
     /// `client_listener.address`.
     pub listen: Option<SocketAddr>,
+    /// `cluster.join`; empty leaves it.
+    pub join: Vec<String>,
+    /// `cluster.join_token_file`.
+    pub join_token_file: Option<PathBuf>,
     /// `security.insecure_dev`; a flag can only switch it on.
     pub insecure_dev: bool,
     /// `log.level`.
@@ -123,7 +127,14 @@ impl Config {
 
     /// Lets flags and variables win.
     pub fn apply(&mut self, overrides: Overrides) {
-        let Overrides { data_dir, node_id, listen, insecure_dev, log_level, log_format } = overrides;
+        let Overrides { data_dir, node_id, listen, join, join_token_file, insecure_dev, log_level, log_format } =
+            overrides;
+        if !join.is_empty() {
+            self.cluster.join = join;
+        }
+        if let Some(path) = join_token_file {
+            self.cluster.join_token_file = Some(path);
+        }
         if let Some(path) = data_dir {
             self.node.data_dir = path;
         }
@@ -163,7 +174,13 @@ impl Config {
     /// Whether this node is a cluster of its own, with no members configured and no listener for peers.
     #[must_use]
     pub fn is_single_node(&self) -> bool {
-        self.cluster.members.is_empty()
+        self.cluster.members.is_empty() && self.cluster.join.is_empty()
+    }
+
+    /// host:port where the other members reach this node.
+    #[must_use]
+    pub fn peer_address(&self) -> String {
+        self.peer_listener.advertise.clone().unwrap_or_else(|| self.peer_listener.address.to_string())
     }
 
     /// The entry of this node in `cluster.members`.
@@ -190,6 +207,7 @@ impl Config {
         }
         paths.extend(&mut self.security.secrets_key_file);
         paths.extend(&mut self.security.admin_token_file);
+        paths.extend(&mut self.cluster.join_token_file);
         for path in paths {
             // Joining keeps an absolute path as it is.
             *path = folder.join(&*path);

@@ -53,6 +53,16 @@ pub const KEYS: &[Key] = &[
         "Whether this node may form a new cluster. When all members start with empty data directories, the one with \
         the lowest id does. Set it to false on a node whose data was lost, so that it can only join again.",
     ),
+    key(
+        "cluster.join",
+        "Peer addresses (HOST:PORT) of members of a running cluster that this node joins at its first start. node.id is then the id it was \
+        admitted under. See `muster cluster join`.",
+    ),
+    optional(
+        "cluster.join_token_file",
+        "\"join.token\"",
+        "The token that `muster cluster join` printed. Needed until this node has joined; it counts once.",
+    ),
     optional("cluster.members[].id", "1", "The member's node.id."),
     optional("cluster.members[].name", "\"n1\"", "The member's name."),
     optional("cluster.members[].peer_address", "\"n1.example:7421\"", "HOST:PORT where the other members reach it."),
@@ -112,6 +122,11 @@ pub const KEYS: &[Key] = &[
         Without it clients can only use tokens.",
     ),
     key("peer_listener.address", "Where the other members connect. Not opened by a single node."),
+    optional(
+        "peer_listener.advertise",
+        "\"n4.example:7421\"",
+        "HOST:PORT where the other members reach a node that joins, when it differs from the address listened on.",
+    ),
     key("peer_listener.connect_timeout_ms", "How long connecting to a member may take. 50 to 60000."),
     key(
         "peer_listener.keepalive_interval_ms",
@@ -157,6 +172,10 @@ pub const KEYS: &[Key] = &[
     key(
         "raft.max_entry_bytes",
         "Bytes of commands packed into one log entry at most; a single larger command gets one of its own. 65536 to 8388608.",
+    ),
+    key(
+        "raft.promote_lag_entries",
+        "A node that was admitted as a voter becomes one when it is at most so many log entries behind. 0 to 1000000.",
     ),
     key("storage.state_cache_bytes", "Memory for blocks of the state database. 1048576 and more."),
     key("storage.state_memtable_bytes", "Memory for its writes before they go to a file. 1048576 to 4294967296."),
@@ -239,6 +258,8 @@ A flag wins over its variable, a variable over the file, the file over the defau
 | `--data-dir DIR` | `MUSTER_DATA_DIR` | `node.data_dir` |
 | `--node-id N` | `MUSTER_NODE_ID` | `node.id` |
 | `--listen ADDRESS` | `MUSTER_LISTEN` | `client_listener.address` |
+| `--join HOST:PORT,..` | `MUSTER_JOIN` | `cluster.join` |
+| `--join-token-file FILE` | `MUSTER_JOIN_TOKEN_FILE` | `cluster.join_token_file` |
 | `--insecure-dev` | `MUSTER_INSECURE_DEV=true` | `security.insecure_dev` |
 | `--log-level LEVEL` | `MUSTER_LOG` | `log.level` |
 | `--log-format FORMAT` | `MUSTER_LOG_FORMAT` | `log.format` |
@@ -253,6 +274,8 @@ A flag wins over its variable, a variable over the file, the file over the defau
 | 2 | the command line was not understood |
 | 70 | the disk failed or contradicts itself; the node must not answer differently from its peers |
 | 71 | a bug: some part panicked, and no half of a node lives on |
+| 72 | this node was removed from its cluster; see [membership](how-to/membership.md) |
+| 73 | data that was durable is gone; replace the node, see [membership](how-to/membership.md) |
 
 ## Keys
 ";

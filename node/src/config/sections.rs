@@ -43,12 +43,14 @@ impl Default for Node {
 pub struct Cluster {
     pub id: Option<String>,
     pub bootstrap: bool,
+    pub join: Vec<String>,
+    pub join_token_file: Option<PathBuf>,
     pub members: Vec<Member>,
 }
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { id: None, bootstrap: true, members: Vec::new() }
+        Self { id: None, bootstrap: true, join: Vec::new(), join_token_file: None, members: Vec::new() }
     }
 }
 
@@ -119,6 +121,7 @@ pub struct ClientTlsFiles {
 #[expect(missing_docs, reason = "each key is described once, in reference.rs")]
 pub struct PeerListener {
     pub address: SocketAddr,
+    pub advertise: Option<String>,
     pub connect_timeout_ms: u64,
     pub keepalive_interval_ms: u64,
     pub keepalive_timeout_ms: u64,
@@ -129,6 +132,7 @@ impl Default for PeerListener {
     fn default() -> Self {
         Self {
             address: loopback(PEER_PORT),
+            advertise: None,
             connect_timeout_ms: 1_000,
             keepalive_interval_ms: 2_000,
             keepalive_timeout_ms: 2_000,
@@ -175,6 +179,7 @@ pub struct Raft {
     pub log_keep_entries: u64,
     pub max_entry_commands: usize,
     pub max_entry_bytes: usize,
+    pub promote_lag_entries: u64,
 }
 
 impl Default for Raft {
@@ -187,6 +192,7 @@ impl Default for Raft {
             log_keep_entries: 20_000,
             max_entry_commands: 256,
             max_entry_bytes: MIB,
+            promote_lag_entries: 100,
         }
     }
 }

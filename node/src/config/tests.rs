@@ -20,7 +20,13 @@ fn everything() -> Config {
         Config::default();
     Config {
         node: Node { id: 2, name: Some("n2".into()), data_dir: node.data_dir },
-        cluster: Cluster { id: Some(CLUSTER.into()), bootstrap: true, members: vec![member(1), member(2), member(3)] },
+        cluster: Cluster {
+            id: Some(CLUSTER.into()),
+            bootstrap: true,
+            join: vec!["n1.example:7421".into()],
+            join_token_file: Some("join.token".into()),
+            members: vec![member(1), member(2), member(3)],
+        },
         client_listener: ClientListener {
             advertise: Some("n2.example:7420".into()),
             tls: Some(ClientTlsFiles {
@@ -31,6 +37,7 @@ fn everything() -> Config {
             ..client_listener
         },
         peer_listener: PeerListener {
+            advertise: Some("n2.example:7421".into()),
             tls: Some(PeerTlsFiles {
                 cert_file: "peer.crt".into(),
                 key_file: "peer.key".into(),
@@ -66,7 +73,9 @@ fn leaves(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
                 leaves(&if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") }, value, into);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| leaves(&format!("{prefix}[]"), item, into)),
+        Value::Array(items) if items.iter().all(Value::is_table) => {
+            items.iter().for_each(|item| leaves(&format!("{prefix}[]"), item, into))
+        }
         _ => drop(into.insert(prefix.to_owned())),
     }
 }
@@ -175,6 +184,9 @@ fn each_broken_rule_is_named_with_its_key() {
             |c| c.cluster.members[1].client_address = "http://n2:7420".into(),
             "cluster.members[1].client_address must be",
         ),
+        (|c| c.cluster.join = vec!["n1.example".into()], "cluster.join must list HOST:PORT"),
+        (|c| c.peer_listener.advertise = Some("n2".into()), "peer_listener.advertise must be HOST:PORT"),
+        (|c| c.raft.promote_lag_entries = u64::MAX / 2, "raft.promote_lag_entries must be"),
         (|c| c.cluster.members[0].id = 0, "cluster.members[0].id must be at least 1"),
         (|c| c.cluster.members[0].name = String::new(), "cluster.members[0].name must be"),
         (|c| c.client_listener.advertise = Some("n2.example:0".into()), "client_listener.advertise must be HOST:PORT"),

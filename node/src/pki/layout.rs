@@ -128,6 +128,36 @@ pub fn init(
     Ok(())
 }
 
+/// Issues what one more node needs from the authorities in `folder`: `nodes/NAME`, without the first administrator's token,
+/// which only a founder needs.
+///
+/// # Errors
+/// When an authority's key is not there, the name is not usable, or the node's files exist.
+pub fn issue_node(
+    folder: &Path,
+    node: &NodeNames,
+    node_id: u64,
+    clock: &dyn Clock,
+    ids: &dyn IdsSource,
+) -> Result<(), PkiError> {
+    check_nodes(std::slice::from_ref(node))?;
+    let paths = Paths::new(folder);
+    let cluster_id = paths.cluster_id()?;
+    let clients = Authority::load(&paths.file("client-ca.crt"), &paths.file("client-ca.key"))?;
+    let peers = Authority::load(&paths.file("peer-ca.crt"), &paths.file("peer-ca.key"))?;
+    let secrets_path = paths.file("secrets.key");
+    let secrets_key = std::fs::read_to_string(&secrets_path).map_err(failed("read", &secrets_path))?;
+    let secrets_key = zeroize::Zeroizing::new(secrets_key);
+    let now_ms = clock.now_ms();
+    let file = |name| paths.node_file(&node.name, name);
+    paths.write_issued(&file("server"), &clients.issue(Leaf::Server { names: &node.names }, serial(ids), now_ms)?)?;
+    let peer = peers.issue(Leaf::Peer { cluster_id: &cluster_id, node_id }, serial(ids), now_ms)?;
+    paths.write_issued(&file("peer"), &peer)?;
+    paths.write(&file("client-ca.crt"), clients.certificate_pem())?;
+    paths.write(&file("peer-ca.crt"), peers.certificate_pem())?;
+    paths.write(&file("secrets.key"), &secrets_key)
+}
+
 /// Issues a client certificate from the authority in `folder`, and writes `OUT/NAME.crt` and `OUT/NAME.key`.
 ///
 /// # Errors
@@ -274,6 +304,28 @@ mod tests {
         assert_eq!(CertIdentity::from_der(&pem.contents), Ok(identity.clone()));
         std::fs::remove_file(folder.path().join("client-ca.key")).expect("taken offline");
         assert!(matches!(issue("other"), Err(PkiError::Io { .. })), "no key, no certificate");
+    }
+
+    #[test]
+    fn one_more_node_gets_certificates_of_the_same_authorities_under_its_own_id() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = ManualClock::new(1_795_000_000_000);
+        init(folder.path(), CLUSTER, &[NodeNames::local("n1")], &clock, &OsIds).expect("made");
+        let issue = |name| issue_node(folder.path(), &NodeNames::local(name), 4, &clock, &OsIds);
+        issue("n4").expect("issued");
+        let paths = Paths::new(folder.path());
+        let pem = std::fs::read(paths.node_file("n4", "peer.crt")).expect("there");
+        let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).expect("pem");
+        let identity = CertIdentity::Peer { cluster_id: CLUSTER.to_owned(), node_id: 4 };
+        assert_eq!(CertIdentity::from_der(&pem.contents), Ok(identity));
+        let content = |node, name| std::fs::read(paths.node_file(node, name)).expect(name);
+        for shared in ["client-ca.crt", "peer-ca.crt", "secrets.key"] {
+            assert_eq!(content("n4", shared), content("n1", shared), "{shared}");
+        }
+        assert!(matches!(issue("n4"), Err(PkiError::Exists(_))), "nothing is overwritten");
+        std::fs::remove_file(folder.path().join("peer-ca.key")).expect("taken offline");
+        assert!(matches!(issue("n5"), Err(PkiError::Io { .. })), "no key, no certificate");
+        assert!(!paths.node_file("n5", "").exists(), "and no half of a node");
     }
 
     #[test]

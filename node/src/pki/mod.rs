@@ -18,7 +18,7 @@ mod authority;
 mod layout;
 
 pub use authority::{Authority, AuthorityKind, Issued, Leaf, peer_server_name};
-pub use layout::{NodeNames, Paths, init, issue_client, renew_if_due};
+pub use layout::{NodeNames, Paths, init, issue_client, issue_node, renew_if_due};
 
 use crate::secrets::SealError;
 use std::io;

@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use muster_domain::{Reason, Rejection};
 use tonic::Code;
 
 use crate::store::codec;
 
-use super::{Attempt, Begun, ProposeError, Proposer, packer};
+use super::{Attempt, Begun, Encoded, ProposeError, Proposer, packer};
 use crate::raft::{ForwardHandler, ForwardRejected};
 
 /// Answers forwarded requests.
@@ -61,6 +62,8 @@ const DISK_LOW: &str = "DISK_LOW";
 const TOO_LARGE: &str = "TOO_LARGE";
 /// The leader does not know the command: surely not accepted.
 const UNKNOWN_COMMAND: &str = "UNKNOWN_COMMAND";
+/// Above the cluster's feature level: surely not accepted. The message follows it.
+const FEATURE_LEVEL: &str = "FEATURE_LEVEL ";
 /// May have been accepted.
 const UNKNOWN: &str = "UNKNOWN";
 /// The leader is stopping: surely not accepted.
@@ -73,11 +76,12 @@ fn rejected(code: Code, message: &str) -> ForwardRejected {
 impl ForwardHandler for Forwarded {
     fn handle(&self, _from: u64, request: Bytes) -> BoxFuture<'static, Result<Bytes, ForwardRejected>> {
         // Begun before the future is first polled, so that requests keep the order in which they arrived.
-        if codec::decode_request(&request).is_err() {
+        let Ok(decoded) = codec::decode_request(&request) else {
             // What this node does not understand must not enter the log: every node of its version would stop at it.
             return async { Err(rejected(Code::FailedPrecondition, UNKNOWN_COMMAND)) }.boxed();
-        }
-        let begun = match self.proposer.begin_attempt(request) {
+        };
+        let encoded = Encoded { feature_level: decoded.command.feature_level(), bytes: request };
+        let begun = match self.proposer.begin_attempt(encoded) {
             Begun::Elsewhere(_) => Begun::Ended(Attempt::NotAccepted(ProposeError::NoLeader)),
             begun => begun,
         };
@@ -94,6 +98,9 @@ impl ForwardHandler for Forwarded {
                 Attempt::Failed(ProposeError::Busy { .. }) => Err(rejected(Code::ResourceExhausted, QUEUE_FULL)),
                 Attempt::Failed(ProposeError::DiskLow) => Err(rejected(Code::ResourceExhausted, DISK_LOW)),
                 Attempt::Failed(ProposeError::TooLarge { .. }) => Err(rejected(Code::InvalidArgument, TOO_LARGE)),
+                Attempt::Failed(ProposeError::FeatureLevel(rejection)) => {
+                    Err(rejected(Code::FailedPrecondition, &format!("{FEATURE_LEVEL}{}", rejection.message)))
+                }
                 Attempt::Failed(_) => Err(rejected(Code::Unavailable, STOPPING)),
             }
         }
@@ -103,6 +110,10 @@ impl ForwardHandler for Forwarded {
 
 /// What a refusal by the leader means here.
 pub(super) fn read_rejection(rejection: &ForwardRejected) -> Attempt {
+    if let Some(message) = rejection.message.strip_prefix(FEATURE_LEVEL) {
+        let rejection = Rejection::new(Reason::FeatureLevelTooLow, "", message);
+        return Attempt::Failed(ProposeError::FeatureLevel(Box::new(rejection)));
+    }
     match rejection.message.as_str() {
         NOT_LEADER | STOPPING => Attempt::NotAccepted(ProposeError::NoLeader),
         QUEUE_FULL => Attempt::Failed(ProposeError::Busy { queue: "leader's propose" }),

@@ -10,13 +10,14 @@
 //! - A forwarded request is never forwarded again: the node that gets one is the leader or says so.
 //! - What was surely not accepted is tried again until the deadline; what may have been accepted is tried again only
 //!   under a `request_id`, because only then a second attempt has no second effect.
+//! - What not all members know yet does not enter the log: an operation above the cluster's feature level is refused here.
 //! - The queue is bounded; a full one is refused at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_domain::Command;
+use muster_domain::{Body, Command, Key, Rejection, feature};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -67,6 +68,9 @@ pub enum ProposeError {
     /// The leader runs an older version that does not know this command.
     #[error("the leader does not know this command; finish the upgrade of all nodes first")]
     UnknownCommand,
+    /// Some member runs an older version that does not know this command.
+    #[error("{}", .0.message)]
+    FeatureLevel(Box<Rejection>),
     /// Less disk is free than `storage.disk_free_min_bytes`.
     #[error("the disk is nearly full: reads go on, writes are refused until there is room again")]
     DiskLow,
@@ -136,9 +140,10 @@ impl Proposer {
         request_id: &str,
         body_hash: [u8; 16],
     ) -> Result<Outcome, ProposeError> {
-        let request = encode(command, request_id, body_hash);
+        let request = Encoded::new(command, request_id, body_hash);
         let retry_unknown = !request_id.is_empty();
-        let outcome = self.carry_out(request, retry_unknown).await?;
+        let first = self.begin_attempt(request.clone());
+        let outcome = self.finish(first, request, retry_unknown).await?;
         if outcome.revision > 0 {
             // The change is made; a node that lags behind only delays the moment its own reads show it.
             let reached = self.reader.reach(outcome.revision).await;
@@ -157,7 +162,7 @@ impl Proposer {
         request_id: &str,
         body_hash: [u8; 16],
     ) -> oneshot::Receiver<Result<Outcome, ProposeError>> {
-        let request = encode(command, request_id, body_hash);
+        let request = Encoded::new(command, request_id, body_hash);
         let retry_unknown = !request_id.is_empty();
         let (answer, outcome) = oneshot::channel();
         let first = self.begin_attempt(request.clone());
@@ -183,12 +188,7 @@ impl Proposer {
         Ok(applier.dry_run(&request, now_ms).map_err(Arc::new)?)
     }
 
-    async fn carry_out(&self, request: Bytes, retry_unknown: bool) -> Result<Outcome, ProposeError> {
-        let first = self.begin_attempt(request.clone());
-        self.finish(first, request, retry_unknown).await
-    }
-
-    async fn finish(&self, first: Begun, request: Bytes, retry_unknown: bool) -> Result<Outcome, ProposeError> {
+    async fn finish(&self, first: Begun, request: Encoded, retry_unknown: bool) -> Result<Outcome, ProposeError> {
         let deadline = Instant::now() + self.settings.deadline;
         let mut begun = first;
         let mut maybe_applied = None;
@@ -220,7 +220,7 @@ impl Proposer {
         }
     }
 
-    fn begin_attempt(&self, request: Bytes) -> Begun {
+    fn begin_attempt(&self, Encoded { bytes: request, feature_level }: Encoded) -> Begun {
         if request.len() > self.settings.command_bytes_max {
             let error = ProposeError::TooLarge { bytes: request.len(), max: self.settings.command_bytes_max };
             return Begun::Ended(Attempt::Failed(error));
@@ -229,20 +229,39 @@ impl Proposer {
             return Begun::Ended(Attempt::Failed(ProposeError::DiskLow));
         }
         match self.raft.leader() {
-            Some((leader, _)) if leader == self.raft.node_id() => match self.packer.enqueue(request) {
-                Ok(outcome) => Begun::Here(outcome),
-                Err(error) => Begun::Ended(Attempt::Failed(error)),
-            },
+            Some((leader, _)) if leader == self.raft.node_id() => {
+                let queued = self.check_feature_level(feature_level).and_then(|()| self.packer.enqueue(request));
+                match queued {
+                    Ok(outcome) => Begun::Here(outcome),
+                    Err(error) => Begun::Ended(Attempt::Failed(error)),
+                }
+            }
             Some((leader, _)) => Begun::Elsewhere(leader),
             None => Begun::Ended(Attempt::NotAccepted(ProposeError::NoLeader)),
         }
     }
 
-    async fn end_attempt(&self, begun: Begun, request: &Bytes) -> Attempt {
+    /// On the leader: the level only rises, so what its own state allows is allowed.
+    fn check_feature_level(&self, needed: u32) -> Result<(), ProposeError> {
+        if needed <= 1 {
+            return Ok(());
+        }
+        let record = self.reader.local().get(&Key::Cluster).map_err(Arc::new)?;
+        let level = match record.as_deref().map(|record| &record.body) {
+            Some(Body::Cluster(cluster)) => cluster.feature_level,
+            _ => 0,
+        };
+        if needed <= level {
+            return Ok(());
+        }
+        Err(ProposeError::FeatureLevel(Box::new(feature::too_low(needed, level))))
+    }
+
+    async fn end_attempt(&self, begun: Begun, request: &Encoded) -> Attempt {
         match begun {
             Begun::Ended(attempt) => attempt,
             Begun::Here(outcome) => packer::ended(outcome.await),
-            Begun::Elsewhere(leader) => self.forward(leader, request.clone()).await,
+            Begun::Elsewhere(leader) => self.forward(leader, request.bytes.clone()).await,
         }
     }
 
@@ -267,8 +286,18 @@ enum Begun {
     Elsewhere(u64),
 }
 
-fn encode(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Bytes {
-    codec::encode_request(&request_of(command, request_id, body_hash))
+/// A request as it is logged, and the level the cluster needs for it.
+#[derive(Clone)]
+struct Encoded {
+    bytes: Bytes,
+    feature_level: u32,
+}
+
+impl Encoded {
+    fn new(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Self {
+        let request = request_of(command, request_id, body_hash);
+        Self { feature_level: request.command.feature_level(), bytes: codec::encode_request(&request) }
+    }
 }
 
 fn request_of(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Request {

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! new disk ── closed ── the founder asks, or this node founds ──> data/MEMBER ── open
+//!                   └── the cluster has admitted this node and taken its token ──┘
 //! ```
 //!
 //! A member whose disk was replaced starts as empty as a new one, under the id of a member that has voted and
 //! acknowledged. If it took part, a majority of members that know nothing of an acknowledged write could elect a leader.
 //! This file does not know who is asked, or when. Invariants:
-//! - Without log, vote and marker the gate is closed, and stays so unless the cluster is being founded right now.
+//! - Without log, vote and marker the gate is closed, and stays so unless the cluster is being founded right now, or has
+//!   accepted this very joining under an id that nobody had before.
 //! - The marker is durable before the gate opens, and names the founder: nobody takes part in founding two clusters.
 
 use std::io;
@@ -28,6 +30,8 @@ use crate::store::durable;
 struct Marker {
     /// Who founds or founded the cluster; absent in data that is older than the marker.
     founder: Option<NodeId>,
+    /// The id under which a running cluster admitted this node.
+    admitted: Option<NodeId>,
 }
 
 /// Why this node does not take part in founding a cluster.
@@ -38,6 +42,8 @@ pub(super) enum JoinError {
          node's data directory and start it again"
     )]
     Another(NodeId),
+    #[error("this node joined a running cluster as node {0}; it takes no part in founding one")]
+    Admitted(NodeId),
     #[error("this node has data that is older than its record of who founded the cluster")]
     Older,
     #[error("the marker {path}")]
@@ -63,7 +69,7 @@ impl Gate {
         let gate = Self { path: data_dir.join("MEMBER"), open: AtomicBool::new(false), joining: Mutex::new(()) };
         let marked = gate.read()?.is_some();
         if has_promised && !marked {
-            gate.write(None)?;
+            gate.write("")?;
         }
         gate.open.store(has_promised || marked, Ordering::Release);
         Ok(gate)
@@ -87,10 +93,24 @@ impl Gate {
         let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = |source| JoinError::Io { path: self.path.clone(), source };
         match self.read().map_err(failed)? {
-            Some(Marker { founder: Some(known) }) if known == founder => {}
-            Some(Marker { founder: Some(other) }) => return Err(JoinError::Another(other)),
-            Some(Marker { founder: None }) => return Err(JoinError::Older),
-            None => self.write(Some(founder)).map_err(failed)?,
+            Some(Marker { founder: Some(known), .. }) if known == founder => {}
+            Some(Marker { founder: Some(other), .. }) => return Err(JoinError::Another(other)),
+            Some(Marker { admitted: Some(id), .. }) => return Err(JoinError::Admitted(id)),
+            Some(_) => return Err(JoinError::Older),
+            None => self.write(&format!("founder = {founder}\n")).map_err(failed)?,
+        }
+        self.open.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes part in the cluster that has admitted this node as `node_id`. Asking again changes nothing.
+    pub(super) fn admit(&self, node_id: NodeId) -> Result<(), JoinError> {
+        let _one = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |source| JoinError::Io { path: self.path.clone(), source };
+        match self.read().map_err(failed)? {
+            Some(Marker { founder: Some(founder), .. }) => return Err(JoinError::Another(founder)),
+            Some(_) => {}
+            None => self.write(&format!("admitted = {node_id}\n")).map_err(failed)?,
         }
         self.open.store(true, Ordering::Release);
         Ok(())
@@ -106,10 +126,9 @@ impl Gate {
         marker.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))
     }
 
-    fn write(&self, founder: Option<NodeId>) -> io::Result<()> {
-        let founder = founder.map_or_else(String::new, |founder| format!("founder = {founder}\n"));
+    fn write(&self, content: &str) -> io::Result<()> {
         let text = format!(
-            "# This node takes part in its cluster. Written once by musterd; changing it loses data.\n{founder}"
+            "# This node takes part in its cluster. Written once by musterd; changing it loses data.\n{content}"
         );
         durable::replace_file(&self.path, text.as_bytes())
     }
@@ -141,6 +160,21 @@ mod tests {
         let gate = Gate::new(dir.path(), false).unwrap();
         assert!(gate.is_open());
         assert!(matches!(gate.join(1), Err(JoinError::Older)));
+    }
+
+    #[test]
+    fn an_admitted_node_takes_part_for_good_and_founds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let gate = Gate::new(dir.path(), false).unwrap();
+        gate.admit(4).unwrap();
+        gate.admit(4).unwrap();
+        let gate = Gate::new(dir.path(), false).unwrap();
+        assert!(gate.is_open(), "the marker survives");
+        assert!(matches!(gate.join(1), Err(JoinError::Admitted(4))));
+        let other = tempfile::tempdir().unwrap();
+        let gate = Gate::new(other.path(), false).unwrap();
+        gate.join(1).unwrap();
+        assert!(matches!(gate.admit(4), Err(JoinError::Another(1))), "a founder is not admitted besides");
     }
 
     #[test]

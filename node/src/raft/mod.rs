@@ -23,6 +23,7 @@ mod log_disk;
 mod log_store;
 mod log_tail;
 mod log_writer;
+mod membership;
 mod network;
 mod node;
 mod peer_service;
@@ -47,6 +48,7 @@ use bytes::Bytes;
 pub use fatal::{ExitProcess, FatalHandler, chain};
 pub use forward::{ForwardError, ForwardRejected};
 pub use log_disk::LogOpenError;
+pub use membership::Members;
 pub use node::{RaftNode, RaftParts};
 pub use peer_service::{CertifiedSender, ForwardHandler, PeerCallHandler};
 pub use peers::{BoxError, MESSAGE_BYTES, PeerConnector, PeerPool, PlainConnector, endpoint};
@@ -161,7 +163,8 @@ pub enum StartError {
     #[error(
         "the state holds entries up to index {applied}, but the Raft log has neither entries nor a vote: a part of the data \
          directory was deleted. A node that forgot what it promised must not take part again: put the data directory \
-         back as it was when the node last ran, or replace the member under a new id"
+         back as it was when the node last ran (not an older copy), or replace the member under a new id: `muster cluster \
+         replace`, see node/docs/how-to/membership.md"
     )]
     LogGone {
         /// The last entry that the state holds.
@@ -175,12 +178,26 @@ pub enum StartError {
     Raft(String),
 }
 
+impl StartError {
+    /// Whether what was durable is gone, so that this node must not take part under its id any more.
+    #[must_use]
+    pub fn is_data_loss(&self) -> bool {
+        matches!(self, Self::LogGone { .. } | Self::Log(LogOpenError::LogLost { .. }))
+    }
+}
+
 /// Why an administrative step failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AdminError {
     /// The cluster's state does not allow it.
     #[error("{0}")]
     Refused(String),
+    /// Another node leads, or none.
+    #[error("this node is not the leader")]
+    NotLeader,
+    /// Another change of members is under way.
+    #[error("another change of members is under way: {0}")]
+    Busy(String),
     /// It took too long.
     #[error("{0} took too long")]
     Timeout(&'static str),

@@ -210,6 +210,10 @@ impl RaftNode {
         self.reads.wait().await
     }
 
+    pub(super) fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
     /// This node.
     pub fn node_id(&self) -> NodeId {
         self.settings.node_id
@@ -272,6 +276,17 @@ impl RaftNode {
         let joined = tokio::task::spawn_blocking(move || gate.join(founder)).await;
         let joined = joined.map_err(|error| AdminError::Refused(error.to_string()))?;
         joined.map_err(|error| AdminError::Refused(super::chain(&error)))
+    }
+
+    /// Takes part from now on, because the cluster has admitted this node and its own joining; durable when this returns.
+    ///
+    /// # Errors
+    /// When this node has agreed to be founded, or the marker cannot be written.
+    pub async fn take_part(&self) -> Result<(), AdminError> {
+        let (gate, node_id) = (Arc::clone(&self.gate), self.node_id());
+        let admitted = tokio::task::spawn_blocking(move || gate.admit(node_id)).await;
+        let admitted = admitted.map_err(|error| AdminError::Refused(error.to_string()))?;
+        admitted.map_err(|error| AdminError::Refused(super::chain(&error)))
     }
 
     /// Makes a new cluster of these members. Only on one node, and only once; the others must have agreed, see

@@ -1,7 +1,9 @@
 //! The receiving side of the peer protocol.
 //!
 //! This file decodes, checks who is speaking to whom, and hands on; it decides nothing. Invariants:
-//! - A call for another cluster or another node is refused before anything in it is looked at.
+//! - A call for another cluster or another node is refused before anything in it is looked at. Only who joins may leave open
+//!   which node it asks.
+//! - Only members forward requests: whoever forwards vouches for the caller.
 //! - A message that cannot be decoded ends its stream with an error; nothing is skipped silently.
 //! - A node that has lost what it promised answers nothing that counts towards a majority; see `gate.rs`.
 //! - A stream from a peer ends when this node stops.
@@ -28,12 +30,13 @@ use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 
 use super::forward::{BUSY, ForwardRejected};
 use super::gate::Gate;
-use super::peers::{CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
+use super::peers::{ANY_NODE, CLUSTER_ID, FROM_NODE, MESSAGE_BYTES, TO_NODE};
 use super::read_barrier::ReadBarrier;
 use super::snapshot::SnapshotStore;
 use super::types::{NodeId, Raft, Snapshot, Vote};
 use super::{dialogue, wire};
 use crate::tasks::{self, StopSignal};
+use openraft::async_runtime::WatchReceiver;
 
 /// Answers requests that another node forwarded to this one.
 pub trait ForwardHandler: Send + Sync + 'static {
@@ -69,7 +72,7 @@ impl Interceptor for CheckAddressee {
         if text(CLUSTER_ID) != Some(&*self.cluster_id) {
             return Err(Status::failed_precondition("this node belongs to another cluster"));
         }
-        if number(TO_NODE) != Some(self.node_id) {
+        if !number(TO_NODE).is_some_and(|to| to == self.node_id || to == ANY_NODE) {
             return Err(Status::failed_precondition(format!("this is node {}", self.node_id)));
         }
         let from = number(FROM_NODE).filter(|from| *from != self.node_id);
@@ -100,6 +103,15 @@ pub(super) struct Peers {
     /// One snapshot arrives at a time.
     pub receiving: AtomicBool,
     pub stop: StopSignal,
+}
+
+impl Peers {
+    /// Refuses who is no member, such as a node that was removed and still has its certificate.
+    fn check_member(&self, id: NodeId) -> Result<(), Status> {
+        let metrics = self.raft.server_metrics();
+        let known = metrics.borrow_watched().membership_config.membership().get_node(&id).is_some();
+        if known { Ok(()) } else { Err(Status::permission_denied(format!("node {id} is not a member of the cluster"))) }
+    }
 }
 
 /// Serves until told to stop. Connections that do not end by themselves are left to end with the process.
@@ -239,6 +251,7 @@ impl PeerService for Peers {
         request: Request<Streaming<wire_types::ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
         let from = sender(&request)?;
+        self.check_member(from)?;
         let (replies, receiver) = mpsc::channel(8);
         let session = ForwardSession {
             from,

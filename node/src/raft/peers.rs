@@ -29,6 +29,9 @@ pub(super) const CLUSTER_ID: &str = "muster-cluster-id";
 pub(super) const FROM_NODE: &str = "muster-from-node";
 pub(super) const TO_NODE: &str = "muster-to-node";
 
+/// Stands in for a receiver whose id the sender cannot know yet. No node has it.
+pub(super) const ANY_NODE: NodeId = 0;
+
 /// An error of any kind.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -161,21 +164,25 @@ impl PeerPool {
         if let Some(peer) = peers.get(&id).filter(|peer| peer.member == *member) {
             return Arc::clone(peer);
         }
+        let peer = Arc::new(self.make(id, member));
+        peers.insert(id, Arc::clone(&peer));
+        peer
+    }
+
+    fn make(&self, id: NodeId, member: &Member) -> Peer {
         let stamp = Stamp {
             cluster: self.cluster_id.parse().expect("checked when the pool was made"),
             from: self.node_id.into(),
             to: id.into(),
         };
-        let peer = Arc::new(Peer {
+        Peer {
             id,
             member: member.clone(),
             stamp,
             connector: Arc::clone(&self.connector),
             lanes: Default::default(),
             forward: ForwardLink::new(self.forward_in_flight_max, self.forward_in_flight_bytes),
-        });
-        peers.insert(id, Arc::clone(&peer));
-        peer
+        }
     }
 
     /// Makes a node reachable that is no member yet: the members of a cluster that is about to be founded.
@@ -193,6 +200,21 @@ impl PeerPool {
 
     pub(super) fn known(&self, id: NodeId) -> Option<Arc<Peer>> {
         self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Asks whatever member answers at `peer_addr` a single question. For a node that joins and knows no id yet.
+    ///
+    /// # Errors
+    /// The answer of the other node's handler, or why it could not be reached.
+    pub async fn call_address(&self, peer_addr: &str, method: &str, request: Bytes) -> Result<Bytes, Status> {
+        let member = Member { peer_addr: peer_addr.to_owned(), ..Member::default() };
+        let peer = self.make(ANY_NODE, &member);
+        self.ask(&peer, method, request).await
+    }
+
+    /// The ids of all other nodes it knows.
+    pub fn ids(&self) -> Vec<NodeId> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Drops all connections.
@@ -215,6 +237,10 @@ impl PeerPool {
     /// The answer of the other node's handler, or why it could not be reached.
     pub async fn call(&self, to: NodeId, method: &str, request: Bytes) -> Result<Bytes, Status> {
         let peer = self.known(to).ok_or_else(|| Status::not_found(format!("node {to} is not a member")))?;
+        self.ask(&peer, method, request).await
+    }
+
+    async fn ask(&self, peer: &Peer, method: &str, request: Bytes) -> Result<Bytes, Status> {
         let mut client = peer.client(Lane::Control).map_err(|error| Status::unavailable(error.to_string()))?;
         let request = peer::CallRequest { method: method.to_owned(), payload: request };
         let reply = deadline(self.call_timeout, client.call(request)).await?;

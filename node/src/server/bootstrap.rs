@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use muster_domain::cluster::Cluster;
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::policy::Role;
 use muster_domain::token::Token;
 use muster_domain::{Command, Key, Limits, Operation};
@@ -19,7 +20,7 @@ use prost::Message;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use super::members;
+use super::{joining, members};
 use crate::authorize;
 use crate::config::Limits as LimitsSection;
 use crate::first_start::Startup;
@@ -29,8 +30,6 @@ use crate::raft::{Member, RaftNode};
 use crate::read::Reader;
 use crate::tasks::StopSignal;
 
-/// The first replicated feature level.
-const FEATURE_LEVEL: u32 = 1;
 /// How often it looks again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// After this many pauses it says what it waits for, and again after as many.
@@ -67,6 +66,9 @@ pub(super) async fn run(
 
 async fn step(startup: &Startup, raft: &Arc<RaftNode>, proposer: &Arc<Proposer>) -> anyhow::Result<&'static str> {
     if !raft.is_initialized().await? {
+        if !startup.config.cluster.join.is_empty() {
+            return joining::step(startup, raft).await;
+        }
         refuse_if_founded(startup, raft).await?;
         return found(startup, raft).await;
     }
@@ -94,7 +96,8 @@ async fn found(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::Result<&'stat
         match asked {
             Ok(Ok(_)) => {}
             Ok(Err(refused)) if refused.code() == Code::AlreadyExists => {
-                anyhow::bail!("node {id} does not join a new cluster: {}. {}", refused.message(), lost(startup));
+                let found = format!("node {id} does not join a new cluster: {}", refused.message());
+                return Err(lost(&found, startup).into());
             }
             Ok(Err(_)) | Err(_) => return Ok("all members to answer; the cluster is founded when all are there"),
         }
@@ -116,7 +119,8 @@ async fn refuse_if_founded(startup: &Startup, raft: &Arc<RaftNode>) -> anyhow::R
     // Looked at again: the cluster may have been founded meanwhile, which asks this node before it begins.
     match running.into_iter().flatten().next() {
         Some(id) if !raft.takes_part() => {
-            anyhow::bail!("node {id} belongs to a running cluster, which this node has no record of. {}", lost(startup))
+            let found = format!("node {id} belongs to a running cluster, which this node has no record of");
+            Err(lost(&found, startup).into())
         }
         _ => Ok(()),
     }
@@ -132,17 +136,22 @@ async fn holds_data(raft: &Arc<RaftNode>, id: u64, member: &Member) -> bool {
     }
 }
 
-/// What happened to a node without data whose cluster exists, and what to do.
-fn lost(startup: &Startup) -> String {
-    format!(
-        "The data directory {} of node {} is empty: it was lost or replaced, or node.data_dir names another one. The node \
+/// A node without data, whose cluster exists and counts on what it promised.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DataLost(String);
+
+/// What happened to such a node, and what to do.
+fn lost(found: &str, startup: &Startup) -> DataLost {
+    let id = startup.identity.node_id;
+    DataLost(format!(
+        "{found}. The data directory {} of node {id} is empty: it was lost or replaced, or node.data_dir names another one. The node \
          has forgotten how it voted and what it acknowledged, so it must not take part under this id: acknowledged \
          writes could be lost. Put the data directory back as it was when the node last ran (not an older copy), or \
-         replace the member under a new id, which a later version will support. The other members go on as long as \
-         they are a majority.",
+         replace the member under a new id: `muster cluster replace {id} --name NAME` on any other member prints the steps. \
+         The other members go on as long as they are a majority.",
         startup.data_dir.path().display(),
-        startup.identity.node_id,
-    )
+    ))
 }
 
 fn first_operation(startup: &Startup) -> Operation {
@@ -164,6 +173,7 @@ fn first_operation(startup: &Startup) -> Operation {
         page_key,
         limits: limits(&startup.config.limits),
         feature_level: FEATURE_LEVEL,
+        last_node_id: 0,
     };
     Operation::InitializeCluster { cluster, token }
 }

@@ -7,6 +7,7 @@
 //! | `states` | `02 token` | a token |
 //! | `states` | `03 namespace` | a namespace |
 //! | `states` | `04 len namespace cursor` | a cursor; the cluster's have an empty namespace |
+//! | `states` | `05 id(8)` | a node of the cluster |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -26,6 +27,7 @@ const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
 const CURSOR: u8 = 0x04;
+const NODE: u8 = 0x05;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -40,11 +42,12 @@ pub const APPLIED: &[u8] = b"applied";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 9] = [
+pub const STATE_PREFIXES: [(u8, &str); 10] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
     (CURSOR, "cursor"),
+    (NODE, "node"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -73,6 +76,10 @@ pub fn state(key: &Key) -> Vec<u8> {
             out.extend_from_slice(id.as_bytes());
         }
         Key::Cursor(ns, id) => in_namespace(&mut out, CURSOR, ns, id),
+        Key::Node(id) => {
+            out.push(NODE);
+            out.extend_from_slice(&id.to_be_bytes());
+        }
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -103,6 +110,7 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         CLUSTER if rest.is_empty() => Some(Key::Cluster),
         TOKEN => Some(Key::Token(text(rest)?)),
         NAMESPACE => Some(Key::Namespace(text(rest)?)),
+        NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         CURSOR | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
@@ -313,6 +321,7 @@ mod tests {
             Key::Namespace(s("plant")),
             Key::Cursor(s(""), s("feed")),
             Key::Cursor(s("plant"), s("feed")),
+            Key::Node(7),
             Key::Device(s("plant"), s("a")),
             Key::Device(s("plant"), s("b")),
             Key::Device(s("plant2"), s("a")),

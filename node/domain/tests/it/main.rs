@@ -9,6 +9,7 @@ mod memory;
 mod model;
 mod module;
 mod namespace;
+mod node;
 mod policy;
 mod token;
 mod twin;

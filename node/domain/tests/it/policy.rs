@@ -21,7 +21,13 @@ fn press() -> Principal {
 }
 
 fn initialize() -> Operation {
-    let cluster = Cluster { cluster_id: "c".into(), page_key: [0; 32], limits: Limits::default(), feature_level: 1 };
+    let cluster = Cluster {
+        cluster_id: "c".into(),
+        page_key: [0; 32],
+        limits: Limits::default(),
+        feature_level: 1,
+        last_node_id: 0,
+    };
     Operation::InitializeCluster { cluster, token: None }
 }
 

@@ -15,7 +15,7 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 34] = [
     "cluster.initialized",
     "token.created",
     "token.revoked",
@@ -44,6 +44,12 @@ pub const KINDS: [&str; 28] = [
     "asset.updated",
     "asset.status_updated",
     "asset.deleted",
+    "cluster.node_id_taken",
+    "cluster.feature_level_raised",
+    "node.admitted",
+    "node.joined",
+    "node.promoted",
+    "node.removed",
 ];
 
 /// The content of an event as the text of a JSON object.
@@ -64,6 +70,18 @@ fn value(kind: &EventKind) -> Value {
             ("key_bytes_max", cluster.limits.key_bytes_max.into()),
             ("depth_max", cluster.limits.depth_max.into()),
         ]),
+        EventKind::NodeIdTaken(id) => object([("node_id", (*id).into())]),
+        EventKind::FeatureLevelRaised(level) => object([("feature_level", (*level).into())]),
+        EventKind::NodeAdmitted(node) => object([
+            ("name", text(&node.name)),
+            ("voter", node.voter.into()),
+            ("replaces", node.replaces.into()),
+            ("expire_time", time(node.expires_ms)),
+        ]),
+        EventKind::NodeJoined { peer_address, client_address, .. } => {
+            object([("peer_address", text(peer_address)), ("client_address", text(client_address))])
+        }
+        EventKind::NodeRemoved { name } => object([("name", text(name))]),
         EventKind::TokenCreated(token) => token_value(token),
         EventKind::CursorCreated(cursor) => {
             object([("description", text(&cursor.description)), ("acknowledged_revision", cursor.acknowledged.into())])
@@ -106,6 +124,7 @@ fn value(kind: &EventKind) -> Value {
         | EventKind::ModuleDeleted
         | EventKind::TwinCreated
         | EventKind::TwinDeleted
+        | EventKind::NodePromoted
         | EventKind::AssetDeleted => Value::Object(Map::new()),
     }
 }

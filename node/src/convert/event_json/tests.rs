@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use muster_domain::Limits;
 use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Destination, PartStatus, Target};
 use muster_domain::cluster::Cluster;
+use muster_domain::cursor::Cursor;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
 use muster_domain::module::ModuleDefinition;
+use muster_domain::node::{Node, NodeState};
 
 use super::*;
 
@@ -61,8 +63,24 @@ fn every_kind() -> Vec<EventKind> {
         device: None,
         expires_ms: Some(1_800_000_000_123),
     };
-    let cluster =
-        Cluster { cluster_id: "c".to_owned(), page_key: [0x5e; 32], limits: Limits::default(), feature_level: 1 };
+    let cluster = Cluster {
+        cluster_id: "c".to_owned(),
+        page_key: [0x5e; 32],
+        limits: Limits::default(),
+        feature_level: 1,
+        last_node_id: 0,
+    };
+    let node = Node {
+        name: "n4".to_owned(),
+        state: NodeState::Admitted,
+        voter: true,
+        replaces: 3,
+        token_hash: [0x5e; 32],
+        expires_ms: 1_800_000_000_123,
+        nonce: [0x5e; 16],
+        peer_address: String::new(),
+        client_address: String::new(),
+    };
     let module = ModuleDefinition { managed_by: "IotEdge".to_owned(), authentication: sas() };
     let (tags, desired) = (Some(r#"{"a": null}"#.to_owned()), Some("{}".to_owned()));
     let status = AssetStatus {
@@ -74,6 +92,9 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::ClusterInitialized(cluster),
         EventKind::TokenCreated(token),
         EventKind::TokenRevoked,
+        EventKind::CursorCreated(Cursor { description: "feeds".to_owned(), acknowledged: 4 }),
+        EventKind::CursorAcknowledged(7),
+        EventKind::CursorDeleted,
         EventKind::NamespaceCreated(NamespaceDefinition::default()),
         EventKind::NamespaceUpdated(NamespaceDefinition::default()),
         EventKind::NamespaceDeleting,
@@ -96,6 +117,16 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::AssetUpdated { definition: asset(), enabled: false },
         EventKind::AssetStatusUpdated(Box::new(status)),
         EventKind::AssetDeleted,
+        EventKind::NodeIdTaken(4),
+        EventKind::FeatureLevelRaised(2),
+        EventKind::NodeAdmitted(Box::new(node)),
+        EventKind::NodeJoined {
+            nonce: [0x5e; 16],
+            peer_address: "n4.example:7421".to_owned(),
+            client_address: "n4.example:7420".to_owned(),
+        },
+        EventKind::NodePromoted,
+        EventKind::NodeRemoved { name: "n4".to_owned() },
     ]
 }
 

@@ -61,8 +61,9 @@ pub enum LogOpenError {
     /// Entries or votes that were once durable are gone.
     #[error(
         "the Raft log at {path} lost data that was durable: it ends at {found}, but was known to reach {known}. A node \
-         that forgot what it promised must not take part again: remove it from the cluster, delete its data directory, \
-         and join it as a new member"
+         that forgot what it promised must not take part again. Put the data directory back as it was when the node last \
+         ran (not an older copy), or replace the member under a new id: `muster cluster replace`, see \
+         node/docs/how-to/membership.md"
     )]
     LogLost {
         /// The log's directory.

@@ -6,6 +6,7 @@ use muster_domain::device::{DeviceField, DeviceStatus};
 use muster_domain::import::ImportMode;
 use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
+use muster_domain::node::NodeState;
 use muster_domain::policy::Role;
 use muster_proto::stored::v1 as stored;
 
@@ -53,6 +54,7 @@ macro_rules! stored_enum {
 }
 
 stored_enum!(Role, "a role", [Viewer, Operator, Admin, Device]);
+stored_enum!(NodeState, "the state of a node", [Admitted, Joined, Removed]);
 stored_enum!(DeviceStatus, "the status of a device", [Enabled, Disabled]);
 stored_enum!(NamespaceField, "a field of a namespace", [DisplayName, Description, Labels]);
 stored_enum!(ModuleField, "a field of a module", [ManagedBy, Authentication]);
@@ -147,6 +149,9 @@ stored_enum!(
         BatchAborted,
         AlreadyInitialized,
         CursorBackwards,
+        JoinTokenStale,
+        NodeRemoved,
+        FeatureLevelTooLow,
     ]
 );
 

@@ -21,7 +21,7 @@ use super::settings::{
     cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored,
     token_to_stored,
 };
-use super::{CodecError, keys};
+use super::{CodecError, keys, nodes};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -111,6 +111,12 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         secondary: optional_key_to_stored(secondary),
     };
     match kind {
+        EventKind::NodeIdTaken(_)
+        | EventKind::FeatureLevelRaised(_)
+        | EventKind::NodeAdmitted(_)
+        | EventKind::NodeJoined { .. }
+        | EventKind::NodePromoted
+        | EventKind::NodeRemoved { .. } => nodes::event_to_stored(kind).expect("all kinds of this arm are there"),
         EventKind::ClusterInitialized(cluster) => Kind::ClusterInitialized(cluster_to_stored(cluster)),
         EventKind::TokenCreated(token) => Kind::TokenCreated(token_to_stored(token)),
         EventKind::TokenRevoked => Kind::TokenRevoked(stored::TokenRevoked {}),
@@ -226,5 +232,11 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
             EventKind::AssetStatusUpdated(Box::new(asset_status_from_stored("an event", status)?))
         }
         Kind::AssetDeleted(stored::AssetDeleted {}) => EventKind::AssetDeleted,
+        Kind::NodeIdTaken(stored::NodeIdTaken { node_id }) => EventKind::NodeIdTaken(node_id),
+        Kind::FeatureLevelRaised(stored::FeatureLevelRaised { level }) => EventKind::FeatureLevelRaised(level),
+        Kind::NodeAdmitted(node) => EventKind::NodeAdmitted(Box::new(nodes::node_from_stored(node)?)),
+        Kind::NodeJoined(joined) => nodes::node_joined(joined)?,
+        Kind::NodePromoted(stored::NodePromoted {}) => EventKind::NodePromoted,
+        Kind::NodeRemoved(stored::NodeRemoved { name }) => EventKind::NodeRemoved { name },
     })
 }

@@ -1,5 +1,7 @@
 //! Keys, as they lie inside of values. How a key orders records is the state store's business, not this file's.
 
+use std::borrow::Cow;
+
 use muster_domain::Key;
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::KeyKind;
@@ -7,18 +9,24 @@ use muster_proto::stored::v1::KeyKind;
 use super::CodecError;
 use super::backwards::Backwards;
 
-fn parts(key: &Key) -> (KeyKind, &str, &str, &str) {
-    match key {
+fn parts(key: &Key) -> (KeyKind, &str, Cow<'_, str>, &str) {
+    let (kind, namespace, id, module) = match key {
+        Key::Node(id) => return (KeyKind::Node, "", Cow::Owned(id.to_string()), ""),
         Key::Cluster => (KeyKind::Cluster, "", "", ""),
-        Key::Token(token) => (KeyKind::Token, "", token, ""),
-        Key::Cursor(namespace, cursor) => (KeyKind::Cursor, namespace, cursor, ""),
-        Key::Namespace(namespace) => (KeyKind::Namespace, namespace, "", ""),
-        Key::Device(namespace, device) => (KeyKind::Device, namespace, device, ""),
-        Key::Module(namespace, device, module) => (KeyKind::Module, namespace, device, module),
-        Key::DeviceTwin(namespace, device) => (KeyKind::DeviceTwin, namespace, device, ""),
-        Key::ModuleTwin(namespace, device, module) => (KeyKind::ModuleTwin, namespace, device, module),
-        Key::Asset(namespace, asset) => (KeyKind::Asset, namespace, asset, ""),
-    }
+        Key::Token(token) => (KeyKind::Token, "", token.as_str(), ""),
+        Key::Cursor(namespace, cursor) => (KeyKind::Cursor, namespace.as_str(), cursor.as_str(), ""),
+        Key::Namespace(namespace) => (KeyKind::Namespace, namespace.as_str(), "", ""),
+        Key::Device(namespace, device) => (KeyKind::Device, namespace.as_str(), device.as_str(), ""),
+        Key::Module(namespace, device, module) => {
+            (KeyKind::Module, namespace.as_str(), device.as_str(), module.as_str())
+        }
+        Key::DeviceTwin(namespace, device) => (KeyKind::DeviceTwin, namespace.as_str(), device.as_str(), ""),
+        Key::ModuleTwin(namespace, device, module) => {
+            (KeyKind::ModuleTwin, namespace.as_str(), device.as_str(), module.as_str())
+        }
+        Key::Asset(namespace, asset) => (KeyKind::Asset, namespace.as_str(), asset.as_str(), ""),
+    };
+    (kind, namespace, Cow::Borrowed(id), module)
 }
 
 /// Writes a key as field `tag`.
@@ -26,7 +34,7 @@ pub(super) fn write(out: &mut Backwards, tag: u32, key: &Key) {
     let (kind, namespace, id, module) = parts(key);
     let end = out.end();
     out.text_if(4, module);
-    out.text_if(3, id);
+    out.text_if(3, &*id);
     out.text_if(2, namespace);
     out.number_if(1, u64::from(i32::from(kind).cast_unsigned()));
     out.begin(tag, end);
@@ -34,7 +42,7 @@ pub(super) fn write(out: &mut Backwards, tag: u32, key: &Key) {
 
 pub(super) fn to_stored(key: &Key) -> stored::Key {
     let (kind, namespace, id, module) = parts(key);
-    stored::Key { kind: kind.into(), namespace: namespace.to_owned(), id: id.to_owned(), module: module.to_owned() }
+    stored::Key { kind: kind.into(), namespace: namespace.to_owned(), id: id.into_owned(), module: module.to_owned() }
 }
 
 pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
@@ -52,5 +60,8 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::DeviceTwin => Key::DeviceTwin(namespace, id),
         KeyKind::ModuleTwin => Key::ModuleTwin(namespace, id, module),
         KeyKind::Asset => Key::Asset(namespace, id),
+        KeyKind::Node => {
+            Key::Node(id.parse().map_err(|_| CodecError::malformed("the key of a node", "its id is not a number"))?)
+        }
     })
 }

@@ -18,6 +18,7 @@ mod event;
 mod identities;
 mod import;
 mod keys;
+mod nodes;
 mod operation;
 mod outcome;
 mod reader;

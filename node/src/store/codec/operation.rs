@@ -19,7 +19,7 @@ use super::settings::{
     asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored,
     namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, import, keys};
+use super::{CodecError, import, keys, nodes};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -53,6 +53,13 @@ pub(super) fn write(out: &mut Backwards, tag: u32, operation: &Operation) {
 #[allow(clippy::too_many_lines, reason = "one arm for each operation")]
 pub(super) fn to_stored(operation: &Operation) -> Kind {
     match operation.clone() {
+        Operation::AdmitNode { .. }
+        | Operation::UseJoinToken { .. }
+        | Operation::PromoteNode { .. }
+        | Operation::RemoveNode { .. }
+        | Operation::RaiseFeatureLevel { .. } => {
+            nodes::operation_to_stored(operation).expect("all operations of this arm are there")
+        }
         Operation::InitializeCluster { cluster, token } => Kind::InitializeCluster(stored::InitializeCluster {
             cluster: Some(cluster_to_stored(&cluster)),
             token: token.map(|(id, token)| stored::CreateToken { id, token: Some(token_to_stored(&token)) }),
@@ -202,6 +209,11 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
                 None => None,
             },
         },
+        Kind::AdmitNode(operation) => nodes::admit_node(operation)?,
+        Kind::UseJoinToken(operation) => nodes::use_join_token(operation)?,
+        Kind::PromoteNode(stored::PromoteNode { node_id }) => Operation::PromoteNode { node_id },
+        Kind::RemoveNode(stored::RemoveNode { node_id, name }) => Operation::RemoveNode { node_id, name },
+        Kind::RaiseFeatureLevel(stored::RaiseFeatureLevel { level }) => Operation::RaiseFeatureLevel { level },
         Kind::CreateToken(stored::CreateToken { id, token: content }) => {
             Operation::CreateToken { id, token: token(content)? }
         }

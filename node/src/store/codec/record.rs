@@ -7,7 +7,7 @@ use prost::encoding::WireType;
 
 use super::backwards::{self, Backwards};
 use super::reader::Reader;
-use super::{CodecError, identities, settings, twin};
+use super::{CodecError, identities, nodes, settings, twin};
 
 /// The stored bytes of a record.
 #[must_use]
@@ -33,6 +33,7 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Asset(_) => 11,
         Body::Deleted(_) => 12,
         Body::Cursor(_) => 13,
+        Body::Node(_) => 20,
     }
 }
 
@@ -47,6 +48,7 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Module(module) => out.message(tag, &identities::module_to_stored(module)),
         Body::Twin(twin) => twin::write(out, tag, twin),
         Body::Asset(asset) => out.message(tag, &settings::asset_to_stored(asset)),
+        Body::Node(node) => out.message(tag, &nodes::node_to_stored(node)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
     }
 }
@@ -66,7 +68,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=13 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=13 | 20 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -83,6 +85,7 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         8 => Body::Device(Box::new(identities::device_from_stored(read("a device", bytes)?)?)),
         9 => Body::Module(identities::module_from_stored(read("a module", bytes)?)?),
         11 => Body::Asset(Box::new(settings::asset_from_stored(read("an asset", bytes)?)?)),
+        20 => Body::Node(Box::new(nodes::node_from_stored(read("a node", bytes)?)?)),
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
         13 => Body::Cursor(settings::cursor_from_stored(read("a cursor", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),

@@ -32,6 +32,7 @@ pub(super) fn cluster_to_stored(cluster: &Cluster) -> stored::Cluster {
             depth_max,
         }),
         feature_level: cluster.feature_level,
+        last_node_id: cluster.last_node_id,
     }
 }
 
@@ -49,6 +50,7 @@ pub(super) fn cluster_from_stored(cluster: stored::Cluster) -> Result<Cluster, C
             depth_max: limits.depth_max,
         },
         feature_level: cluster.feature_level,
+        last_node_id: cluster.last_node_id,
     })
 }
 

@@ -52,6 +52,7 @@ fn key() -> BoxedStrategy<Key> {
         uniform2(text()).prop_map(|[ns, device]| Key::DeviceTwin(ns, device)),
         uniform3(text()).prop_map(|[ns, device, module]| Key::ModuleTwin(ns, device, module)),
         uniform2(text()).prop_map(|[ns, asset]| Key::Asset(ns, asset)),
+        number().prop_map(Key::Node),
     ]
     .boxed()
 }

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, token};
+use super::settings::{cluster, cursor, namespace_definition, node, token};
 use super::{number, text};
 
 fn float() -> impl Strategy<Value = f64> + Clone {
@@ -158,6 +158,7 @@ fn body() -> BoxedStrategy<Body> {
         module.prop_map(Body::Module),
         twin(),
         asset.prop_map(|asset| Body::Asset(Box::new(asset))),
+        node().prop_map(|node| Body::Node(Box::new(node))),
         tombstone.prop_map(Body::Deleted),
     ]
     .boxed()

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, namespace_definition, token};
+use super::settings::{cluster, namespace_definition, node, token};
 use super::{key, number, sealed, text, variant};
 use crate::outcome::{Accepted, OperationResult, Outcome};
 use crate::request::Request;
@@ -180,6 +180,23 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
     .boxed()
 }
 
+fn operation_on_nodes() -> BoxedStrategy<Operation> {
+    prop_oneof![
+        (node(), number()).prop_map(|(node, members_max)| Operation::AdmitNode { node: Box::new(node), members_max }),
+        (number(), node()).prop_map(|(node_id, node)| Operation::UseJoinToken {
+            node_id,
+            token_hash: node.token_hash,
+            nonce: node.nonce,
+            peer_address: node.peer_address,
+            client_address: node.client_address,
+        }),
+        number().prop_map(|node_id| Operation::PromoteNode { node_id }),
+        (number(), text()).prop_map(|(node_id, name)| Operation::RemoveNode { node_id, name }),
+        any::<u32>().prop_map(|level| Operation::RaiseFeatureLevel { level }),
+    ]
+    .boxed()
+}
+
 fn principal() -> BoxedStrategy<Principal> {
     let user = (text(), variant::<Role>(), option::of(text()), option::of(text()))
         .prop_map(|(name, role, namespace, token)| Principal::User { name, role, namespace, token });
@@ -193,8 +210,13 @@ fn principal() -> BoxedStrategy<Principal> {
 
 /// Any request.
 pub(in crate::store::codec::tests) fn request() -> BoxedStrategy<Request> {
-    let operation =
-        prop_oneof![operation_on_identities(), operation_on_twins(), operation_on_assets(), operation_on_the_rest(),];
+    let operation = prop_oneof![
+        operation_on_identities(),
+        operation_on_twins(),
+        operation_on_assets(),
+        operation_on_the_rest(),
+        operation_on_nodes(),
+    ];
     let command = (vec(operation, 0..4), any::<bool>()).prop_map(|(operations, atomic)| Command { operations, atomic });
     (principal(), text(), text(), uniform16(any::<u8>()), command)
         .prop_map(|(principal, origin, request_id, body_hash, command)| Request {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, token};
+use super::settings::{cluster, cursor, namespace_definition, node, token};
 use super::{key, number, sealed, text, variant};
 use crate::store::codec::RevisionEntry;
 
@@ -57,7 +57,19 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         Just(EventKind::NamespaceDeleting),
         Just(EventKind::NamespaceDeleted),
     ];
-    prop_oneof![about_devices, about_twins, about_assets, about_the_rest].boxed()
+    let about_nodes = prop_oneof![
+        number().prop_map(EventKind::NodeIdTaken),
+        any::<u32>().prop_map(EventKind::FeatureLevelRaised),
+        node().prop_map(|node| EventKind::NodeAdmitted(Box::new(node))),
+        node().prop_map(|node| EventKind::NodeJoined {
+            nonce: node.nonce,
+            peer_address: node.peer_address,
+            client_address: node.client_address,
+        }),
+        Just(EventKind::NodePromoted),
+        text().prop_map(|name| EventKind::NodeRemoved { name }),
+    ];
+    prop_oneof![about_devices, about_twins, about_assets, about_the_rest, about_nodes].boxed()
 }
 
 /// Any revision.

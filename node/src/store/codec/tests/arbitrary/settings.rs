@@ -4,8 +4,9 @@ use muster_domain::Limits;
 use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
 use muster_domain::namespace::NamespaceDefinition;
+use muster_domain::node::Node;
 use muster_domain::token::Token;
-use proptest::array::{uniform7, uniform32};
+use proptest::array::{uniform2, uniform3, uniform7, uniform16, uniform32};
 use proptest::collection::btree_map;
 use proptest::option;
 use proptest::prelude::*;
@@ -26,6 +27,7 @@ pub(super) fn cluster() -> BoxedStrategy<Cluster> {
                 depth_max: limits[5],
             },
             feature_level,
+            last_node_id: limits[6],
         })
         .boxed()
 }
@@ -51,5 +53,25 @@ pub(super) fn token() -> BoxedStrategy<Token> {
 pub(super) fn namespace_definition() -> BoxedStrategy<NamespaceDefinition> {
     (text(), text(), btree_map(text(), text(), 0..3))
         .prop_map(|(display_name, description, labels)| NamespaceDefinition { display_name, description, labels })
+        .boxed()
+}
+
+/// A node of the cluster.
+pub(super) fn node() -> BoxedStrategy<Node> {
+    let hashes = (uniform32(any::<u8>()), uniform16(any::<u8>()));
+    (uniform3(text()), variant(), any::<bool>(), hashes, uniform2(number()))
+        .prop_map(
+            |([name, peer_address, client_address], state, voter, (token_hash, nonce), [replaces, expires_ms])| Node {
+                name,
+                state,
+                voter,
+                replaces,
+                token_hash,
+                expires_ms,
+                nonce,
+                peer_address,
+                client_address,
+            },
+        )
         .boxed()
 }

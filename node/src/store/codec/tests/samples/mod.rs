@@ -16,6 +16,7 @@ use muster_domain::device::{
 use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
 use muster_domain::module::{Module, ModuleDefinition, ModuleField};
 use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
+use muster_domain::node::{Node, NodeState};
 use muster_domain::policy::{Principal, Role};
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
@@ -48,7 +49,21 @@ pub(super) fn cluster() -> Cluster {
         key_bytes_max: 50_000,
         depth_max: 12,
     };
-    Cluster { cluster_id: text("c-7f3a"), page_key: [7; 32], limits, feature_level: 2 }
+    Cluster { cluster_id: text("c-7f3a"), page_key: [7; 32], limits, feature_level: 2, last_node_id: 0 }
+}
+
+pub(super) fn node() -> Node {
+    Node {
+        name: text("n6"),
+        state: NodeState::Joined,
+        voter: true,
+        replaces: 3,
+        token_hash: [0xcd; 32],
+        expires_ms: NOW + 2,
+        nonce: [0x17; 16],
+        peer_address: text("n6.example:7421"),
+        client_address: text("n6.example:7420"),
+    }
 }
 
 pub(super) fn cursor() -> Cursor {
@@ -353,6 +368,20 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
             },
         ),
         ("", Operation::DeleteAsset { namespace: namespace.clone(), asset: asset.clone(), etag }),
+        ("", Operation::AdmitNode { node: Box::new(node()), members_max: 5 }),
+        (
+            "",
+            Operation::UseJoinToken {
+                node_id: 6,
+                token_hash: [0xcd; 32],
+                nonce: [0x17; 16],
+                peer_address: text("n6.example:7421"),
+                client_address: text("n6.example:7420"),
+            },
+        ),
+        ("", Operation::PromoteNode { node_id: 6 }),
+        ("", Operation::RemoveNode { node_id: 6, name: text("n6") }),
+        ("", Operation::RaiseFeatureLevel { level: 2 }),
         ("", Operation::UpdateAssetStatus { namespace, asset, status: Box::new(asset_status()) }),
     ]
 }
@@ -437,6 +466,19 @@ pub(super) fn events() -> Vec<Event> {
         (asset(), EventKind::AssetUpdated { definition: Box::new(asset_definition()), enabled: true }),
         (asset(), EventKind::AssetStatusUpdated(Box::new(asset_status()))),
         (asset(), EventKind::AssetDeleted),
+        (Key::Cluster, EventKind::NodeIdTaken(6)),
+        (Key::Cluster, EventKind::FeatureLevelRaised(2)),
+        (Key::Node(6), EventKind::NodeAdmitted(Box::new(node()))),
+        (
+            Key::Node(6),
+            EventKind::NodeJoined {
+                nonce: [0x17; 16],
+                peer_address: text("n6.example:7421"),
+                client_address: text("n6.example:7420"),
+            },
+        ),
+        (Key::Node(6), EventKind::NodePromoted),
+        (Key::Node(6), EventKind::NodeRemoved { name: text("n6") }),
     ]
     .map(|(key, kind)| Event { key, kind })
     .into()
@@ -466,6 +508,7 @@ pub(super) fn bodies() -> Vec<Body> {
             status: asset_status(),
             status_updated_ms: NOW - 2,
         })),
+        Body::Node(Box::new(node())),
         Body::Deleted(tombstone),
     ]
 }
