@@ -32,6 +32,7 @@ mod devices;
 mod history;
 mod modules;
 mod namespaces;
+mod retention;
 mod twins;
 
 pub use assets::Assets;
@@ -45,6 +46,7 @@ pub use modules::Modules;
 pub use muster_proto::v1 as proto;
 pub use namespaces::Namespaces;
 pub use paging::ListRequest;
+pub use retention::Retention;
 pub use retry::{RetryPolicy, new_request_id};
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};

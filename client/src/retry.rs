@@ -136,6 +136,7 @@ mutations! {
     PatchTwinRequest ReplaceTwinRequest BatchPatchTwinsRequest ReportPropertiesRequest
     CreateAssetRequest UpdateAssetRequest DeleteAssetRequest SetAssetEnabledRequest UpdateAssetStatusRequest
     CreateTokenRequest RevokeTokenRequest
+    UpdateRetentionRequest CompactEventsRequest
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod propose;
 pub mod raft;
 pub mod read;
 pub mod request;
+pub mod retention;
 pub mod secrets;
 pub mod server;
 pub mod store;

@@ -16,6 +16,7 @@ mod import;
 mod module;
 mod namespace;
 mod output;
+mod retention;
 mod session;
 mod shapes;
 mod token;
@@ -57,6 +58,9 @@ enum Noun {
     /// The past: who changed what, and resources as they were
     #[command(subcommand, arg_required_else_help = true)]
     History(history::Verb),
+    /// How much of the past is kept, for the cluster or with --namespace for a namespace
+    #[command(subcommand, arg_required_else_help = true)]
+    Retention(retention::Verb),
     /// The cluster itself
     #[command(subcommand, arg_required_else_help = true)]
     Cluster(cluster::Verb),
@@ -96,6 +100,7 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Twin(verb) => twin::run(globals, verb).await?,
         Noun::Asset(verb) => asset::run(globals, verb).await?,
         Noun::History(verb) => history::run(globals, verb).await?,
+        Noun::Retention(verb) => retention::run(globals, verb).await?,
         Noun::Cluster(verb) => cluster::run(globals, verb).await?,
         Noun::Token(verb) => token::run(globals, verb).await?,
         Noun::Import(arguments) => return import::run(globals, arguments).await,

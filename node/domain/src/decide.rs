@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, device, import, module, namespace, token, twin};
+use crate::{asset, cluster, device, import, module, namespace, retention, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -72,6 +72,7 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         | Operation::UpdateAsset { .. }
         | Operation::DeleteAsset { .. }
         | Operation::UpdateAssetStatus { .. } => asset::decide(states, operation, at),
+        Operation::SetRetention { .. } | Operation::CompactEvents { .. } => retention::decide(states, operation, at),
     }
 }
 

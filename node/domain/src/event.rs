@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
+use crate::retention::RetentionPolicy;
 use crate::token::Token;
 
 /// A fact about one record.
@@ -109,6 +110,18 @@ pub enum EventKind {
     AssetStatusUpdated(Box<AssetStatus>),
     /// An asset was deleted.
     AssetDeleted,
+    /// The cluster or a namespace has this retention now.
+    RetentionUpdated {
+        /// What is kept; `None` when nothing is set any more.
+        policy: Option<RetentionPolicy>,
+        /// The floor from which it goes on.
+        floor: u64,
+    },
+    /// The past below the floor was closed.
+    EventsCompacted {
+        /// The oldest revision that can be read.
+        floor: u64,
+    },
 }
 
 impl EventKind {
@@ -141,6 +154,8 @@ impl EventKind {
             Self::AssetUpdated { .. } => "asset.updated",
             Self::AssetStatusUpdated(_) => "asset.status_updated",
             Self::AssetDeleted => "asset.deleted",
+            Self::RetentionUpdated { .. } => "retention.updated",
+            Self::EventsCompacted { .. } => "events.compacted",
         }
     }
 }

@@ -21,6 +21,10 @@ pub enum Key {
     ModuleTwin(String, String, String),
     /// An asset: namespace, asset.
     Asset(String, String),
+    /// The cluster's event retention.
+    Retention,
+    /// A namespace's own event retention.
+    NamespaceRetention(String),
 }
 
 impl Key {
@@ -28,8 +32,9 @@ impl Key {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) => None,
+            Self::Cluster | Self::Token(_) | Self::Retention => None,
             Self::Namespace(namespace)
+            | Self::NamespaceRetention(namespace)
             | Self::Device(namespace, _)
             | Self::Module(namespace, _, _)
             | Self::DeviceTwin(namespace, _)
@@ -42,7 +47,12 @@ impl Key {
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(_, _) => None,
+            Self::Cluster
+            | Self::Token(_)
+            | Self::Namespace(_)
+            | Self::Asset(_, _)
+            | Self::Retention
+            | Self::NamespaceRetention(_) => None,
             Self::Device(_, device)
             | Self::Module(_, device, _)
             | Self::DeviceTwin(_, device)
@@ -71,6 +81,8 @@ impl Key {
                 Some(Self::ModuleTwin(own(ns), own(device), own(module)))
             }
             ["namespaces", ns, "assets", asset] => Some(Self::Asset(own(ns), own(asset))),
+            ["retention"] => Some(Self::Retention),
+            ["namespaces", ns, "retention"] => Some(Self::NamespaceRetention(own(ns))),
             _ => None,
         }
     }
@@ -88,7 +100,12 @@ impl Key {
             Self::Device(ns, device) => Some(Self::DeviceTwin(ns.clone(), device.clone())),
             Self::Module(ns, device, module) => Some(Self::ModuleTwin(ns.clone(), device.clone(), module.clone())),
             Self::DeviceTwin(..) | Self::ModuleTwin(..) => Some(self.clone()),
-            Self::Cluster | Self::Token(_) | Self::Namespace(_) | Self::Asset(..) => None,
+            Self::Cluster
+            | Self::Token(_)
+            | Self::Namespace(_)
+            | Self::Asset(..)
+            | Self::Retention
+            | Self::NamespaceRetention(_) => None,
         }
     }
 }
@@ -106,6 +123,8 @@ impl fmt::Display for Key {
                 write!(f, "namespaces/{ns}/devices/{device}/modules/{module}/twin")
             }
             Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
+            Self::Retention => f.write_str("retention"),
+            Self::NamespaceRetention(ns) => write!(f, "namespaces/{ns}/retention"),
         }
     }
 }

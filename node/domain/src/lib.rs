@@ -25,6 +25,7 @@ pub mod module;
 pub mod namespace;
 pub mod policy;
 pub mod rejection;
+pub mod retention;
 pub mod token;
 pub mod twin;
 

@@ -5,6 +5,7 @@ use crate::cluster::Cluster;
 use crate::device::Device;
 use crate::module::Module;
 use crate::namespace::Namespace;
+use crate::retention::Retention;
 use crate::token::Token;
 use crate::twin::Twin;
 
@@ -40,7 +41,7 @@ impl Record {
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.body {
-            Body::Cluster(_) | Body::Token(_) | Body::Namespace(_) => 0,
+            Body::Cluster(_) | Body::Token(_) | Body::Namespace(_) | Body::Retention(_) => 0,
             Body::Device(device) => device.version,
             Body::Module(module) => module.version,
             Body::Twin(twin) => twin.version,
@@ -67,6 +68,8 @@ pub enum Body {
     Twin(Twin),
     /// An asset.
     Asset(Box<Asset>),
+    /// How much of the past is kept.
+    Retention(Retention),
     /// It was deleted; the counters go on from here when the id is created again.
     Deleted(Tombstone),
 }

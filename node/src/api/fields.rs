@@ -51,7 +51,7 @@ impl Shape {
             Self::DeviceOrModule => matches!(key, Key::Device(..) | Key::Module(..)),
             Self::Twin => return key.twin(),
             Self::Asset => matches!(key, Key::Asset(..)),
-            Self::Resource => key.namespace().is_some(),
+            Self::Resource => key.namespace().is_some() && !matches!(key, Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
     }
@@ -95,7 +95,13 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
     match key {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
-        Key::Cluster | Key::Token(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => Ok(()),
+        Key::Cluster
+        | Key::Token(_)
+        | Key::Namespace(_)
+        | Key::Device(..)
+        | Key::DeviceTwin(..)
+        | Key::Retention
+        | Key::NamespaceRetention(_) => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@
 //! - Nobody hears of a revision before it is written: readers, watchers and callers follow [`Applier::positions`].
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -34,10 +35,12 @@ use crate::store::states::States;
 
 mod command;
 mod dedup;
+mod floors;
 mod position;
 mod write;
 
 use dedup::Dedup;
+use floors::Floors;
 pub use position::Position;
 use write::Writing;
 
@@ -48,6 +51,7 @@ pub struct Applier {
     positions: watch::Sender<Position>,
     /// The limits in force, for those who must not wait for the applying thread.
     limits: Mutex<Limits>,
+    floor: AtomicU64,
 }
 
 /// What the applying thread remembers between batches; all of it can be read back from the store.
@@ -55,6 +59,7 @@ struct Memory {
     position: Position,
     limits: Limits,
     dedup: Dedup,
+    floors: Floors,
 }
 
 impl Memory {
@@ -71,7 +76,7 @@ impl Memory {
             Some(Body::Cluster(cluster)) => cluster.limits,
             _ => Limits::default(),
         };
-        Ok(Self { position, limits, dedup: Dedup::load(&db)? })
+        Ok(Self { position, limits, dedup: Dedup::load(&db)?, floors: Floors::load(states)? })
     }
 }
 
@@ -84,13 +89,20 @@ impl Applier {
         let memory = Memory::load(&states)?;
         let (positions, _) = watch::channel(memory.position);
         let limits = Mutex::new(memory.limits);
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, limits }))
+        let floor = AtomicU64::new(memory.floors.physical());
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, limits, floor }))
     }
 
     /// The newest position, and a way to wait for a later one.
     #[must_use]
     pub fn positions(&self) -> watch::Receiver<Position> {
         self.positions.subscribe()
+    }
+
+    /// The revision below which nobody may read events, all changes before it set being visible in the states.
+    #[must_use]
+    pub fn physical_floor(&self) -> u64 {
+        self.floor.load(Ordering::Acquire)
     }
 
     /// What would follow from a request now; nothing changes.
@@ -104,7 +116,7 @@ impl Applier {
         // Beside the applying thread, not in its way: so it must not fill the cache.
         let mut overlay = Overlay::for_dry_run(&self.states);
         let time_ms = time_ms.max(position.time_ms);
-        let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits);
+        let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits, 0);
         overlay.finish()?;
         Ok(Outcome { revision: position.revision, results: decided.results })
     }
@@ -112,6 +124,7 @@ impl Applier {
     /// Lets everybody know what is applied.
     fn publish(&self, memory: &Memory) {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = memory.limits;
+        self.floor.store(memory.floors.physical(), Ordering::Release);
         self.positions.send_replace(memory.position);
     }
 
@@ -178,7 +191,7 @@ fn apply_request(
         return Ok(dedup::answer_again(first, request));
     }
     let at = memory.position.next(time_ms);
-    let mut decided = command::decide(overlay, request, at, &memory.limits);
+    let mut decided = command::decide(overlay, request, at, &memory.limits, memory.floors.physical());
     let mut revision = memory.position.revision;
     if !decided.events.is_empty() {
         revision = at.revision;
@@ -187,6 +200,9 @@ fn apply_request(
         memory.position.chain = chain;
         if let Some(limits) = decided.limits {
             memory.limits = limits;
+        }
+        for (key, record) in &decided.retentions {
+            memory.floors.note(key, record);
         }
     }
     let accepted = decided.results.iter().any(crate::outcome::OperationResult::is_accepted);

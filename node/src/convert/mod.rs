@@ -23,6 +23,7 @@ pub mod import;
 pub mod keys;
 pub mod module;
 pub mod namespace;
+pub mod retention;
 pub mod token;
 pub mod twin;
 

@@ -6,6 +6,8 @@
 //! | `states` | `01` | the cluster's settings |
 //! | `states` | `02 token` | a token |
 //! | `states` | `03 namespace` | a namespace |
+//! | `states` | `08` | the cluster's event retention |
+//! | `states` | `09 namespace` | a namespace's own event retention |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -16,6 +18,7 @@
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
 //! | `meta` | `applied` | revision, chain hash, last time |
+//! | `meta` | `swept` | the oldest revision in `events` on this node, chain hash before it |
 //! | `meta` | `twins` | the revision up to which all twins lie in `states` |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
 
@@ -24,6 +27,8 @@ use muster_domain::Key;
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
+const RETENTION: u8 = 0x08;
+const NAMESPACE_RETENTION: u8 = 0x09;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -34,14 +39,19 @@ const ASSET_BY_DEVICE: u8 = 0x01;
 /// Key of the applied position in `meta`.
 pub const APPLIED: &[u8] = b"applied";
 
+/// Key of the mark in `meta` from which on events are left.
+pub const SWEPT: &[u8] = b"swept";
+
 /// Key of the mark in `meta` up to which twins lie in `states`.
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 8] = [
+pub const STATE_PREFIXES: [(u8, &str); 10] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
+    (RETENTION, "retention"),
+    (NAMESPACE_RETENTION, "namespace retention"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -67,6 +77,11 @@ pub fn state(key: &Key) -> Vec<u8> {
         }
         Key::Namespace(id) => {
             out.push(NAMESPACE);
+            out.extend_from_slice(id.as_bytes());
+        }
+        Key::Retention => out.push(RETENTION),
+        Key::NamespaceRetention(id) => {
+            out.push(NAMESPACE_RETENTION);
             out.extend_from_slice(id.as_bytes());
         }
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
@@ -99,6 +114,8 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         CLUSTER if rest.is_empty() => Some(Key::Cluster),
         TOKEN => Some(Key::Token(text(rest)?)),
         NAMESPACE => Some(Key::Namespace(text(rest)?)),
+        RETENTION if rest.is_empty() => Some(Key::Retention),
+        NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
         DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
@@ -177,6 +194,12 @@ pub fn modules_prefix(namespace: &str, device: &str) -> Vec<u8> {
 #[must_use]
 pub fn namespaces_prefix() -> Vec<u8> {
     vec![NAMESPACE]
+}
+
+/// Prefix in `states` of all namespaces' own retention.
+#[must_use]
+pub fn namespace_retentions_prefix() -> Vec<u8> {
+    vec![NAMESPACE_RETENTION]
 }
 
 /// Prefix in `states` of all tokens.
@@ -267,6 +290,8 @@ mod tests {
             Key::Cluster,
             Key::Token(s("ci")),
             Key::Namespace(s("plant")),
+            Key::Retention,
+            Key::NamespaceRetention(s("plant")),
             Key::Device(s("plant"), s("a")),
             Key::Device(s("plant"), s("b")),
             Key::Device(s("plant2"), s("a")),

@@ -16,4 +16,5 @@ pub(crate) mod overlay;
 pub(crate) mod replay;
 pub mod state_db;
 pub mod states;
+pub mod sweep;
 pub mod unwritten;

@@ -34,7 +34,8 @@ fn put_mark(db: &DB, batch: &mut WriteBatch, revision: u64) -> Result<(), StoreE
     Ok(())
 }
 
-fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
+/// The revision up to which all twins lie in the family.
+pub(crate) fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
     let stored = db.get_cf(family(db, columns::META)?, keys::TWINS_WRITTEN).map_err(rocks("read the mark of twins"))?;
     let Some(stored) = stored else { return Ok(None) };
     let body = envelope::open(MARK_TYPE, &stored)

@@ -127,6 +127,22 @@ impl States {
         unwritten.or_else(|| self.cache.get(key))
     }
 
+    /// Calls `visit` with each record in the `states` family whose key begins with `prefix`. Not for twins, which may be
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub fn scan(&self, prefix: &[u8], mut visit: impl FnMut(&Key, &Record)) -> Result<(), StoreError> {
+        let scan = Scan { family: columns::STATES, prefix, after: None };
+        scan.run(&self.db(), |key, stored| {
+            let record = decode(key, stored)?;
+            if let Some(key) = keys::parse_state(key) {
+                visit(&key, &record);
+            }
+            Ok(true)
+        })
+    }
+
     /// Remembers a record that was just written.
     pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, stored_bytes: usize) {
         self.cache.remember(key, record, 4 * stored_bytes + 256);

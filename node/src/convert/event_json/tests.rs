@@ -96,6 +96,8 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::AssetUpdated { definition: asset(), enabled: false },
         EventKind::AssetStatusUpdated(Box::new(status)),
         EventKind::AssetDeleted,
+        EventKind::RetentionUpdated { policy: Some(RetentionPolicy::default()), floor: 3 },
+        EventKind::EventsCompacted { floor: 4 },
     ]
 }
 

@@ -3,6 +3,7 @@
 //! Events of twins are written directly; the rare ones go through prost.
 
 use muster_domain::device::{DeviceStatus, SealedKey};
+use muster_domain::retention::Retention;
 use muster_domain::{Event, EventKind};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::event::Kind;
@@ -20,7 +21,7 @@ use super::settings::{
     asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored,
     namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, keys};
+use super::{CodecError, keys, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -156,6 +157,10 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         }),
         EventKind::AssetStatusUpdated(status) => Kind::AssetStatusUpdated(asset_status_to_proto(status)),
         EventKind::AssetDeleted => Kind::AssetDeleted(stored::AssetDeleted {}),
+        EventKind::RetentionUpdated { policy, floor } => {
+            Kind::RetentionUpdated(retention::to_stored(Retention { policy: *policy, floor: *floor }))
+        }
+        EventKind::EventsCompacted { floor } => Kind::EventsCompacted(stored::EventsCompacted { floor: *floor }),
     }
 }
 
@@ -217,5 +222,10 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
             EventKind::AssetStatusUpdated(Box::new(asset_status_from_stored("an event", status)?))
         }
         Kind::AssetDeleted(stored::AssetDeleted {}) => EventKind::AssetDeleted,
+        Kind::RetentionUpdated(updated) => {
+            let Retention { policy, floor } = retention::from_stored(&updated);
+            EventKind::RetentionUpdated { policy, floor }
+        }
+        Kind::EventsCompacted(stored::EventsCompacted { floor }) => EventKind::EventsCompacted { floor },
     })
 }

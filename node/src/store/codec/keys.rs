@@ -17,6 +17,8 @@ fn parts(key: &Key) -> (KeyKind, &str, &str, &str) {
         Key::DeviceTwin(namespace, device) => (KeyKind::DeviceTwin, namespace, device, ""),
         Key::ModuleTwin(namespace, device, module) => (KeyKind::ModuleTwin, namespace, device, module),
         Key::Asset(namespace, asset) => (KeyKind::Asset, namespace, asset, ""),
+        Key::Retention => (KeyKind::Retention, "", "", ""),
+        Key::NamespaceRetention(namespace) => (KeyKind::NamespaceRetention, namespace, "", ""),
     }
 }
 
@@ -50,5 +52,7 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::DeviceTwin => Key::DeviceTwin(namespace, id),
         KeyKind::ModuleTwin => Key::ModuleTwin(namespace, id, module),
         KeyKind::Asset => Key::Asset(namespace, id),
+        KeyKind::Retention => Key::Retention,
+        KeyKind::NamespaceRetention => Key::NamespaceRetention(namespace),
     })
 }

@@ -7,7 +7,7 @@ use prost::encoding::WireType;
 
 use super::backwards::{self, Backwards};
 use super::reader::Reader;
-use super::{CodecError, identities, settings, twin};
+use super::{CodecError, identities, retention, settings, twin};
 
 /// The stored bytes of a record.
 #[must_use]
@@ -32,6 +32,7 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Twin(_) => 10,
         Body::Asset(_) => 11,
         Body::Deleted(_) => 12,
+        Body::Retention(_) => 20,
     }
 }
 
@@ -46,6 +47,7 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Twin(twin) => twin::write(out, tag, twin),
         Body::Asset(asset) => out.message(tag, &settings::asset_to_stored(asset)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
+        Body::Retention(retention) => out.message(tag, &retention::to_stored(*retention)),
     }
 }
 
@@ -64,7 +66,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=12 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=12 | 20 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -82,6 +84,7 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         9 => Body::Module(identities::module_from_stored(read("a module", bytes)?)?),
         11 => Body::Asset(Box::new(settings::asset_from_stored(read("an asset", bytes)?)?)),
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
+        20 => Body::Retention(retention::from_stored(&read::<stored::Retention>("a retention", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })
 }

@@ -46,6 +46,8 @@ fn key() -> BoxedStrategy<Key> {
         Just(Key::Cluster),
         text().prop_map(Key::Token),
         text().prop_map(Key::Namespace),
+        Just(Key::Retention),
+        text().prop_map(Key::NamespaceRetention),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),
         uniform3(text()).prop_map(|[ns, device, module]| Key::Module(ns, device, module)),
         uniform2(text()).prop_map(|[ns, device]| Key::DeviceTwin(ns, device)),

@@ -16,6 +16,7 @@ use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
 use muster_domain::module::{Module, ModuleDefinition, ModuleField};
 use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::policy::{Principal, Role};
+use muster_domain::retention::{Retention, RetentionPolicy};
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
 use muster_domain::{Body, Command, Event, EventKind, Key, Limits, Operation, Record, Tombstone};
@@ -59,6 +60,10 @@ pub(super) fn token() -> Token {
         device: some("pump7"),
         expires_ms: Some(NOW + 1),
     }
+}
+
+fn retention_policy() -> RetentionPolicy {
+    RetentionPolicy { max_age_ms: Some(2_592_000_000), max_bytes: Some(10 << 30), max_revisions: Some(1_000_000) }
 }
 
 fn namespace_definition() -> NamespaceDefinition {
@@ -337,7 +342,18 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
             },
         ),
         ("", Operation::DeleteAsset { namespace: namespace.clone(), asset: asset.clone(), etag }),
-        ("", Operation::UpdateAssetStatus { namespace, asset, status: Box::new(asset_status()) }),
+        ("", Operation::UpdateAssetStatus { namespace: namespace.clone(), asset, status: Box::new(asset_status()) }),
+        (
+            "",
+            Operation::SetRetention {
+                namespace: Some(namespace.clone()),
+                policy: Some(retention_policy()),
+                etag: some("41"),
+            },
+        ),
+        ("cluster", Operation::SetRetention { namespace: None, policy: None, etag: None }),
+        ("", Operation::CompactEvents { namespace: Some(namespace), floor: 4_000 }),
+        ("cluster", Operation::CompactEvents { namespace: None, floor: 4_001 }),
     ]
 }
 
@@ -417,6 +433,11 @@ pub(super) fn events() -> Vec<Event> {
         (asset(), EventKind::AssetUpdated { definition: Box::new(asset_definition()), enabled: true }),
         (asset(), EventKind::AssetStatusUpdated(Box::new(asset_status()))),
         (asset(), EventKind::AssetDeleted),
+        (
+            Key::NamespaceRetention(text("plant1")),
+            EventKind::RetentionUpdated { policy: Some(retention_policy()), floor: 3_999 },
+        ),
+        (Key::Retention, EventKind::EventsCompacted { floor: 4_000 }),
     ]
     .map(|(key, kind)| Event { key, kind })
     .into()
@@ -446,5 +467,6 @@ pub(super) fn bodies() -> Vec<Body> {
             status_updated_ms: NOW - 2,
         })),
         Body::Deleted(tombstone),
+        Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
     ]
 }
