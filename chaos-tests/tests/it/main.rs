@@ -8,6 +8,7 @@ mod fleet;
 mod kills;
 mod refusals;
 mod requests;
+mod retention;
 mod table;
 mod wiped;
 mod wire;

@@ -143,7 +143,10 @@ fn compact(states: &dyn States, namespace: Option<&str>, floor: u64, at: At) -> 
 fn check_scope(states: &dyn States, namespace: Option<&str>) -> Result<(), Rejection> {
     let Some(namespace) = namespace else { return Ok(()) };
     let key = Key::Namespace(namespace.to_owned());
-    if living(states, &key).is_some() { Ok(()) } else { Err(Rejection::not_found(key)) }
+    if living(states, &key).is_some() {
+        return Ok(());
+    }
+    Err(Rejection { field: "parent".to_owned(), ..Rejection::not_found(key) })
 }
 
 fn check(policy: &RetentionPolicy) -> Result<(), Rejection> {

@@ -35,6 +35,11 @@ const STEP_EVENTS: usize = 4_096;
 /// # Errors
 /// When the store fails or contradicts itself.
 pub fn step(states: &States, to: u64) -> Result<u64, StoreError> {
+    step_of(states, to, STEP_EVENTS)
+}
+
+/// The same for about so many events.
+pub(crate) fn step_of(states: &States, to: u64, events: usize) -> Result<u64, StoreError> {
     let db = states.db();
     let swept = event_log::swept(&db)?;
     let to = to.min(replay::marked(&db)?.map_or(1, |written| written + 1));
@@ -42,7 +47,7 @@ pub fn step(states: &States, to: u64) -> Result<u64, StoreError> {
         return Ok(swept.revision);
     }
     let mut folding =
-        Folding { db: &db, from: swept.revision, next: swept.revision, events: 0, records: BTreeMap::new() };
+        Folding { db: &db, from: swept.revision, next: swept.revision, left: events, records: BTreeMap::new() };
     event_log::visit(&db, swept.revision, to - 1, |entry| folding.fold(entry))?;
     let next = folding.next;
     let mut batch = WriteBatch::default();
@@ -66,7 +71,8 @@ pub fn free(states: &States) -> Result<(), StoreError> {
     // Files go at once, batches only with the next sync: the mark must not come back lower than the files say.
     db.flush_wal(true).map_err(rocks("sync"))?;
     let swept = event_log::swept(&db)?.revision;
-    db.delete_file_in_range_cf(family(&db, columns::EVENTS)?, keys::event(0), keys::event(swept))
+    // Both ends are within the range.
+    db.delete_file_in_range_cf(family(&db, columns::EVENTS)?, keys::event(0), keys::event(swept - 1))
         .map_err(rocks("remove files of events"))
 }
 
@@ -74,14 +80,14 @@ struct Folding<'a> {
     db: &'a DB,
     from: u64,
     next: u64,
-    events: usize,
+    left: usize,
     records: BTreeMap<Key, Record>,
 }
 
 impl Folding<'_> {
     fn fold(&mut self, entry: RevisionEntry) -> Result<bool, StoreError> {
         let at = At { revision: entry.revision, time_ms: entry.time_ms };
-        self.events += entry.events.len();
+        self.left = self.left.saturating_sub(entry.events.len());
         for (event, previous) in entry.events.into_iter().zip(entry.previous) {
             let after = match self.records.get(&event.key) {
                 Some(before) => evolve(Some(before), &event.kind, at),
@@ -90,7 +96,7 @@ impl Folding<'_> {
             self.records.insert(event.key, after);
         }
         self.next = entry.revision + 1;
-        Ok(self.events < STEP_EVENTS)
+        Ok(self.left > 0)
     }
 
     /// The record as it was when the last step ended.

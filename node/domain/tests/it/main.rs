@@ -10,5 +10,6 @@ mod model;
 mod module;
 mod namespace;
 mod policy;
+mod retention;
 mod token;
 mod twin;
