@@ -23,6 +23,7 @@ use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Pr
 use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
 use crate::retention::{Keeper, Sweeper};
+use crate::store::error::rocks;
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
 use crate::tasks::{self, StopSignal};
@@ -132,7 +133,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     }
     raft.shutdown().await;
     states.write_twins()?;
-    state.flush_wal_synced()?;
+    state.flush_wal_synced().map_err(rocks("sync the state"))?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod api_behaviour;
 mod catching_up;
+mod disk_full;
 mod door;
 mod fleet;
 mod kills;

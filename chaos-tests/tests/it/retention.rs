@@ -75,8 +75,9 @@ async fn check_node(client: &Client, floor: u64, values: &[(u64, u64)]) -> Resul
         let Some(proto::get_at_response::Resource::Twin(twin)) = then.resource else {
             return Err("no twin".to_owned());
         };
-        if twin.desired_json != format!("{{\"value\":{value}}}") {
-            return Err(format!("as of {revision} it was {}, not {value}", twin.desired_json));
+        let found = twin.desired.map(|section| section.json).unwrap_or_default();
+        if found != format!("{{\"value\":{value}}}") {
+            return Err(format!("as of {revision} it was {found}, not {value}"));
         }
     }
     // Not changed since long before the floor.

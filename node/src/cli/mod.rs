@@ -10,7 +10,10 @@ mod pki_commands;
 mod start;
 
 use crate::config::{Config, LogFormat, Overrides};
-use crate::tasks::EXIT_CANNOT_START;
+use crate::raft::{LogOpenError, StartError};
+use crate::store::error::StoreError;
+use crate::store::state_db::StateError;
+use crate::tasks::{EXIT_CANNOT_START, EXIT_STORAGE};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -99,9 +102,26 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("musterd: {}", chain(&error)));
-            ExitCode::from(u8::try_from(EXIT_CANNOT_START).unwrap_or(1))
+            ExitCode::from(u8::try_from(exit_code(&error)).unwrap_or(1))
         }
     }
+}
+
+/// What ended the node: its disk, or anything else.
+fn exit_code(error: &anyhow::Error) -> i32 {
+    let is_storage = error.chain().any(|cause| {
+        cause.is::<StoreError>()
+            || matches!(cause.downcast_ref(), Some(StateError::Database { .. } | StateError::Pointer { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(LogOpenError::Damaged { .. } | LogOpenError::HighWater { .. } | LogOpenError::LogLost { .. })
+            )
+            || matches!(
+                cause.downcast_ref(),
+                Some(StartError::LogGone { .. } | StartError::Snapshots(_) | StartError::State(_))
+            )
+    });
+    if is_storage { EXIT_STORAGE } else { EXIT_CANNOT_START }
 }
 
 /// An error and its causes on one line, a cause that only repeats its effect left out.

@@ -114,10 +114,9 @@ pub fn lengths(db: &DB, first: u64, last: u64, mut visit: impl FnMut(u64, u64)) 
     let mut options = ReadOptions::default();
     options.fill_cache(false);
     let start = keys::event(first);
-    let mut next = first;
-    for item in
-        db.iterator_cf_opt(family(db, columns::EVENTS)?, options, IteratorMode::From(&start, Direction::Forward))
-    {
+    let items =
+        db.iterator_cf_opt(family(db, columns::EVENTS)?, options, IteratorMode::From(&start, Direction::Forward));
+    for (next, item) in (first..).zip(items) {
         let (key, value) = item.map_err(rocks("read events"))?;
         if next > last {
             break;
@@ -126,7 +125,6 @@ pub fn lengths(db: &DB, first: u64, last: u64, mut visit: impl FnMut(u64, u64)) 
             return Err(missing(db, next));
         }
         visit(next, value.len() as u64);
-        next += 1;
     }
     Ok(())
 }
@@ -157,8 +155,8 @@ pub fn visit(
 ) -> Result<(), StoreError> {
     let start = keys::event(first);
     let family = family(db, columns::EVENTS)?;
-    let mut next = first.max(1);
-    for item in db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
+    let items = db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward));
+    for (next, item) in (first.max(1)..).zip(items) {
         let (key, value) = item.map_err(rocks("read events"))?;
         if next > last {
             break;
@@ -171,7 +169,6 @@ pub fn visit(
         if !visit(decode(revision, &value)?)? {
             break;
         }
-        next += 1;
     }
     Ok(())
 }
@@ -188,4 +185,39 @@ fn split(revision: u64, value: &[u8]) -> Result<(ChainHash, &[u8]), StoreError> 
         .split_first_chunk::<32>()
         .ok_or_else(|| StoreError::Inconsistent(format!("the entry of revision {revision} has no chain hash")))?;
     Ok((*chain, stored))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden::golden;
+    use crate::store::state_db::{StateDb, StateOptions};
+
+    #[test]
+    fn what_lies_in_the_log_is_what_earlier_versions_wrote() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let state = StateDb::open(dir.path(), StateOptions::default()).expect("opens");
+        let db = state.db();
+        let entry_written = RevisionEntry {
+            revision: 4_711,
+            time_ms: 1_795_000_000_123,
+            actor: "user:bob".to_owned(),
+            origin: "10.1.2.3:45678".to_owned(),
+            request_id: "0b7c9e1a-6f".to_owned(),
+            events: Vec::new(),
+            previous: Vec::new(),
+        };
+        let mut batch = WriteBatch::default();
+        let chain = append(&db, &mut batch, &[0xC4; 32], &entry_written).expect("appends");
+        db.write(batch).expect("writes");
+        let value = db.get_cf(family(&db, columns::EVENTS).expect("there"), keys::event(4_711)).expect("reads");
+        let stored = golden("event-log-entry.bin", value.expect("there"));
+        assert_eq!(decode(4_711, &stored).expect("whole"), entry_written);
+        assert_eq!(split(4_711, &stored).expect("whole").0, chain);
+        assert_eq!(entry(&db, 4_711).expect("reads"), Some(entry_written));
+
+        let mark = Swept { revision: 4_711, chain_before: [0xC4; 32] };
+        let stored = golden("events-swept-mark.bin", mark.encode());
+        assert_eq!(Swept::decode(envelope::open(SWEPT_TYPE, &stored).expect("whole")), Some(mark));
+    }
 }

@@ -9,6 +9,8 @@ pub mod durable;
 pub mod envelope;
 pub mod error;
 pub mod event_log;
+#[cfg(test)]
+pub(crate) mod golden;
 pub mod high_water;
 pub mod history;
 pub mod keys;

@@ -230,3 +230,25 @@ impl Scan<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::Body;
+    use muster_domain::retention::Retention;
+
+    use super::*;
+    use crate::store::golden::golden;
+
+    #[test]
+    fn a_stored_record_is_that_of_earlier_versions() {
+        let record = Record {
+            created_revision: 1,
+            created_ms: 2,
+            updated_revision: 3,
+            updated_ms: 4,
+            body: Body::Retention(Retention { policy: None, floor: 5 }),
+        };
+        let stored = golden("state-record.bin", seal(&record));
+        assert_eq!(decode(&keys::state(&Key::Retention), &stored).expect("whole"), record);
+    }
+}
