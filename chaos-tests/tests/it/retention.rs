@@ -122,7 +122,7 @@ async fn compact(client: &Client, floor: u64) -> Result<proto::Retention, CallEr
 #[tokio::test(flavor = "multi_thread")]
 async fn every_node_honours_the_floor_swept_restarted_or_fed_by_a_snapshot() -> anyhow::Result<()> {
     let _turn = super::turn().await;
-    let settings = "[raft]\nsnapshot_entries = 60\nlog_keep_entries = 10\n".to_owned();
+    let settings = "[raft]\nsnapshot_entries = 100\nlog_keep_entries = 20\n".to_owned();
     let mut cluster = Cluster::start(Options { settings, ..Options::default() }).await?;
     let client = cluster.client()?;
     prepare(&client, 4).await?;
@@ -130,24 +130,26 @@ async fn every_node_honours_the_floor_swept_restarted_or_fed_by_a_snapshot() -> 
     let away = cluster.ids().into_iter().find(|id| *id != leader).context("a follower")?;
     cluster.kill(&[away]).await?;
     let mut values = Vec::new();
-    for value in 1..=150 {
+    for value in 1..=300 {
         values.push((patch(&client, "d0", value).await?, value));
     }
     let newest = values.last().context("values")?.0;
     let future = compact(&client, newest + 1_000).await.err().context("a floor to come")?;
     assert_eq!((future.code(), future.reason()), (Code::OutOfRange, Some("REVISION_IN_FUTURE")), "{future}");
 
-    let floor = newest - 100;
+    let floor = newest - 200;
     assert_eq!(compact(&client, floor).await?.floor, floor);
     assert_eq!(compact(&client, floor - 1).await?.floor, floor, "a lower one changes nothing");
     let others: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != away).collect();
     wait_until_swept(&cluster, &others, 1).await?;
     // Its first change above the floor: what it was before must have been kept.
-    values.push((patch(&client, "d1", 1).await?, 150));
+    values.push((patch(&client, "d1", 1).await?, 300));
     let before = client.history().get_at(twin_at("d1", floor)).await?;
     assert!(before.changed_at < floor, "d1 was made long before: {}", before.changed_at);
 
     eventually("the log is purged", Duration::from_secs(60), async || {
+        // Snapshots and purges come with entries.
+        patch(&client, "d2", 1).await.map_err(|error| error.to_string())?;
         let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
         let purged = status.members.iter().filter(|member| member.reachable).map(|member| member.purged_index).min();
         if purged > Some(20) { Ok(()) } else { Err(format!("{purged:?}")) }
