@@ -191,6 +191,15 @@ async fn a_policy_is_carried_out_by_itself_and_a_namespace_may_keep_more() -> an
     let newest = proto::RetentionPolicy { max_revisions: 20, ..Default::default() };
     let request = proto::UpdateRetentionRequest { policy: Some(newest), ..Default::default() };
     client.retention().update(request).await?;
+    let devices = |page_token: &str| proto::ListDevicesRequest {
+        parent: names::namespace(NAMESPACE),
+        page_size: 2,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    };
+    let first_page = client.devices().list(devices("")).await?;
+    assert_eq!(first_page.devices.len(), 2);
+    client.devices().list(devices(&first_page.next_page_token)).await?;
     let mut last = 0;
     for value in 0..60 {
         last = patch(&client, "d0", value).await?;
@@ -205,6 +214,8 @@ async fn a_policy_is_carried_out_by_itself_and_a_namespace_may_keep_more() -> an
     assert!(floor <= last, "the newest revision stays");
     check_compacted("events", client.history().list_events(events_from("", floor - 1)).await, floor)
         .map_err(anyhow::Error::msg)?;
+    let late = client.devices().list(devices(&first_page.next_page_token)).await.err().context("an old page")?;
+    assert_eq!(late.reason(), Some("PAGE_TOKEN_EXPIRED"), "{late}");
     let kept = client.history().list_events(events_from(&names::namespace("other"), 1)).await?;
     assert_eq!(kept.events.first().map(|event| event.kind.as_str()), Some("namespace.created"));
     // Compacting makes revisions itself; that must come to rest.

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use crate::apply::Applier;
 use crate::store::error::StoreError;
+use crate::store::event_log;
 use crate::store::states::States;
 use crate::store::sweep;
 use crate::tasks::{self, StopSignal};
@@ -28,30 +29,26 @@ impl Sweeper {
     /// Starts the task. A fault of the disk ends the process, as everywhere.
     pub fn start(self, stop: StopSignal) {
         drop(tasks::spawn("sweeper", async move {
-            let mut swept = 0;
-            loop {
-                if !pause(&stop, PAUSE).await {
-                    return;
-                }
+            while pause(&stop, PAUSE).await {
                 let floor = self.applier.physical_floor();
-                if floor <= swept.max(1) {
+                // Asked of the store each time: a snapshot that was installed may be behind.
+                let swept = or_die(event_log::swept(&self.states.db())).revision;
+                if floor <= swept || !pause(&stop, GRACE).await {
                     continue;
                 }
-                if !pause(&stop, GRACE).await {
-                    return;
-                }
                 let states = Arc::clone(&self.states);
-                match tasks::blocking(move || sweep_to(&states, floor)).await {
-                    Some(Ok(reached)) => swept = reached,
-                    Some(Err(error)) => tasks::die(
-                        tasks::EXIT_STORAGE,
-                        &format!("sweeping compacted events: {}", crate::raft::chain(&error)),
-                    ),
-                    None => return,
-                }
+                let Some(reached) = tasks::blocking(move || sweep_to(&states, floor)).await else { return };
+                tracing::info!(oldest_revision = or_die(reached), "swept compacted events");
             }
         }));
     }
+}
+
+fn or_die<T>(result: Result<T, StoreError>) -> T {
+    result.unwrap_or_else(|error| {
+        let chain = crate::raft::chain(&error);
+        tasks::die(tasks::EXIT_STORAGE, &format!("sweeping compacted events: {chain}"))
+    })
 }
 
 /// False when the node was told to stop meanwhile.
@@ -62,21 +59,27 @@ async fn pause(stop: &StopSignal, time: Duration) -> bool {
     }
 }
 
-/// Sweeps up to `floor` and says how far it came: a snapshot installed meanwhile may be behind.
+/// Sweeps up to `floor`, or as far as an installed snapshot lets it, and says how far it came.
 fn sweep_to(states: &States, floor: u64) -> Result<u64, StoreError> {
-    // Their events may go only when the twins are written.
-    states.write_twins()?;
-    let mut reached = 0;
-    loop {
-        let next = sweep::step(states, floor)?;
-        if next <= reached {
-            break;
-        }
-        reached = next;
+    let mut reached = sweep_on(states, floor)?;
+    if reached < floor {
+        // What is left waits for the twins that it leads to.
+        states.write_twins()?;
+        reached = sweep_on(states, floor)?;
     }
     sweep::free(states)?;
     #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]
     metrics::gauge!("muster_events_oldest_revision").set(reached as f64);
-    tracing::info!(oldest_revision = reached, "swept compacted events");
     Ok(reached)
+}
+
+fn sweep_on(states: &States, floor: u64) -> Result<u64, StoreError> {
+    let mut reached = 0;
+    loop {
+        let next = sweep::step(states, floor)?;
+        if next <= reached {
+            return Ok(reached);
+        }
+        reached = next;
+    }
 }
