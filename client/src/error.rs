@@ -28,6 +28,7 @@ struct Failure {
     message: String,
     reason: Option<String>,
     current_etag: Option<String>,
+    floor: Option<u64>,
     violations: Vec<FieldViolation>,
     help: Option<String>,
     retry_after: Option<Duration>,
@@ -49,6 +50,7 @@ impl CallError {
             message: message(status),
             reason: info.map(|info| info.reason.clone()).filter(|reason| !reason.is_empty()),
             current_etag: metadata("current_etag").or_else(|| metadata("current")).or_else(|| metadata("etag")),
+            floor: metadata("floor").and_then(|floor| floor.parse().ok()),
             violations: details.bad_request().map_or_else(Vec::new, |bad_request| {
                 let violation = |violation: &tonic_types::FieldViolation| FieldViolation {
                     field: violation.field.clone(),
@@ -87,6 +89,12 @@ impl CallError {
     #[must_use]
     pub fn current_etag(&self) -> Option<&str> {
         self.0.current_etag.as_deref()
+    }
+
+    /// For a past that was compacted: the oldest revision that can be asked for.
+    #[must_use]
+    pub fn floor(&self) -> Option<u64> {
+        self.0.floor
     }
 
     /// Fields at fault with their rules.

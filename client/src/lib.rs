@@ -34,6 +34,7 @@ mod history;
 mod members;
 mod modules;
 mod namespaces;
+mod retention;
 mod twins;
 mod watches;
 
@@ -50,6 +51,7 @@ pub use modules::Modules;
 pub use muster_proto::v1 as proto;
 pub use namespaces::Namespaces;
 pub use paging::ListRequest;
+pub use retention::Retention;
 pub use retry::{RetryPolicy, new_request_id};
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};

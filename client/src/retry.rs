@@ -138,6 +138,7 @@ mutations! {
     CreateTokenRequest RevokeTokenRequest
     CreateCursorRequest AcknowledgeCursorRequest DeleteCursorRequest
     AdmitNodeRequest PromoteMemberRequest RemoveMemberRequest
+    UpdateRetentionRequest CompactEventsRequest
 }
 
 #[cfg(test)]

@@ -205,6 +205,19 @@ mod tests {
     }
 
     #[test]
+    fn the_file_is_that_of_earlier_versions() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = DataDir::open(folder.path()).expect("free");
+        data.claim(CLUSTER, 2).expect("new");
+        let path = folder.path().join("IDENTITY");
+        let stored = crate::store::golden::golden("data-dir-identity.txt", std::fs::read(&path).expect("there"));
+        std::fs::remove_file(&path).expect("there");
+        std::fs::write(&path, stored).expect("written");
+        let identity = NodeIdentity { format: FORMAT, cluster_id: CLUSTER.to_owned(), node_id: 2 };
+        assert_eq!(data.identity().expect("read"), Some(identity));
+    }
+
+    #[test]
     fn a_damaged_or_newer_identity_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = DataDir::open(folder.path()).expect("free");

@@ -26,6 +26,7 @@ pub mod raft;
 pub mod read;
 pub mod removed;
 pub mod request;
+pub mod retention;
 pub mod secrets;
 pub mod server;
 pub mod store;

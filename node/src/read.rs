@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_domain::retention::{self, Retention};
 use muster_domain::{Key, Record};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -236,6 +237,42 @@ impl View {
     pub fn cluster(&self) -> Result<Arc<Record>, StoreError> {
         self.get(&Key::Cluster)?
             .ok_or_else(|| StoreError::Inconsistent("the cluster's settings are missing".to_owned()))
+    }
+
+    /// The oldest revision whose events may be read, of the whole cluster; 1 while nothing was compacted. The same on
+    /// every node at the same revision.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn event_floor(&self) -> Result<u64, StoreError> {
+        Ok(self.retention(None)?.floor)
+    }
+
+    /// The same for what lies in a namespace, which may have a floor of its own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn event_floor_of(&self, namespace: &str) -> Result<u64, StoreError> {
+        Ok(retention::namespace_floor(self.retention(None)?, self.retention(Some(namespace))?))
+    }
+
+    /// The same for who looks at a scope.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn event_floor_in(&self, scope: &EventScope) -> Result<u64, StoreError> {
+        match scope.namespace() {
+            Some(namespace) => self.event_floor_of(namespace),
+            None => self.event_floor(),
+        }
+    }
+
+    /// What is set for the cluster or for a namespace, and the scope's own floor.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn retention(&self, namespace: Option<&str>) -> Result<Retention, StoreError> {
+        Ok(retention::of(self.states.get(&retention::key(namespace))?.as_deref()))
     }
 
     /// The chain hash at `revision`, if this node has it.

@@ -23,6 +23,8 @@ use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
 use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
+use crate::retention::{Keeper, Sweeper};
+use crate::store::error::rocks;
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
 use crate::tasks::{self, StopSignal};
@@ -147,14 +149,36 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 page_items_max: config.limits.page_items,
             },
         });
+        keep_retention(&startup, &raft, &reader, &services.proposer, &states, &applier, &stop);
         healthy.set_serving();
         serve_clients(&config, clients, services, &healthy, stop.clone()).await?;
     }
     raft.shutdown().await;
     states.write_twins()?;
-    state.flush_wal_synced()?;
+    state.flush_wal_synced().map_err(rocks("sync the state"))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts what carries out how much of the past is kept.
+fn keep_retention(
+    startup: &Startup,
+    raft: &Arc<RaftNode>,
+    reader: &Arc<Reader>,
+    proposer: &Arc<Proposer>,
+    states: &Arc<States>,
+    applier: &Arc<Applier>,
+    stop: &StopSignal,
+) {
+    let keeper = Keeper {
+        raft: Arc::clone(raft),
+        reader: Arc::clone(reader),
+        states: Arc::clone(states),
+        proposer: Arc::clone(proposer),
+        clock: Arc::clone(&startup.clock),
+    };
+    keeper.start(stop.clone());
+    Sweeper { applier: Arc::clone(applier), states: Arc::clone(states) }.start(stop.clone());
 }
 
 /// Waits until the state shows all that was committed before this node stopped: a revoked token must not work again for

@@ -3,12 +3,14 @@
 
 mod api_behaviour;
 mod catching_up;
+mod disk_full;
 mod door;
 mod fleet;
 mod kills;
 mod membership;
 mod refusals;
 mod requests;
+mod retention;
 mod table;
 mod watching;
 mod wiped;

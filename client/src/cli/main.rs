@@ -19,6 +19,7 @@ mod member;
 mod module;
 mod namespace;
 mod output;
+mod retention;
 mod session;
 mod shapes;
 mod token;
@@ -66,6 +67,9 @@ enum Noun {
     /// Cursors: named places in the event log, kept by the cluster
     #[command(subcommand, arg_required_else_help = true)]
     Cursor(cursor::Verb),
+    /// How much of the past is kept, for the cluster or with --namespace for a namespace
+    #[command(subcommand, arg_required_else_help = true)]
+    Retention(retention::Verb),
     /// The cluster itself
     #[command(subcommand, arg_required_else_help = true)]
     Cluster(cluster::Verb),
@@ -107,6 +111,7 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::History(verb) => history::run(globals, verb).await?,
         Noun::Watch(arguments) => watch::run(globals, arguments).await?,
         Noun::Cursor(verb) => cursor::run(globals, verb).await?,
+        Noun::Retention(verb) => retention::run(globals, verb).await?,
         Noun::Cluster(verb) => cluster::run(globals, verb).await?,
         Noun::Token(verb) => token::run(globals, verb).await?,
         Noun::Import(arguments) => return import::run(globals, arguments).await,

@@ -7,6 +7,7 @@ use crate::import::ImportLine;
 use crate::module::{ModuleDefinition, ModuleField};
 use crate::namespace::{NamespaceDefinition, NamespaceField};
 use crate::node::Node;
+use crate::retention::RetentionPolicy;
 use crate::token::Token;
 use crate::{Key, limits};
 
@@ -320,5 +321,21 @@ pub enum Operation {
     RaiseFeatureLevel {
         /// The new level.
         level: u32,
+    },
+    /// Sets how much of the past is kept.
+    SetRetention {
+        /// Of this namespace; `None` means the cluster.
+        namespace: Option<String>,
+        /// `None` takes the policy away.
+        policy: Option<RetentionPolicy>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Closes the past below a revision.
+    CompactEvents {
+        /// Of this namespace; `None` means the cluster.
+        namespace: Option<String>,
+        /// The oldest revision that can be read from then on.
+        floor: u64,
     },
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, token, twin};
+use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, retention, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -82,6 +82,7 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         | Operation::UpdateAsset { .. }
         | Operation::DeleteAsset { .. }
         | Operation::UpdateAssetStatus { .. } => asset::decide(states, operation, at),
+        Operation::SetRetention { .. } | Operation::CompactEvents { .. } => retention::decide(states, operation, at),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
 use crate::node::Node;
+use crate::retention::RetentionPolicy;
 use crate::token::Token;
 
 /// A fact about one record.
@@ -139,6 +140,18 @@ pub enum EventKind {
         /// Its name, for a founder that had no record.
         name: String,
     },
+    /// The cluster or a namespace has this retention now.
+    RetentionUpdated {
+        /// What is kept; `None` when nothing is set any more.
+        policy: Option<RetentionPolicy>,
+        /// The floor from which it goes on.
+        floor: u64,
+    },
+    /// The past below the floor was closed.
+    EventsCompacted {
+        /// The oldest revision that can be read.
+        floor: u64,
+    },
 }
 
 impl EventKind {
@@ -180,6 +193,8 @@ impl EventKind {
             Self::NodeJoined { .. } => "node.joined",
             Self::NodePromoted => "node.promoted",
             Self::NodeRemoved { .. } => "node.removed",
+            Self::RetentionUpdated { .. } => "retention.updated",
+            Self::EventsCompacted { .. } => "events.compacted",
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::asset::Asset;
 use crate::device::Device;
 use crate::module::Module;
 use crate::twin::Twin;
-use crate::{At, Body, EventKind, Record, Tombstone};
+use crate::{At, Body, EventKind, Record, Tombstone, retention};
 
 /// The record after `event`. Total: an event that does not fit the record leaves the body as it was, so that replaying
 /// damaged history cannot panic; the chain hash is what detects damage.
@@ -89,6 +89,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             None => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
         },
         (EventKind::TwinDeleted, _) => Body::Deleted(Twin::tombstone(body)),
+        (EventKind::RetentionUpdated { .. } | EventKind::EventsCompacted { .. }, _) => {
+            Body::Retention(retention::evolve(body, event).unwrap_or_default())
+        }
         (
             EventKind::CursorAcknowledged(_)
             | EventKind::NamespaceUpdated(_)

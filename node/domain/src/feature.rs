@@ -44,7 +44,9 @@ impl Operation {
             | Self::RemoveNode { .. }
             | Self::CreateCursor { .. }
             | Self::AcknowledgeCursor { .. }
-            | Self::DeleteCursor { .. } => 2,
+            | Self::DeleteCursor { .. }
+            | Self::SetRetention { .. }
+            | Self::CompactEvents { .. } => 2,
         }
     }
 }

@@ -25,6 +25,10 @@ pub enum Key {
     Asset(String, String),
     /// A node of the cluster, by its id.
     Node(u64),
+    /// The cluster's event retention.
+    Retention,
+    /// A namespace's own event retention.
+    NamespaceRetention(String),
 }
 
 impl Key {
@@ -32,9 +36,10 @@ impl Key {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Cluster | Self::Token(_) | Self::Node(_) => None,
+            Self::Cluster | Self::Token(_) | Self::Node(_) | Self::Retention => None,
             Self::Cursor(namespace, _) => Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
             Self::Namespace(namespace)
+            | Self::NamespaceRetention(namespace)
             | Self::Device(namespace, _)
             | Self::Module(namespace, _, _)
             | Self::DeviceTwin(namespace, _)
@@ -52,7 +57,9 @@ impl Key {
             | Self::Cursor(..)
             | Self::Namespace(_)
             | Self::Asset(_, _)
-            | Self::Node(_) => None,
+            | Self::Node(_)
+            | Self::Retention
+            | Self::NamespaceRetention(_) => None,
             Self::Device(_, device)
             | Self::Module(_, device, _)
             | Self::DeviceTwin(_, device)
@@ -88,6 +95,8 @@ impl Key {
                 Some(Self::ModuleTwin(own(ns), own(device), own(module)))
             }
             ["namespaces", ns, "assets", asset] => Some(Self::Asset(own(ns), own(asset))),
+            ["retention"] => Some(Self::Retention),
+            ["namespaces", ns, "retention"] => Some(Self::NamespaceRetention(own(ns))),
             _ => None,
         }
     }
@@ -110,7 +119,9 @@ impl Key {
             | Self::Cursor(..)
             | Self::Namespace(_)
             | Self::Asset(..)
-            | Self::Node(_) => None,
+            | Self::Node(_)
+            | Self::Retention
+            | Self::NamespaceRetention(_) => None,
         }
     }
 }
@@ -131,6 +142,8 @@ impl fmt::Display for Key {
             }
             Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
             Self::Node(id) => write!(f, "nodes/{id}"),
+            Self::Retention => f.write_str("retention"),
+            Self::NamespaceRetention(ns) => write!(f, "namespaces/{ns}/retention"),
         }
     }
 }

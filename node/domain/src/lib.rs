@@ -28,6 +28,7 @@ pub mod namespace;
 pub mod node;
 pub mod policy;
 pub mod rejection;
+pub mod retention;
 pub mod token;
 pub mod twin;
 

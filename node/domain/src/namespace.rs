@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decide::{check_etag, living};
 use crate::limits::{DESCRIPTION_CHARS_MAX, LABELS_MAX, NAMESPACE_DELETE_STEP, TEXT_CHARS_MAX};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{device, ids, text};
+use crate::{device, ids, retention, text};
 
 /// Length of a label's key, characters.
 const LABEL_KEY_CHARS_MAX: usize = 63;
@@ -120,7 +120,9 @@ fn delete(states: &dyn States, id: &str, etag: Option<&str>, force: bool, at: At
     }
     let contents = states.contents(id, NAMESPACE_DELETE_STEP + 1);
     if contents.is_empty() {
-        return Ok(vec![Change::new(key, EventKind::NamespaceDeleted, Some(&record), at)]);
+        let mut changes = vec![Change::new(key, EventKind::NamespaceDeleted, Some(&record), at)];
+        changes.extend(retention::namespace_deletion(states, id, at));
+        return Ok(changes);
     }
     if !force {
         return Err(Rejection::new(
@@ -139,6 +141,7 @@ fn delete(states: &dyn States, id: &str, etag: Option<&str>, force: bool, at: At
     let emptied = delete_contents(states, &contents, &mut changes, at);
     if emptied {
         changes.push(Change::new(key, EventKind::NamespaceDeleted, Some(&marked), at));
+        changes.extend(retention::namespace_deletion(states, id, at));
     }
     Ok(changes)
 }

@@ -89,7 +89,9 @@ impl<'a> WriteScope<'a> {
             | Operation::AdmitNode { .. }
             | Operation::UseJoinToken { .. }
             | Operation::PromoteNode { .. }
-            | Operation::RemoveNode { .. } => Self::Cluster,
+            | Operation::RemoveNode { .. }
+            | Operation::SetRetention { .. }
+            | Operation::CompactEvents { .. } => Self::Cluster,
             Operation::CreateCursor { namespace, .. }
             | Operation::AcknowledgeCursor { namespace, .. }
             | Operation::DeleteCursor { namespace, .. } => match namespace.as_str() {
@@ -138,6 +140,7 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
                 | Operation::RaiseFeatureLevel { .. }
                 | Operation::UseJoinToken { .. }
                 | Operation::RemoveNode { .. }
+                | Operation::CompactEvents { .. }
         ),
         Principal::User { role: Role::Viewer | Role::Device, .. } => false,
         Principal::User { role: Role::Admin, namespace: None, .. } => true,

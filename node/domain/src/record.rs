@@ -7,6 +7,7 @@ use crate::device::Device;
 use crate::module::Module;
 use crate::namespace::Namespace;
 use crate::node::Node;
+use crate::retention::Retention;
 use crate::token::Token;
 use crate::twin::Twin;
 
@@ -42,7 +43,12 @@ impl Record {
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.body {
-            Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Namespace(_) | Body::Node(_) => 0,
+            Body::Cluster(_)
+            | Body::Token(_)
+            | Body::Cursor(_)
+            | Body::Namespace(_)
+            | Body::Node(_)
+            | Body::Retention(_) => 0,
             Body::Device(device) => device.version,
             Body::Module(module) => module.version,
             Body::Twin(twin) => twin.version,
@@ -73,6 +79,8 @@ pub enum Body {
     Asset(Box<Asset>),
     /// A node of the cluster.
     Node(Box<Node>),
+    /// How much of the past is kept.
+    Retention(Retention),
     /// It was deleted; the counters go on from here when the id is created again.
     Deleted(Tombstone),
 }

@@ -11,7 +11,7 @@ use muster_proto::v1;
 use muster_proto::v1::cluster_service_server::ClusterService;
 use tonic::{Request, Response, Status};
 
-use super::history::check_past;
+use super::history::{check_floor, check_past};
 use super::pages::{Asked, Page};
 use super::read::{Read, header};
 use super::status::Failure;
@@ -85,6 +85,8 @@ async fn chain_hash(read: &Read, revision: u64) -> Result<v1::GetChainHashRespon
     let view = read.services.reader.view(Consistency::Local).await?;
     let revision = if revision == 0 { view.revision() } else { revision };
     check_past(&view, revision)?;
+    // The hash before the floor is kept, so that the chain can be verified from there.
+    check_floor("revision", revision, view.event_floor()?.saturating_sub(1))?;
     let hash = view.chain_hash(revision)?.ok_or_else(|| {
         let message = format!("this node no longer holds the chain hash at revision {revision}");
         Rejection::new(Reason::NotFound, "revision", message)

@@ -54,7 +54,7 @@ impl Shape {
             Self::Twin => return key.twin(),
             Self::Asset => matches!(key, Key::Asset(..)),
             Self::Cursor => matches!(key, Key::Cursor(..)),
-            Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..)),
+            Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
     }
@@ -99,9 +99,14 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
-        Key::Cluster | Key::Token(_) | Key::Node(_) | Key::Namespace(_) | Key::Device(..) | Key::DeviceTwin(..) => {
-            Ok(())
-        }
+        Key::Cluster
+        | Key::Token(_)
+        | Key::Node(_)
+        | Key::Namespace(_)
+        | Key::Device(..)
+        | Key::DeviceTwin(..)
+        | Key::Retention
+        | Key::NamespaceRetention(_) => Ok(()),
     }
 }
 

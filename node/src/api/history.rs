@@ -61,10 +61,16 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
         read: request.read,
     };
     let page = Page::open(read, asked).await?;
+    let floor = floor_of(&page.view, &scope)?;
     let (first, skip) = match page.position {
         Some(Position::AtEvent { revision, index }) => (revision, index),
-        Some(Position::AfterId(_)) | None => (from.max(1), 0),
+        Some(Position::AfterId(_)) | None if from == 0 => (floor, 0),
+        Some(Position::AfterId(_)) | None => (from, 0),
     };
+    check_floor("from_revision", first, floor)?;
+    if to != 0 {
+        check_floor("to_revision", to, floor)?;
+    }
     // Revisions after the first page's belong to the next list, not to a later page of this one.
     let last = if to == 0 { page.revision } else { to.min(page.revision) };
     let actor = (!request.actor.is_empty()).then_some(request.actor);
@@ -96,11 +102,7 @@ pub(super) fn allow(read: &Read, scope: &EventScope) -> Result<(), Failure> {
         EventScope::All => read.allow(ReadScope::AllNamespaces),
         EventScope::Namespace(namespace) => read.allow(ReadScope::Namespace(namespace)),
         EventScope::Resource(key) => read.allow(ReadScope::Namespace(key.namespace().unwrap_or_default())),
-        // `namespaces/plant1` is the beginning of other namespaces' names too.
-        EventScope::Prefix(prefix) => {
-            let rest = prefix.strip_prefix("namespaces/").and_then(|rest| rest.split_once('/'));
-            read.allow(rest.map_or(ReadScope::AllNamespaces, |(namespace, _)| ReadScope::Namespace(namespace)))
-        }
+        EventScope::Prefix(_) => read.allow(scope.namespace().map_or(ReadScope::AllNamespaces, ReadScope::Namespace)),
     }
 }
 
@@ -143,11 +145,22 @@ async fn get_at(read: &Read, request: v1::GetAtRequest) -> Result<v1::GetAtRespo
     read.allow(ReadScope::Namespace(key.namespace().unwrap_or_default()))?;
     let view = read.view(request.read).await?;
     check_past(&view, revision)?;
+    check_floor("revision", revision, floor_of(&view, &EventScope::Resource(key.clone()))?)?;
     let record = view.look_back(&key, revision).await?.ok_or_else(|| {
         Rejection::new(Reason::NotFound, "name", format!("{key} did not exist at revision {revision}"))
     })?;
     let resource = Some(show(&key, &record).ok_or_else(|| Rejection::not_found(&key))?);
     Ok(v1::GetAtResponse { header: read.header(view.revision()), changed_at: record.updated_revision, resource })
+}
+
+/// The oldest revision whose events may be read by who looks so wide.
+fn floor_of(view: &View, scope: &EventScope) -> Result<u64, Failure> {
+    Ok(view.event_floor_in(scope)?)
+}
+
+/// Refuses a revision below the floor: what was there may be gone.
+pub(crate) fn check_floor(field: &str, revision: u64, floor: u64) -> Result<(), Failure> {
+    if revision >= floor { Ok(()) } else { Err(Failure::Compacted { field: field.to_owned(), revision, floor }) }
 }
 
 /// Refuses a revision that is still to come.
@@ -166,7 +179,9 @@ fn show(key: &Key, record: &Record) -> Option<Resource> {
         Body::Module(_) => convert::module::to_proto(key, record).map(Resource::Module),
         Body::Twin(_) => convert::twin::to_proto(key, record, Parts::ALL).map(Resource::Twin),
         Body::Asset(_) => convert::asset_resource::to_proto(key, record).map(Resource::Asset),
-        Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Node(_) | Body::Deleted(_) => None,
+        Body::Cluster(_) | Body::Token(_) | Body::Cursor(_) | Body::Node(_) | Body::Retention(_) | Body::Deleted(_) => {
+            None
+        }
     }
 }
 

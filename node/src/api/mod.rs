@@ -21,6 +21,7 @@ use muster_proto::v1::device_service_server::DeviceServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
+use muster_proto::v1::retention_service_server::RetentionServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
@@ -45,6 +46,7 @@ mod module;
 mod namespace;
 mod pages;
 mod read;
+mod retention;
 pub mod status;
 mod twin;
 mod twin_batch;
@@ -55,7 +57,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 9] = [
+pub const SERVICE_NAMES: [&str; 10] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -65,6 +67,7 @@ pub const SERVICE_NAMES: [&str; 9] = [
     CursorServiceServer::<cursor::CursorApi>::NAME,
     watch_service::WatchServer::NAME,
     MemberServiceServer::<member::MemberApi>::NAME,
+    RetentionServiceServer::<retention::RetentionApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -89,5 +92,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     let watches = watch_service::WatchServer::new(Arc::clone(&services), message_bytes_max);
     routes.add_service(clear.named_layer(watches));
     add!(MemberServiceServer, member::MemberApi);
+    add!(RetentionServiceServer, retention::RetentionApi);
     routes.routes()
 }

@@ -14,7 +14,7 @@ use muster_query::{PageToken, Position, Scope};
 
 use super::fields;
 use super::read::Read;
-use super::status::Failure;
+use super::status::{Failure, Transport};
 use crate::node::Services;
 use crate::read::{Consistency, ListRange, ScanError, StoreError, View};
 
@@ -75,6 +75,7 @@ impl Page {
         range: ListRange<'_>,
         keep: impl Fn(&str, &Record) -> bool + Send + 'static,
     ) -> Result<Listed, Failure> {
+        self.check_pinned()?;
         let after = match &self.position {
             Some(Position::AfterId(id)) => Some(id.as_str()),
             Some(Position::AtEvent { .. }) | None => None,
@@ -84,8 +85,22 @@ impl Page {
         Ok(Listed { records: page.records, next_page_token })
     }
 
+    /// Refuses to go on with a list whose revision lies below the floor by now: it cannot be told any more.
+    fn check_pinned(&self) -> Result<(), Failure> {
+        let floor = self.view.event_floor()?;
+        if self.position.is_none() || self.revision >= floor {
+            return Ok(());
+        }
+        let message = format!(
+            "the list is as of revision {}, and the oldest revision kept is {floor} by now: begin it again",
+            self.revision
+        );
+        Err(Failure::Other(Transport::PageTokenExpired, message))
+    }
+
     /// Refuses a list in something that did not exist at the revision of the list.
     pub(crate) fn check_parent(&self, parent: &Key) -> Result<(), Failure> {
+        self.check_pinned()?;
         if self.view.get_at(parent, self.revision)?.is_some() {
             return Ok(());
         }

@@ -2,7 +2,8 @@
 //!
 //! It does not know which call failed. Each status carries
 //!
-//! - `ErrorInfo`: a reason of a closed list (the domain's [`Reason`] or a [`Transport`] reason), domain `muster`;
+//! - `ErrorInfo`: a reason of a closed list (the domain's [`Reason`] or a [`Transport`] reason), domain `muster`,
+//!   with the metadata `field`, `current_etag` (stale etags) and `floor` (what was compacted);
 //! - `BadRequest` when a field is at fault, `RetryInfo` when the same call may work in a moment;
 //! - `Help`: the reason's page below `node/docs/errors/`.
 //!
@@ -52,6 +53,8 @@ pub enum Transport {
     PageTokenInvalid,
     /// The page token was good once.
     PageTokenExpired,
+    /// The revision lies below the floor: its events are no longer kept.
+    Compacted,
     /// The revision does not exist yet.
     RevisionInFuture,
     /// The node did not reach the revision asked for in time.
@@ -74,7 +77,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -86,6 +89,7 @@ impl Transport {
         Self::Unauthenticated,
         Self::PageTokenInvalid,
         Self::PageTokenExpired,
+        Self::Compacted,
         Self::RevisionInFuture,
         Self::MinRevisionTimeout,
         Self::DeletionUnfinished,
@@ -112,6 +116,7 @@ impl Transport {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PageTokenInvalid => "PAGE_TOKEN_INVALID",
             Self::PageTokenExpired => "PAGE_TOKEN_EXPIRED",
+            Self::Compacted => "COMPACTED",
             Self::RevisionInFuture => "REVISION_IN_FUTURE",
             Self::MinRevisionTimeout => "MIN_REVISION_TIMEOUT",
             Self::DeletionUnfinished => "DELETION_UNFINISHED",
@@ -137,7 +142,7 @@ impl Transport {
             Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
                 Code::FailedPrecondition
             }
-            Self::RevisionInFuture => Code::OutOfRange,
+            Self::RevisionInFuture | Self::Compacted => Code::OutOfRange,
             Self::DeletionUnfinished => Code::DeadlineExceeded,
             Self::SecretUnreadable | Self::StorageFault => Code::Internal,
         }
@@ -168,6 +173,7 @@ impl Transport {
             | Self::Unauthenticated
             | Self::PageTokenInvalid
             | Self::PageTokenExpired
+            | Self::Compacted
             | Self::RevisionInFuture
             | Self::DeletionUnfinished
             | Self::SecretUnreadable
@@ -213,6 +219,16 @@ pub enum Failure {
     /// The members are not changed.
     #[error(transparent)]
     Member(#[from] MemberError),
+    /// What is asked for lies below the floor.
+    #[error("{field} {revision} lies below the oldest revision kept, which is {floor}")]
+    Compacted {
+        /// The field that asks for it.
+        field: String,
+        /// The revision in it.
+        revision: u64,
+        /// The oldest revision that can be asked for.
+        floor: u64,
+    },
     /// Anything else, in a sentence for the caller.
     #[error("{1}")]
     Other(Transport, String),
@@ -251,6 +267,8 @@ struct Told {
     message: String,
     field: String,
     current_etag: String,
+    /// For what was compacted: the oldest revision that is left.
+    floor: Option<u64>,
     retry_after: Option<Duration>,
 }
 
@@ -262,6 +280,7 @@ impl Told {
             message,
             field: transport.field().to_owned(),
             current_etag: String::new(),
+            floor: None,
             retry_after: transport.retry_after(),
         }
     }
@@ -280,6 +299,9 @@ impl Told {
         let mut metadata = HashMap::new();
         if !self.current_etag.is_empty() {
             metadata.insert("current_etag".to_owned(), self.current_etag);
+        }
+        if let Some(floor) = self.floor {
+            metadata.insert("floor".to_owned(), floor.to_string());
         }
         if !self.field.is_empty() {
             metadata.insert("field".to_owned(), self.field.clone());
@@ -305,10 +327,19 @@ impl From<Failure> for Told {
                 message: rejection.message,
                 field: rejection.field,
                 current_etag: rejection.current,
+                floor: None,
                 retry_after: None,
             },
             Failure::Propose(error) => propose(error),
             Failure::Read(error) => read(&error),
+            Failure::Store(StoreError::Compacted { floor }) => Self {
+                floor: Some(floor),
+                ..Self::transport(Transport::Compacted, StoreError::Compacted { floor }.to_string())
+            },
+            Failure::Compacted { ref field, floor, .. } => {
+                let (message, field) = (failure.to_string(), field.clone());
+                Self { field, floor: Some(floor), ..Self::transport(Transport::Compacted, message) }
+            }
             Failure::Store(error) => Self::fault(Transport::StorageFault, &error),
             Failure::Secret(error) => Self::fault(Transport::SecretUnreadable, &error),
             Failure::PageToken(error) => {

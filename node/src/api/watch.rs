@@ -12,6 +12,7 @@ use muster_domain::{Body, Reason, Rejection};
 use muster_proto::v1;
 use tonic::{Request, Status};
 
+use super::history::check_floor;
 use super::read::{Read, existing};
 use super::status::{Failure, Transport};
 use super::watch_request::{self, Start, WatchAsked};
@@ -88,11 +89,14 @@ impl Watch {
         proves: bool,
     ) -> Result<Self, Failure> {
         let newest = view.revision();
+        let floor = view.event_floor_in(&asked.filter.scope)?;
         let mut listing = None;
         let from = match asked.start {
             Start::Now => newest + 1,
             Start::Revision(revision) => revision,
             Start::Cursor(key) => match &existing(view, &key)?.body {
+                // One that has acknowledged nothing yet begins with the oldest event kept.
+                Body::Cursor(cursor) if cursor.acknowledged == 0 => floor,
                 Body::Cursor(cursor) => cursor.acknowledged + 1,
                 _ => return Err(Rejection::not_found(&key).into()),
             },
@@ -101,6 +105,7 @@ impl Watch {
                 newest + 1
             }
         };
+        check_floor(&format!("watches[{at}].from_revision"), from, floor)?;
         if proves && from > newest + 1 {
             let field = format!("watches[{at}].from_revision");
             let message = format!("{field} {from} lies in the future: the newest is {newest}");
@@ -162,6 +167,9 @@ impl From<FollowError> for Failure {
             FollowError::Full => Self::Other(Transport::QueueFull, message),
             FollowError::Stopping => Self::Other(Transport::Stopping, message),
             FollowError::NoQuorum => Self::Other(Transport::NoLeader, message),
+            FollowError::Compacted { wanted, floor } => {
+                Self::Compacted { field: "from_revision".to_owned(), revision: wanted, floor }
+            }
             FollowError::Store(error) => error.into(),
         }
     }

@@ -21,7 +21,7 @@ use super::status::{Failure, unauthenticated};
 use crate::authorize::{self, Caller};
 use crate::node::Services;
 use crate::outcome::{Accepted, OperationResult, Outcome};
-use crate::read::View;
+use crate::read::{StoreError, View};
 
 /// A message that asks for a change.
 pub(crate) trait Mutation: Message {
@@ -69,6 +69,8 @@ mutations!(
     SetAssetEnabledRequest,
     DeleteAssetRequest,
     UpdateAssetStatusRequest,
+    UpdateRetentionRequest,
+    CompactEventsRequest,
 );
 
 macro_rules! mutations_without_dry_run {
@@ -204,13 +206,17 @@ impl Done {
     }
 
     /// The record of `key` as this change left it. `None` when there is none: after a dry run of a creation, and when
-    /// this node has not caught up with the change within the time a call may take.
+    /// this node has not caught up with the change within the time a call may take, or when a retry comes so late that
+    /// the past was compacted.
     pub(crate) fn record(&self, key: &Key) -> Result<Option<Arc<Record>>, Failure> {
         let view = self.view();
         if view.revision() < self.revision {
             return Ok(None);
         }
-        Ok(view.get_at(key, self.revision)?)
+        match view.get_at(key, self.revision) {
+            Err(StoreError::Compacted { .. }) => Ok(None),
+            found => Ok(found?),
+        }
     }
 }
 

@@ -17,21 +17,38 @@ pub(super) struct Decided {
     pub(super) images: Vec<Arc<Record>>,
     /// For each event, the revision of its record's change before.
     pub(super) previous: Vec<u64>,
+    /// Records below the floor that changed, as they were before: the past above the floor begins with them.
+    pub(super) bases: Vec<(Key, Arc<Record>)>,
+    /// Retention that the command set.
+    pub(super) retentions: Vec<(Key, Arc<Record>)>,
     /// New limits, when the command set them.
     pub(super) limits: Option<Limits>,
 }
 
-/// Decides `request` and puts its changes into the overlay.
-pub(super) fn decide(overlay: &mut Overlay<'_>, request: &Request, at: At, limits: &Limits) -> Decided {
+impl Decided {
+    fn new(results: Vec<OperationResult>) -> Self {
+        Self {
+            results,
+            events: Vec::new(),
+            images: Vec::new(),
+            previous: Vec::new(),
+            bases: Vec::new(),
+            retentions: Vec::new(),
+            limits: None,
+        }
+    }
+}
+
+/// Decides `request` and puts its changes into the overlay. Events below `floor` may be gone.
+pub(super) fn decide(overlay: &mut Overlay<'_>, request: &Request, at: At, limits: &Limits, floor: u64) -> Decided {
     if let Err(rejection) = permit(overlay, request, at) {
         return refused(request.command.operations.len(), &rejection);
     }
     overlay.begin();
-    let mut decided =
-        Decided { results: Vec::new(), events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None };
+    let mut decided = Decided::new(Vec::new());
     for (index, operation) in request.command.operations.iter().enumerate() {
         match muster_domain::decide(overlay, operation, at, limits) {
-            Ok(changes) => accept(overlay, &mut decided, operation, changes),
+            Ok(changes) => accept(overlay, &mut decided, operation, changes, floor),
             Err(rejection) if request.command.atomic => {
                 overlay.roll_back();
                 return aborted(request.command.operations.len(), index, rejection);
@@ -54,15 +71,21 @@ fn permit(overlay: &Overlay<'_>, request: &Request, at: At) -> Result<(), Reject
     policy::permit(&request.principal, &request.command)
 }
 
-fn accept(overlay: &mut Overlay<'_>, decided: &mut Decided, operation: &Operation, changes: Vec<Change>) {
+fn accept(overlay: &mut Overlay<'_>, decided: &mut Decided, operation: &Operation, changes: Vec<Change>, floor: u64) {
     let mut accepted = summarize(&changes);
     if changes.is_empty() {
         keep_current(overlay, operation, &mut accepted);
     }
     for change in changes {
+        if (1..floor).contains(&change.previous) {
+            decided.bases.extend(overlay.get(&change.event.key).map(|before| (change.event.key.clone(), before)));
+        }
         overlay.put(&change);
         if let Body::Cluster(cluster) = &change.after.body {
             decided.limits = Some(cluster.limits);
+        }
+        if let Body::Retention(_) = &change.after.body {
+            decided.retentions.push((change.event.key.clone(), Arc::clone(&change.after)));
         }
         decided.images.push(change.after);
         decided.previous.push(change.previous);
@@ -105,7 +128,7 @@ fn keep_current(overlay: &Overlay<'_>, operation: &Operation, accepted: &mut Acc
 
 fn refused(operations: usize, rejection: &Rejection) -> Decided {
     let results = vec![OperationResult::Rejected(rejection.clone()); operations.max(1)];
-    Decided { results, events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None }
+    Decided::new(results)
 }
 
 fn aborted(operations: usize, at_fault: usize, rejection: Rejection) -> Decided {
@@ -118,5 +141,5 @@ fn aborted(operations: usize, at_fault: usize, rejection: Rejection) -> Decided 
     if let Some(result) = results.get_mut(at_fault) {
         *result = OperationResult::Rejected(rejection);
     }
-    Decided { results, events: Vec::new(), images: Vec::new(), previous: Vec::new(), limits: None }
+    Decided::new(results)
 }

@@ -280,3 +280,20 @@ pub(super) fn delete_bucket(db: &DB, batch: &mut rocksdb::WriteBatch, bucket: u3
     batch.delete_range_cf(family(db, columns::DEDUP)?, bucket.to_be_bytes(), end.to_be_bytes());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden::golden;
+
+    #[test]
+    fn a_stored_row_is_that_of_earlier_versions() {
+        let mut row = Row::default();
+        row.push(&RequestIdentity { request: 1 << 100, body: [7; 16] }, b"first outcome");
+        row.push(&RequestIdentity { request: 2, body: [8; 16] }, b"");
+        let stored = golden("dedup-row.bin", row.encode());
+        let content = open(&stored).expect("whole");
+        let found: Vec<_> = Row::entries(content).collect();
+        assert_eq!(found, [(1 << 100, [7; 16], &b"first outcome"[..]), (2, [8; 16], &b""[..])]);
+    }
+}

@@ -16,6 +16,7 @@
 //! - Nobody hears of a revision before it is written: readers, watchers and callers follow [`Applier::positions`].
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -34,11 +35,13 @@ use crate::store::states::States;
 
 mod command;
 mod dedup;
+mod floors;
 mod position;
 mod recent;
 mod write;
 
 use dedup::Dedup;
+use floors::Floors;
 pub use position::Position;
 pub use recent::Recent;
 use write::Writing;
@@ -51,6 +54,7 @@ pub struct Applier {
     recent: Arc<Recent>,
     /// The limits in force, for those who must not wait for the applying thread.
     limits: Mutex<Limits>,
+    floor: AtomicU64,
 }
 
 /// What the applying thread remembers between batches; all of it can be read back from the store.
@@ -58,6 +62,7 @@ struct Memory {
     position: Position,
     limits: Limits,
     dedup: Dedup,
+    floors: Floors,
 }
 
 impl Memory {
@@ -74,7 +79,7 @@ impl Memory {
             Some(Body::Cluster(cluster)) => cluster.limits,
             _ => Limits::default(),
         };
-        Ok(Self { position, limits, dedup: Dedup::load(&db)? })
+        Ok(Self { position, limits, dedup: Dedup::load(&db)?, floors: Floors::load(states)? })
     }
 }
 
@@ -87,8 +92,9 @@ impl Applier {
         let memory = Memory::load(&states)?;
         let (positions, _) = watch::channel(memory.position);
         let limits = Mutex::new(memory.limits);
+        let floor = AtomicU64::new(memory.floors.physical());
         let recent = Arc::default();
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, limits }))
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, limits, floor }))
     }
 
     /// The newest position, and a way to wait for a later one.
@@ -103,6 +109,12 @@ impl Applier {
         Arc::clone(&self.recent)
     }
 
+    /// The revision below which nobody may read events, all changes before it set being visible in the states.
+    #[must_use]
+    pub fn physical_floor(&self) -> u64 {
+        self.floor.load(Ordering::Acquire)
+    }
+
     /// What would follow from a request now; nothing changes.
     ///
     /// # Errors
@@ -114,7 +126,7 @@ impl Applier {
         // Beside the applying thread, not in its way: so it must not fill the cache.
         let mut overlay = Overlay::for_dry_run(&self.states);
         let time_ms = time_ms.max(position.time_ms);
-        let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits);
+        let decided = command::decide(&mut overlay, request, position.next(time_ms), &limits, 0);
         overlay.finish()?;
         Ok(Outcome { revision: position.revision, results: decided.results })
     }
@@ -122,6 +134,7 @@ impl Applier {
     /// Lets everybody know what is applied.
     fn publish(&self, memory: &Memory) {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = memory.limits;
+        self.floor.store(memory.floors.physical(), Ordering::Release);
         self.positions.send_replace(memory.position);
     }
 
@@ -189,7 +202,7 @@ fn apply_request(
         return Ok(dedup::answer_again(first, request));
     }
     let at = memory.position.next(time_ms);
-    let mut decided = command::decide(overlay, request, at, &memory.limits);
+    let mut decided = command::decide(overlay, request, at, &memory.limits, memory.floors.physical());
     let mut revision = memory.position.revision;
     if !decided.events.is_empty() {
         revision = at.revision;
@@ -198,6 +211,9 @@ fn apply_request(
         memory.position.chain = chain;
         if let Some(limits) = decided.limits {
             memory.limits = limits;
+        }
+        for (key, record) in &decided.retentions {
+            memory.floors.note(key, record);
         }
     }
     let accepted = decided.results.iter().any(crate::outcome::OperationResult::is_accepted);

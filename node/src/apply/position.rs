@@ -78,3 +78,25 @@ impl Position {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden::golden;
+
+    #[test]
+    fn the_stored_form_is_that_of_earlier_versions() {
+        let position = Position {
+            revision: 4_711,
+            chain: [0xC4; 32],
+            time_ms: 1_795_000_000_123,
+            entries: 815,
+            bucket: 7,
+            bucket_minute: 29_916_666,
+        };
+        let stored = golden("applied-position.bin", position.encode());
+        let body = envelope::open(POSITION_TYPE, &stored).expect("whole");
+        assert_eq!(Position::decode(body), Some(position));
+        assert_eq!(Position::decode(&body[1..]), None, "another length");
+    }
+}

@@ -65,6 +65,9 @@ impl<'a> Writing<'a> {
                 history::note(self.db, &mut self.batch, &keys::state(&event.key), record, &seal(record))?;
             }
         }
+        for (key, before) in &decided.bases {
+            history::note(self.db, &mut self.batch, &keys::state(key), before, &seal(before))?;
+        }
         let entry = RevisionEntry {
             revision: at.revision,
             time_ms: at.time_ms,

@@ -10,8 +10,11 @@ mod pki_commands;
 mod start;
 
 use crate::config::{Config, LogFormat, Overrides};
-use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED};
-use crate::{first_start, raft, server};
+use crate::raft::{LogOpenError, StartError};
+use crate::store::error::StoreError;
+use crate::store::state_db::StateError;
+use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED, EXIT_STORAGE};
+use crate::{first_start, server};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -124,13 +127,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The code that tells apart what a supervisor must not simply start again.
+/// The code that tells apart what a supervisor must not simply start again: a removed node, lost data, a failed disk.
 fn exit_code(error: &anyhow::Error) -> i32 {
     if matches!(error.downcast_ref(), Some(first_start::StartError::Removed { .. })) {
         return EXIT_REMOVED;
     }
-    let lost = error.downcast_ref::<raft::StartError>().is_some_and(raft::StartError::is_data_loss);
-    if lost || error.is::<server::DataLost>() { EXIT_DATA_LOST } else { EXIT_CANNOT_START }
+    let lost = error.downcast_ref::<StartError>().is_some_and(StartError::is_data_loss);
+    if lost || error.is::<server::DataLost>() {
+        return EXIT_DATA_LOST;
+    }
+    let is_storage = error.chain().any(|cause| {
+        cause.is::<StoreError>()
+            || matches!(cause.downcast_ref(), Some(StateError::Database { .. } | StateError::Pointer { .. }))
+            || matches!(cause.downcast_ref(), Some(LogOpenError::Damaged { .. } | LogOpenError::HighWater { .. }))
+            || matches!(cause.downcast_ref(), Some(StartError::Snapshots(_) | StartError::State(_)))
+    });
+    if is_storage { EXIT_STORAGE } else { EXIT_CANNOT_START }
 }
 
 /// An error and its causes on one line, a cause that only repeats its effect left out.

@@ -26,6 +26,7 @@ pub mod keys;
 pub mod module;
 pub mod namespace;
 pub mod resource;
+pub mod retention;
 pub mod token;
 pub mod twin;
 

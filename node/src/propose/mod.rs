@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_domain::{Body, Command, Key, Rejection, feature};
+use muster_domain::{Body, Command, Key, Operation, Rejection, feature};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -225,7 +225,7 @@ impl Proposer {
             let error = ProposeError::TooLarge { bytes: request.len(), max: self.settings.command_bytes_max };
             return Begun::Ended(Attempt::Failed(error));
         }
-        if self.disk.is_low() {
+        if self.disk.is_low() && !frees_room(&request) {
             return Begun::Ended(Attempt::Failed(ProposeError::DiskLow));
         }
         match self.raft.leader() {
@@ -277,6 +277,16 @@ impl Proposer {
             Err(ForwardError::Rejected(rejected)) => forwarded::read_rejection(&rejected),
         }
     }
+}
+
+/// Whether a request leads to less on disk: what compacts events is taken on a disk that is nearly full.
+fn frees_room(request: &Bytes) -> bool {
+    codec::decode_request(request).is_ok_and(|request| {
+        let operations = &request.command.operations;
+        operations
+            .iter()
+            .all(|operation| matches!(operation, Operation::CompactEvents { .. } | Operation::SetRetention { .. }))
+    })
 }
 
 /// An attempt that has begun.

@@ -178,6 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn the_file_is_that_of_earlier_versions() {
+        let dir = tempfile::tempdir().unwrap();
+        Gate::new(dir.path(), false).unwrap().join(3).unwrap();
+        let path = dir.path().join("MEMBER");
+        let stored = crate::store::golden::golden("data-dir-member.txt", std::fs::read(&path).unwrap());
+        std::fs::write(&path, stored).unwrap();
+        let gate = Gate::new(dir.path(), false).unwrap();
+        assert!(gate.is_open());
+        assert!(matches!(gate.join(1), Err(JoinError::Another(3))));
+    }
+
+    #[test]
     fn a_damaged_marker_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("MEMBER"), "founder = \u{0}").unwrap();

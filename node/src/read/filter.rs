@@ -21,6 +21,18 @@ pub enum EventScope {
 }
 
 impl EventScope {
+    /// The namespace that all of the scope lies in, if there is one.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Namespace(namespace) => Some(namespace),
+            Self::Resource(key) => key.namespace(),
+            // `namespaces/plant1` is the beginning of other namespaces' names too.
+            Self::Prefix(prefix) => Some(prefix.strip_prefix("namespaces/")?.split_once('/')?.0),
+        }
+    }
+
     /// Whether the scope holds `key`.
     #[must_use]
     pub fn holds(&self, key: &Key) -> bool {

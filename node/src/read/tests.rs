@@ -12,6 +12,7 @@ use crate::outcome::OperationResult;
 mod compare;
 mod node;
 mod random;
+mod retention;
 
 use compare::{check_events, check_lists, check_past};
 use node::{Node, START_MS, request};

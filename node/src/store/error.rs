@@ -30,6 +30,12 @@ pub enum StoreError {
         /// Why.
         source: CodecError,
     },
+    /// What was asked for lies below the floor and is no longer here. Not a fault.
+    #[error("the past below revision {floor} was compacted")]
+    Compacted {
+        /// The oldest revision that is left.
+        floor: u64,
+    },
     /// Records contradict each other.
     #[error("the store contradicts itself: {0}")]
     Inconsistent(String),

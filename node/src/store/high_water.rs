@@ -133,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn the_file_is_that_of_earlier_versions() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("HIGH_WATER");
+        let mut file = HighWater::open(&path).unwrap();
+        file.write(mark(3, 4_711)).unwrap();
+        file.write(mark(4, 4_712)).unwrap();
+        let stored = crate::store::golden::golden("high-water.bin", std::fs::read(&path).unwrap());
+        std::fs::write(&path, stored).unwrap();
+        assert_eq!(HighWater::open(&path).unwrap().mark(), mark(4, 4_712));
+    }
+
+    #[test]
     fn a_torn_slot_leaves_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("HIGH_WATER");

@@ -8,6 +8,8 @@
 //! Each event names the revision of its record's change before: the changes of a record are a chain that is walked
 //! backwards. About one change in sixteen, and every deletion, leaves the whole record as an image in `history`, so that a
 //! walk and a fold are short; which ones is a function of the revision, so replicas agree.
+//!
+//! Below the floor there are neither events nor images but one: that of the record's last change before (`sweep.rs`).
 
 use std::sync::Arc;
 
@@ -59,11 +61,25 @@ pub struct OwnChange {
 /// `db` may then be newer, never older.
 ///
 /// # Errors
-/// When the store fails, a record is damaged or an event is missing.
+/// [`StoreError::Compacted`] below the floor; when the store fails, a record is damaged or an event is missing.
 pub fn record_at(db: &DB, key: &Key, current: &Arc<Record>, revision: u64) -> Result<Past, StoreError> {
     if current.updated_revision <= revision {
         return Ok(Past { record: Some(Arc::clone(current)), events_read: 0 });
     }
+    let mut seen = 0;
+    loop {
+        match fold_from_image(db, key, current, revision) {
+            // Events were removed meanwhile; what is needed from now on is an image.
+            Err(StoreError::Compacted { floor }) if revision + 1 >= floor && floor > seen => seen = floor,
+            Err(StoreError::Compacted { floor }) if revision + 1 >= floor => {
+                return Err(StoreError::Inconsistent(format!("{key} cannot be told as of {revision}, floor {floor}")));
+            }
+            found => return found,
+        }
+    }
+}
+
+fn fold_from_image(db: &DB, key: &Key, current: &Record, revision: u64) -> Result<Past, StoreError> {
     let state_key = keys::state(key);
     let base = image_at_or_before(db, &state_key, revision)?;
     let from = image_after(db, &state_key, revision)?.unwrap_or(current.updated_revision);
@@ -117,8 +133,7 @@ fn walk_back(db: &DB, key: &Key, from: u64, first: u64, last: u64) -> Result<Wal
     let mut walk = Walk { changes: Vec::new(), events_read: 0 };
     let mut revision = from;
     while revision >= first {
-        let entry = event_log::entry(db, revision)?
-            .ok_or_else(|| StoreError::Inconsistent(format!("revision {revision} of {key} is missing")))?;
+        let entry = event_log::entry(db, revision)?.ok_or_else(|| event_log::missing(db, revision))?;
         let change = only_own(entry, key);
         walk.events_read += change.events_read;
         // A record may change twice in one revision; the first of these changes points out of it.
@@ -148,7 +163,7 @@ fn only_own(mut entry: RevisionEntry, key: &Key) -> OwnChange {
     OwnChange { entry, indexes, events_read }
 }
 
-fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<Record>, StoreError> {
+pub(super) fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<Record>, StoreError> {
     let mut options = ReadOptions::default();
     options.set_iterate_lower_bound(keys::history_prefix(state_key));
     let start = keys::history(state_key, revision);

@@ -8,6 +8,8 @@
 //! | `states` | `03 namespace` | a namespace |
 //! | `states` | `04 len namespace cursor` | a cursor; the cluster's have an empty namespace |
 //! | `states` | `05 id(8)` | a node of the cluster |
+//! | `states` | `08` | the cluster's event retention |
+//! | `states` | `09 namespace` | a namespace's own event retention |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -18,6 +20,7 @@
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
 //! | `meta` | `applied` | revision, chain hash, last time |
+//! | `meta` | `swept` | the oldest revision in `events` on this node, chain hash before it |
 //! | `meta` | `twins` | the revision up to which all twins lie in `states` |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
 
@@ -28,6 +31,8 @@ const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
 const CURSOR: u8 = 0x04;
 const NODE: u8 = 0x05;
+const RETENTION: u8 = 0x08;
+const NAMESPACE_RETENTION: u8 = 0x09;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -38,16 +43,21 @@ const ASSET_BY_DEVICE: u8 = 0x01;
 /// Key of the applied position in `meta`.
 pub const APPLIED: &[u8] = b"applied";
 
+/// Key of the mark in `meta` from which on events are left.
+pub const SWEPT: &[u8] = b"swept";
+
 /// Key of the mark in `meta` up to which twins lie in `states`.
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 10] = [
+pub const STATE_PREFIXES: [(u8, &str); 12] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
     (CURSOR, "cursor"),
     (NODE, "node"),
+    (RETENTION, "retention"),
+    (NAMESPACE_RETENTION, "namespace retention"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -80,6 +90,11 @@ pub fn state(key: &Key) -> Vec<u8> {
             out.push(NODE);
             out.extend_from_slice(&id.to_be_bytes());
         }
+        Key::Retention => out.push(RETENTION),
+        Key::NamespaceRetention(id) => {
+            out.push(NAMESPACE_RETENTION);
+            out.extend_from_slice(id.as_bytes());
+        }
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -111,6 +126,8 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         TOKEN => Some(Key::Token(text(rest)?)),
         NAMESPACE => Some(Key::Namespace(text(rest)?)),
         NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
+        RETENTION if rest.is_empty() => Some(Key::Retention),
+        NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
         CURSOR | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
@@ -231,6 +248,12 @@ pub fn namespaces_prefix() -> Vec<u8> {
     vec![NAMESPACE]
 }
 
+/// Prefix in `states` of all namespaces' own retention.
+#[must_use]
+pub fn namespace_retentions_prefix() -> Vec<u8> {
+    vec![NAMESPACE_RETENTION]
+}
+
 /// Prefix in `states` of all tokens.
 #[must_use]
 pub fn tokens_prefix() -> Vec<u8> {
@@ -322,6 +345,8 @@ mod tests {
             Key::Cursor(s(""), s("feed")),
             Key::Cursor(s("plant"), s("feed")),
             Key::Node(7),
+            Key::Retention,
+            Key::NamespaceRetention(s("plant")),
             Key::Device(s("plant"), s("a")),
             Key::Device(s("plant"), s("b")),
             Key::Device(s("plant2"), s("a")),

@@ -9,6 +9,8 @@ pub mod durable;
 pub mod envelope;
 pub mod error;
 pub mod event_log;
+#[cfg(test)]
+pub(crate) mod golden;
 pub mod high_water;
 pub mod history;
 pub mod keys;
@@ -16,4 +18,5 @@ pub(crate) mod overlay;
 pub(crate) mod replay;
 pub mod state_db;
 pub mod states;
+pub mod sweep;
 pub mod unwritten;

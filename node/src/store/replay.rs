@@ -29,18 +29,25 @@ pub(crate) fn mark(db: &DB, revision: u64) -> Result<(), StoreError> {
 }
 
 fn put_mark(db: &DB, batch: &mut WriteBatch, revision: u64) -> Result<(), StoreError> {
-    let value = envelope::seal(MARK_TYPE, &revision.to_be_bytes());
-    batch.put_cf(family(db, columns::META)?, keys::TWINS_WRITTEN, value);
+    batch.put_cf(family(db, columns::META)?, keys::TWINS_WRITTEN, encode_mark(revision));
     Ok(())
 }
 
-fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
+/// The revision up to which all twins lie in the family.
+pub(crate) fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
     let stored = db.get_cf(family(db, columns::META)?, keys::TWINS_WRITTEN).map_err(rocks("read the mark of twins"))?;
-    let Some(stored) = stored else { return Ok(None) };
-    let body = envelope::open(MARK_TYPE, &stored)
+    stored.map(|stored| decode_mark(&stored)).transpose()
+}
+
+fn encode_mark(revision: u64) -> Vec<u8> {
+    envelope::seal(MARK_TYPE, &revision.to_be_bytes())
+}
+
+fn decode_mark(stored: &[u8]) -> Result<u64, StoreError> {
+    let body = envelope::open(MARK_TYPE, stored)
         .map_err(|source| StoreError::Damaged { what: "the mark of twins".to_owned(), source })?;
     let revision = body.try_into().map(u64::from_be_bytes);
-    revision.map(Some).map_err(|_| StoreError::Inconsistent("the mark of twins has another length".to_owned()))
+    revision.map_err(|_| StoreError::Inconsistent("the mark of twins has another length".to_owned()))
 }
 
 /// Folds what is missing up to `revision`, the position, and returns how many revisions that were.
@@ -113,5 +120,18 @@ impl Folding<'_> {
         }
         put_mark(self.db, &mut batch, revision)?;
         self.db.write(batch).map_err(rocks("write folded twins"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden::golden;
+
+    #[test]
+    fn the_stored_mark_is_that_of_earlier_versions() {
+        let stored = golden("twins-written-mark.bin", encode_mark(4_711));
+        assert_eq!(decode_mark(&stored).expect("whole"), 4_711);
+        assert!(decode_mark(&stored[1..]).is_err());
     }
 }

@@ -298,6 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn the_pointer_is_that_of_earlier_versions() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(StateDb::open(dir.path(), StateOptions::default()).unwrap());
+        let path = dir.path().join("state/CURRENT");
+        let stored = crate::store::golden::golden("state-current.txt", fs::read(&path).unwrap());
+        fs::write(&path, stored).unwrap();
+        assert_eq!(
+            StateDb::open(dir.path(), StateOptions::default()).unwrap().current_dir(),
+            dir.path().join("state/1")
+        );
+    }
+
+    #[test]
     fn an_installation_cut_short_leaves_the_old_state() {
         let dir = tempfile::tempdir().unwrap();
         let db = StateDb::open(dir.path(), StateOptions::default()).unwrap();

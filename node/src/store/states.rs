@@ -127,6 +127,22 @@ impl States {
         unwritten.or_else(|| self.cache.get(key))
     }
 
+    /// Calls `visit` with each record in the `states` family whose key begins with `prefix`. Not for twins, which may be
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub fn scan(&self, prefix: &[u8], mut visit: impl FnMut(&Key, &Record)) -> Result<(), StoreError> {
+        let scan = Scan { family: columns::STATES, prefix, after: None };
+        scan.run(&self.db(), |key, stored| {
+            let record = decode(key, stored)?;
+            if let Some(key) = keys::parse_state(key) {
+                visit(&key, &record);
+            }
+            Ok(true)
+        })
+    }
+
     /// Remembers a record that was just written.
     pub(crate) fn remember(&self, key: &[u8], record: &Arc<Record>, stored_bytes: usize) {
         self.cache.remember(key, record, 4 * stored_bytes + 256);
@@ -212,5 +228,27 @@ impl Scan<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::Body;
+    use muster_domain::retention::Retention;
+
+    use super::*;
+    use crate::store::golden::golden;
+
+    #[test]
+    fn a_stored_record_is_that_of_earlier_versions() {
+        let record = Record {
+            created_revision: 1,
+            created_ms: 2,
+            updated_revision: 3,
+            updated_ms: 4,
+            body: Body::Retention(Retention { policy: None, floor: 5 }),
+        };
+        let stored = golden("state-record.bin", seal(&record));
+        assert_eq!(decode(&keys::state(&Key::Retention), &stored).expect("whole"), record);
     }
 }

@@ -164,7 +164,13 @@ impl Unwritten {
         self.shared.wait_until_idle();
         self.begin();
         self.shared.wait_until_idle();
-        self.shared.check()
+        self.shared.check()?;
+        // Changes of other kinds do not move the mark by themselves.
+        let maps = self.shared.read();
+        match &maps.db {
+            Some(db) if maps.now.is_empty() && maps.writing.is_none() => replay::mark(db, maps.revision),
+            _ => Ok(()),
+        }
     }
 
     /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not put

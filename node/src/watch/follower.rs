@@ -10,6 +10,7 @@
 //! - Every revision below `next` was looked at once, in order, and what matched was told.
 //! - Progress is told only when everything that matches up to it was; a linearizable watch first asks Raft, so that it is
 //!   not told by a node that was cut off.
+//! - Below the floor nothing is told: events may be missing there, so the watch ends and says so.
 //! - The caller's right to go on is asked before each message.
 
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub(crate) enum FollowError {
     Stopping,
     #[error("no leader with a quorum can be reached, so this node may have been left behind")]
     NoQuorum,
+    #[error("revision {wanted} lies below the oldest revision kept, which is {floor}")]
+    Compacted { wanted: u64, floor: u64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -204,6 +207,11 @@ impl Follower {
         let last = view.revision();
         let page = view.events_within(self.asked.filter.clone(), self.next, last, self.skip, limits).await?;
         metrics::counter!("muster_watch_catch_up_pages_total").increment(1);
+        // Asked afterwards: what lies above the floor now was there when the page was read.
+        let floor = self.watches().reader.local().event_floor_in(&self.asked.filter.scope)?;
+        if self.next < floor {
+            return Err(FollowError::Compacted { wanted: self.next, floor });
+        }
         let EventPage { mut entries, next } = page;
         let (mut next, mut skip) = next.unwrap_or((last + 1, 0));
         if skip > 0 && entries.len() > 1 && entries.last().is_some_and(|(entry, _)| entry.revision == next) {

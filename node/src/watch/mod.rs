@@ -149,8 +149,8 @@ fn lane_of(scope: &EventScope) -> LaneKey {
         EventScope::All => LaneKey::All,
         EventScope::Namespace(namespace) => LaneKey::Namespace(namespace.clone()),
         EventScope::Resource(key) => LaneKey::Resource(key.clone()),
-        EventScope::Prefix(prefix) => match prefix.strip_prefix("namespaces/").and_then(|rest| rest.split_once('/')) {
-            Some((namespace, _)) => LaneKey::Namespace(namespace.to_owned()),
+        EventScope::Prefix(_) => match scope.namespace() {
+            Some(namespace) => LaneKey::Namespace(namespace.to_owned()),
             None => LaneKey::All,
         },
     }

@@ -141,6 +141,10 @@ fn show(entry: &RevisionEntry, event: &Event, index: u32, audience: Audience) ->
 
 /// A resource as of a revision, as the audience may see it.
 fn resource(view: &View, key: &Key, revision: u64, audience: Audience) -> Result<Option<v1::Resource>, StoreError> {
-    let record = view.get_at(key, revision)?;
+    let record = match view.get_at(key, revision) {
+        // Older than what is kept.
+        Err(StoreError::Compacted { .. }) => None,
+        found => found?,
+    };
     Ok(record.and_then(|record| convert::resource::to_proto(key, &record, audience.parts())))
 }

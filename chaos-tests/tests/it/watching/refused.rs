@@ -91,3 +91,51 @@ async fn the_next_revision_may_be_waited_for_and_a_filter_may_match_nothing() ->
     table.finish();
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn below_the_floor_is_said_out_loud_and_the_floor_itself_is_told() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    let client = cluster.client()?;
+    let mut revisions = Vec::new();
+    for id in ["plant1", "plant2", "plant3"] {
+        let request = proto::CreateNamespaceRequest { namespace_id: id.to_owned(), ..Default::default() };
+        let made = client.namespaces().create(request).await?;
+        revisions.push(made.header.map(|header| header.revision).unwrap_or_default());
+    }
+    let request = proto::CreateCursorRequest { cursor_id: "oldest".to_owned(), ..Default::default() };
+    client.cursors().create(request).await?;
+    let request = proto::CreateCursorRequest {
+        cursor_id: "early".to_owned(),
+        acknowledged_revision: revisions[0] - 1,
+        ..Default::default()
+    };
+    client.cursors().create(request).await?;
+    let floor = revisions[1];
+    client.retention().compact(proto::CompactEventsRequest { floor, ..Default::default() }).await?;
+
+    let mut table = Table::default();
+    let from = |from_revision| client.watch(watch(vec![proto::WatchSpec { from_revision, ..everything(1) }]));
+    let cursor = |name: &str| client.watch(watch(vec![proto::WatchSpec { cursor: name.to_owned(), ..everything(1) }]));
+    let compacted = (Code::OutOfRange, "COMPACTED", "watches[0].from_revision");
+    for (case, outcome) in [
+        ("one below the floor", from(floor - 1).next().await),
+        ("the beginning", from(1).next().await),
+        ("a cursor left behind", cursor("cursors/early").next().await),
+    ] {
+        table.refused(case, &outcome, compacted);
+        let named = outcome.err().and_then(|error| error.floor());
+        table.same(&format!("{case}: the floor is named"), named, Some(floor));
+    }
+    for (case, mut watcher) in [("the floor", from(floor)), ("the oldest", cursor("cursors/oldest"))] {
+        table.same(&format!("{case}: it begins there"), started(&mut watcher).await?.from_revision, floor);
+        let told = next(&mut watcher).await?.1;
+        let first = match &told {
+            Content::Events(events) => events.events.first().and_then(|told| told.event.as_ref()),
+            _ => None,
+        };
+        table.same(&format!("{case}: its event is told"), first.map(|event| event.revision), Some(floor));
+    }
+    table.finish();
+    Ok(())
+}

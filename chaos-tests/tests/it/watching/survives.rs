@@ -1,10 +1,11 @@
-//! Watchers through kills, orderly stops and slow reading: what each was told is what the log holds, no more, no less.
+//! Watchers through kills, orderly stops, changes of the leader, compaction and slow reading: what each was told is what
+//! the log held, no more, no less.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::workload::{NAMESPACE, Writers, prepare, wait_for_writes};
 use muster_client::{Client, names, proto};
@@ -30,8 +31,15 @@ fn specs() -> Vec<proto::WatchSpec> {
 
 type Told = anyhow::Result<Vec<(u64, u32)>>;
 
-/// Watches from the beginning of the test to the revision that `end` names at last.
-async fn follow(client: Client, spec: proto::WatchSpec, end: Arc<AtomicU64>) -> Told {
+/// How far a watch has come, and how far it is to go.
+#[derive(Clone)]
+struct Course {
+    next: Arc<AtomicU64>,
+    end: Arc<AtomicU64>,
+}
+
+/// Watches from the beginning of the test to the revision that is the end at last.
+async fn follow(client: Client, spec: proto::WatchSpec, course: Course) -> Told {
     let slow = spec.id == SLOW;
     let mut watcher = client.watch(watch(vec![spec]));
     let mut told = Vec::new();
@@ -43,29 +51,74 @@ async fn follow(client: Client, spec: proto::WatchSpec, end: Arc<AtomicU64>) -> 
             // The node has to keep what this one does not take.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if watcher.positions().any(|(_, next)| next.is_some_and(|next| next > end.load(Ordering::Acquire))) {
-            return places(&told);
+        if let Some(next) = watcher.positions().find_map(|(_, next)| next) {
+            course.next.store(next, Ordering::Release);
+            if next > course.end.load(Ordering::Acquire) {
+                return places(&told);
+            }
         }
     }
 }
 
-/// What a watch must have been told from `first` to `last`, by the history of the cluster.
-async fn expected(client: &Client, spec: &proto::WatchSpec, first: u64, last: u64) -> Told {
-    let request = proto::ListEventsRequest {
-        resource: spec.resource.clone(),
-        kinds: spec.kinds.clone(),
-        from_revision: first,
-        to_revision: last,
-        page_size: 1_000,
-        ..Default::default()
-    };
-    let mut events = std::pin::pin!(client.history().list_all(request));
-    let mut found = Vec::new();
-    while let Some(event) = futures::StreamExt::next(&mut events).await {
-        let event = event?;
-        found.push((event.revision, event.index));
+/// What the log held, written down before it is compacted.
+struct Record {
+    client: Client,
+    events: Vec<proto::Event>,
+    /// The first revision that is not written down.
+    next: u64,
+}
+
+impl Record {
+    async fn write_down(&mut self, to: u64) -> anyhow::Result<()> {
+        if to < self.next {
+            return Ok(());
+        }
+        let request = proto::ListEventsRequest {
+            from_revision: self.next,
+            to_revision: to,
+            page_size: 1_000,
+            ..Default::default()
+        };
+        let mut events = std::pin::pin!(self.client.history().list_all(request));
+        while let Some(event) = futures::StreamExt::next(&mut events).await {
+            self.events.push(event?);
+        }
+        self.next = to + 1;
+        Ok(())
     }
-    Ok(found)
+
+    fn expected(&self, spec: &proto::WatchSpec) -> Vec<(u64, u32)> {
+        let within = |resource: &str| match spec.resource.as_str() {
+            "" => true,
+            wanted if wanted.ends_with("/twin") => resource == wanted,
+            wanted => resource == wanted || resource.starts_with(&format!("{wanted}/")),
+        };
+        let is_kind = |kind: &str| spec.kinds.is_empty() || kind.starts_with("twin.");
+        let wanted = self.events.iter().filter(|event| within(&event.resource) && is_kind(&event.kind));
+        wanted.map(|event| (event.revision, event.index)).collect()
+    }
+}
+
+/// Compacts what every watch was told and what is written down, again and again, until it is told to stop. The floor at
+/// the end.
+async fn compact(mut record: Record, courses: Vec<Course>) -> anyhow::Result<(Record, u64)> {
+    let mut floor = 0;
+    while courses.iter().any(|course| course.end.load(Ordering::Acquire) == u64::MAX) {
+        let told = courses.iter().map(|course| course.next.load(Ordering::Acquire)).min().unwrap_or_default();
+        if told > record.next + 50 {
+            record.write_down(told - 1).await?;
+            floor = told - 20;
+            let request = proto::CompactEventsRequest { floor, ..Default::default() };
+            record.client.retention().compact(request).await?;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok((record, floor))
+}
+
+async fn hand_over(client: &Client) -> anyhow::Result<()> {
+    client.members().transfer_leadership(proto::TransferLeadershipRequest::default()).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,13 +130,17 @@ async fn watchers_miss_nothing_and_hear_nothing_twice_whatever_happens_to_nodes(
     let first = started(&mut client.watch(watch(vec![everything(1)]))).await?.from_revision;
     let end = Arc::new(AtomicU64::new(u64::MAX));
     let mut watchers: Vec<(proto::WatchSpec, JoinHandle<Told>)> = Vec::new();
+    let mut courses = Vec::new();
     for (at, spec) in specs().into_iter().enumerate() {
         let mut order = cluster.ids();
         order.rotate_left(at % 3);
         let spec = proto::WatchSpec { from_revision: first, ..spec };
-        let following = follow(cluster.client_of(&order)?, spec.clone(), Arc::clone(&end));
-        watchers.push((spec, tokio::spawn(following)));
+        let course = Course { next: Arc::new(AtomicU64::new(first)), end: Arc::clone(&end) };
+        courses.push(course.clone());
+        watchers.push((spec.clone(), tokio::spawn(follow(cluster.client_of(&order)?, spec, course))));
     }
+    let record = Record { client: cluster.client()?, events: Vec::new(), next: first };
+    let compacting = tokio::spawn(compact(record, courses));
     let writers = Writers::start((0..WRITERS).map(|_| cluster.client()).collect::<anyhow::Result<_>>()?);
 
     wait_for_writes(&client, 150).await?;
@@ -93,7 +150,9 @@ async fn watchers_miss_nothing_and_hear_nothing_twice_whatever_happens_to_nodes(
     cluster.start_node(leader)?;
     cluster.wait_until_whole().await?;
     for id in cluster.ids() {
-        // Hands its leadership over, and ends its watches.
+        hand_over(&client).await?;
+        wait_for_writes(&client, 50).await?;
+        // Hands its leadership over, if it leads, and ends its watches.
         cluster.end(id, Signal::SIGTERM).await?;
         wait_for_writes(&client, 50).await?;
         cluster.start_node(id)?;
@@ -103,14 +162,18 @@ async fn watchers_miss_nothing_and_hear_nothing_twice_whatever_happens_to_nodes(
     let status = client.cluster().status(proto::GetStatusRequest {}).await?;
     let last = status.header.map(|header| header.revision).unwrap_or_default();
     end.store(last, Ordering::Release);
+    let (mut record, floor) = compacting.await?.context("compaction")?;
+    ensure!(floor > first, "nothing was compacted");
+    record.write_down(last).await?;
     for (spec, watcher) in watchers {
         let told = watcher.await??;
-        let expected = expected(&client, &spec, first, last).await?;
+        let expected = record.expected(&spec);
         let told: Vec<_> = told.into_iter().filter(|(revision, _)| *revision <= last).collect();
+        let expected: Vec<_> = expected.into_iter().filter(|(revision, _)| *revision <= last).collect();
         ensure!(!expected.is_empty(), "watch {} has nothing to compare with", spec.id);
         ensure!(
             told == expected,
-            "watch {} was told {} events, the log holds {}; the first difference is {:?}",
+            "watch {} was told {} events, the log held {}; the first difference is {:?}",
             spec.id,
             told.len(),
             expected.len(),

@@ -11,5 +11,6 @@ mod module;
 mod namespace;
 mod node;
 mod policy;
+mod retention;
 mod token;
 mod twin;

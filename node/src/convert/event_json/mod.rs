@@ -6,6 +6,7 @@
 
 use muster_domain::device::DeviceStatus;
 use muster_domain::policy::Role;
+use muster_domain::retention::RetentionPolicy;
 use muster_domain::token::Token;
 use muster_domain::twin::render::write_time;
 use muster_domain::{EventKind, namespace::NamespaceDefinition};
@@ -15,7 +16,7 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 34] = [
+pub const KINDS: [&str; 36] = [
     "cluster.initialized",
     "token.created",
     "token.revoked",
@@ -50,6 +51,8 @@ pub const KINDS: [&str; 34] = [
     "node.joined",
     "node.promoted",
     "node.removed",
+    "retention.updated",
+    "events.compacted",
 ];
 
 /// The content of an event as the text of a JSON object.
@@ -116,6 +119,8 @@ fn value(kind: &EventKind) -> Value {
             Value::Object(members)
         }
         EventKind::AssetStatusUpdated(status) => asset::status(status),
+        EventKind::RetentionUpdated { policy, floor } => retention_value(policy.as_ref(), *floor),
+        EventKind::EventsCompacted { floor } => object([("floor", (*floor).into())]),
         EventKind::TokenRevoked
         | EventKind::CursorDeleted
         | EventKind::NamespaceDeleting
@@ -143,6 +148,18 @@ fn token_value(token: &Token) -> Value {
         ("device_id", text(token.device.as_deref().unwrap_or_default())),
         ("expire_time", token.expires_ms.map_or(Value::Null, time)),
     ])
+}
+
+fn retention_value(policy: Option<&RetentionPolicy>, floor: u64) -> Value {
+    let bound = |bound: Option<u64>| bound.map_or(Value::Null, Value::from);
+    let policy = policy.map_or(Value::Null, |policy| {
+        object([
+            ("max_age_ms", bound(policy.max_age_ms)),
+            ("max_bytes", bound(policy.max_bytes)),
+            ("max_revisions", bound(policy.max_revisions)),
+        ])
+    });
+    object([("policy", policy), ("floor", floor.into())])
 }
 
 fn namespace_value(definition: &NamespaceDefinition) -> Value {

@@ -127,6 +127,8 @@ fn every_kind() -> Vec<EventKind> {
         },
         EventKind::NodePromoted,
         EventKind::NodeRemoved { name: "n4".to_owned() },
+        EventKind::RetentionUpdated { policy: Some(RetentionPolicy::default()), floor: 3 },
+        EventKind::EventsCompacted { floor: 4 },
     ]
 }
 

@@ -24,6 +24,8 @@
 mod batch;
 mod error;
 mod frame;
+#[cfg(test)]
+mod golden;
 mod index;
 mod record;
 mod recover;

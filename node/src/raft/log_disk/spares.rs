@@ -10,15 +10,17 @@
 //! - Segments leave the directory in the order of their numbers, each durably before the next, so that a crash leaves
 //!   no gap. (They come the same way.)
 //! - A file is used again only when no reader holds it; otherwise it is removed, and the reader reads on.
-//! - The first error ends the work; the writer hears of it when it asks for the next segment.
+//! - A full disk is waited for: the writer notices only when it needs the segment, and then it waits too. Any other error
+//!   ends the work; the writer hears of it when it asks for the next segment.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::segment::{self, Segment};
 use crate::store::durable;
@@ -27,6 +29,8 @@ use crate::store::durable;
 const SPARES_MAX: usize = 8;
 /// Tasks waiting for the thread.
 const QUEUE_TASKS: usize = 64;
+/// How often it is tried again to make a file while the disk is full.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
 /// The ending of files without a meaning; they are removed at open.
 pub(super) const TEMPORARY: &str = "tmp";
 
@@ -51,7 +55,7 @@ impl Spares {
         let (tasks, queue) = sync_channel(QUEUE_TASKS);
         // One is asked for at a time, so a place for one is enough.
         let (ready, results) = sync_channel(1);
-        let workshop = Workshop { dir: dir.to_owned(), segment_bytes, spares: VecDeque::new(), made: 0, failed: None };
+        let workshop = Workshop::new(dir, segment_bytes);
         let thread = std::thread::Builder::new()
             .name("raft-log-files".to_owned())
             .spawn(move || workshop.run(&queue, &ready))?;
@@ -109,27 +113,62 @@ struct Workshop {
     /// Counts temporary files, for their names.
     made: u64,
     failed: Option<io::Error>,
+    /// Makes a file of zeros; tests make it fail.
+    blank: Blank,
 }
 
+type Blank = Box<dyn FnMut(&Path, usize) -> io::Result<File> + Send>;
+
 impl Workshop {
+    fn new(dir: &Path, segment_bytes: usize) -> Self {
+        let blank = Box::new(segment::blank);
+        Self { dir: dir.to_owned(), segment_bytes, spares: VecDeque::new(), made: 0, failed: None, blank }
+    }
+
     fn run(mut self, tasks: &Receiver<Task>, ready: &SyncSender<io::Result<Segment>>) {
         while let Ok(task) = tasks.recv() {
             match task {
                 Task::Prepare(number) => {
-                    let result = self.failed.take().map_or_else(|| self.prepare(number), Err);
+                    let Some(result) = self.prepare_in_time(number, tasks) else { return };
                     let failed = result.is_err();
                     if ready.send(result).is_err() || failed {
                         return;
                     }
                 }
-                Task::Retire(segments) if self.failed.is_none() => {
-                    if let Err(error) = segments.into_iter().try_for_each(|segment| self.retire(segment)) {
-                        tracing::error!(%error, "old files of the Raft log cannot be removed");
-                        self.failed = Some(error);
-                    }
-                }
-                Task::Retire(_) => {}
+                Task::Retire(segments) => self.retire_all(segments),
             }
+        }
+    }
+
+    /// The next segment, when the disk has room for it. `None` when the log was closed meanwhile.
+    fn prepare_in_time(&mut self, number: u64, tasks: &Receiver<Task>) -> Option<io::Result<Segment>> {
+        let mut was_full = false;
+        loop {
+            let result = self.failed.take().map_or_else(|| self.prepare(number), Err);
+            match &result {
+                Err(error) if is_full(error) => {}
+                _ => return Some(result),
+            }
+            if !was_full {
+                tracing::error!("the disk is full: the Raft log waits for room for its next file");
+                was_full = true;
+            }
+            match tasks.recv_timeout(FULL_PAUSE) {
+                // A file that is not needed any more is one that need not be made.
+                Ok(Task::Retire(segments)) => self.retire_all(segments),
+                Ok(Task::Prepare(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn retire_all(&mut self, segments: Vec<Arc<Segment>>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = segments.into_iter().try_for_each(|segment| self.retire(segment)) {
+            tracing::error!(%error, "old files of the Raft log cannot be removed");
+            self.failed = Some(error);
         }
     }
 
@@ -138,7 +177,10 @@ impl Workshop {
             Some(spare) => spare,
             None => {
                 let path = self.temporary();
-                let file = segment::blank(&path, self.segment_bytes)?;
+                let file = (self.blank)(&path, self.segment_bytes).inspect_err(|_| {
+                    // What was written of it is room that somebody needs.
+                    fs::remove_file(&path).ok();
+                })?;
                 (path, file)
             }
         };
@@ -162,5 +204,83 @@ impl Workshop {
     fn temporary(&mut self) -> PathBuf {
         self.made += 1;
         self.dir.join(format!("spare-{}.{TEMPORARY}", self.made))
+    }
+}
+
+/// Whether it may work later without anybody doing anything about this program.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A workshop on a disk that is full while the flag says so, and how often it was tried.
+    fn on_a_full_disk(dir: &Path) -> (Workshop, Arc<AtomicBool>, Arc<AtomicUsize>) {
+        let (full, tries) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let (is_full, counted) = (Arc::clone(&full), Arc::clone(&tries));
+        let blank = move |path: &Path, bytes: usize| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            if is_full.load(Ordering::SeqCst) {
+                fs::write(path, b"as far as it went")?;
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            segment::blank(path, bytes)
+        };
+        (Workshop { blank: Box::new(blank), ..Workshop::new(dir, 8192) }, full, tries)
+    }
+
+    fn files(dir: &Path) -> usize {
+        fs::read_dir(dir).unwrap().count()
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_and_leaves_nothing_half_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let (workshop, full, tries) = on_a_full_disk(dir.path());
+        let (tasks, queue) = sync_channel(QUEUE_TASKS);
+        let (ready, results) = sync_channel(1);
+        let thread = std::thread::spawn(move || workshop.run(&queue, &ready));
+        tasks.send(Task::Prepare(7)).unwrap();
+        while tries.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        assert!(results.try_recv().is_err(), "it is neither there nor an error");
+        full.store(false, Ordering::SeqCst);
+        assert_eq!(results.recv().unwrap().unwrap().number(), 7);
+        assert_eq!(files(dir.path()), 1, "only the segment");
+        drop(tasks);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn waiting_for_room_ends_when_the_log_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (workshop, _full, tries) = on_a_full_disk(dir.path());
+        let (tasks, queue) = sync_channel(QUEUE_TASKS);
+        let (ready, results) = sync_channel(1);
+        let thread = std::thread::spawn(move || workshop.run(&queue, &ready));
+        tasks.send(Task::Prepare(1)).unwrap();
+        while tries.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        drop(tasks);
+        thread.join().unwrap();
+        assert!(results.recv().is_err());
+        assert_eq!(files(dir.path()), 0);
+    }
+
+    #[test]
+    fn another_error_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (queue, ready) = (sync_channel(1), sync_channel(1));
+        let blank = |_: &Path, _: usize| Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        let workshop = Workshop { blank: Box::new(blank), ..Workshop::new(dir.path(), 8192) };
+        queue.0.send(Task::Prepare(1)).unwrap();
+        workshop.run(&queue.1, &ready.0);
+        assert_eq!(ready.1.recv().unwrap().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 }

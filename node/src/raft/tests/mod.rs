@@ -3,6 +3,7 @@
 mod cluster;
 mod crash;
 mod dialogue;
+mod golden;
 mod log_durability;
 mod suite;
 mod support;

@@ -73,7 +73,7 @@ async fn list(view: &View, range: ListRange<'_>, revision: u64) -> Vec<(String, 
 }
 
 /// All events of pages of `limit`: revision, index, event.
-async fn events(view: &View, scope: EventScope, from: u64, to: u64, limit: usize) -> Vec<(u64, u32, Event)> {
+pub(super) async fn events(view: &View, scope: EventScope, from: u64, to: u64, limit: usize) -> Vec<(u64, u32, Event)> {
     let filter = EventFilter::of(scope);
     let mut found = Vec::new();
     let mut next = (from, 0);

@@ -18,7 +18,7 @@ use crate::store::codec::{decode_outcome, encode_batch, encode_request};
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::{States, family, seal};
 use crate::store::unwritten::Limits;
-use crate::store::{columns, keys};
+use crate::store::{columns, keys, sweep};
 
 pub(super) const START_MS: u64 = 1_795_000_000_000;
 
@@ -71,6 +71,23 @@ impl Node {
     /// As before an orderly stop.
     pub(super) fn write_twins(&self) {
         self.parts().0.write_twins().unwrap();
+    }
+
+    /// Sweeps events below the floor, in at most `steps` of about so many events.
+    pub(super) fn sweep(&self, events: usize, steps: usize) {
+        let mut reached = 0;
+        for _ in 0..steps {
+            let next = sweep::step_of(&self.parts().0, self.physical_floor(), events).unwrap();
+            if next <= reached {
+                break;
+            }
+            reached = next;
+        }
+        sweep::free(&self.parts().0).unwrap();
+    }
+
+    pub(super) fn physical_floor(&self) -> u64 {
+        self.parts().1.physical_floor()
     }
 
     /// Applies payloads of requests as one batch; returns the outcomes.

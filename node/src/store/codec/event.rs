@@ -3,6 +3,7 @@
 //! Events of twins are written directly; the rare ones go through prost.
 
 use muster_domain::device::{DeviceStatus, SealedKey};
+use muster_domain::retention::Retention;
 use muster_domain::{Event, EventKind};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::event::Kind;
@@ -21,7 +22,7 @@ use super::settings::{
     cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored,
     token_to_stored,
 };
-use super::{CodecError, keys, nodes};
+use super::{CodecError, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -168,6 +169,10 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         }),
         EventKind::AssetStatusUpdated(status) => Kind::AssetStatusUpdated(asset_status_to_proto(status)),
         EventKind::AssetDeleted => Kind::AssetDeleted(stored::AssetDeleted {}),
+        EventKind::RetentionUpdated { policy, floor } => {
+            Kind::RetentionUpdated(retention::to_stored(Retention { policy: *policy, floor: *floor }))
+        }
+        EventKind::EventsCompacted { floor } => Kind::EventsCompacted(stored::EventsCompacted { floor: *floor }),
     }
 }
 
@@ -238,5 +243,10 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
         Kind::NodeJoined(joined) => nodes::node_joined(joined)?,
         Kind::NodePromoted(stored::NodePromoted {}) => EventKind::NodePromoted,
         Kind::NodeRemoved(stored::NodeRemoved { name }) => EventKind::NodeRemoved { name },
+        Kind::RetentionUpdated(updated) => {
+            let Retention { policy, floor } = retention::from_stored(&updated);
+            EventKind::RetentionUpdated { policy, floor }
+        }
+        Kind::EventsCompacted(stored::EventsCompacted { floor }) => EventKind::EventsCompacted { floor },
     })
 }

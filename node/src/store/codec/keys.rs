@@ -25,6 +25,8 @@ fn parts(key: &Key) -> (KeyKind, &str, Cow<'_, str>, &str) {
             (KeyKind::ModuleTwin, namespace.as_str(), device.as_str(), module.as_str())
         }
         Key::Asset(namespace, asset) => (KeyKind::Asset, namespace.as_str(), asset.as_str(), ""),
+        Key::Retention => (KeyKind::Retention, "", "", ""),
+        Key::NamespaceRetention(namespace) => (KeyKind::NamespaceRetention, namespace.as_str(), "", ""),
     };
     (kind, namespace, Cow::Borrowed(id), module)
 }
@@ -63,5 +65,7 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::Node => {
             Key::Node(id.parse().map_err(|_| CodecError::malformed("the key of a node", "its id is not a number"))?)
         }
+        KeyKind::Retention => Key::Retention,
+        KeyKind::NamespaceRetention => Key::NamespaceRetention(namespace),
     })
 }

@@ -24,6 +24,7 @@ mod outcome;
 mod reader;
 mod record;
 mod request;
+mod retention;
 mod settings;
 mod twin;
 

@@ -19,7 +19,7 @@ use super::settings::{
     asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored,
     namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, import, keys, nodes};
+use super::{CodecError, import, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -187,6 +187,13 @@ pub(super) fn to_stored(operation: &Operation) -> Kind {
                 status: Some(asset_status_to_proto(&status)),
             })
         }
+        Operation::SetRetention { namespace, policy, etag } => {
+            let policy = policy.map(retention::policy_to_stored);
+            Kind::SetRetention(stored::SetRetention { namespace, policy, etag })
+        }
+        Operation::CompactEvents { namespace, floor } => {
+            Kind::CompactEvents(stored::CompactEvents { namespace, floor })
+        }
     }
 }
 
@@ -313,6 +320,13 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
         Kind::UpdateAssetStatus(stored::UpdateAssetStatus { namespace, asset, status }) => {
             let status = asset_status_from_stored(WHAT, required(WHAT, "status", status)?)?;
             Operation::UpdateAssetStatus { namespace, asset, status: Box::new(status) }
+        }
+        Kind::SetRetention(stored::SetRetention { namespace, policy, etag }) => {
+            let policy = policy.as_ref().map(retention::policy_from_stored);
+            Operation::SetRetention { namespace, policy, etag }
+        }
+        Kind::CompactEvents(stored::CompactEvents { namespace, floor }) => {
+            Operation::CompactEvents { namespace, floor }
         }
     })
 }

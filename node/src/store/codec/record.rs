@@ -7,7 +7,7 @@ use prost::encoding::WireType;
 
 use super::backwards::{self, Backwards};
 use super::reader::Reader;
-use super::{CodecError, identities, nodes, settings, twin};
+use super::{CodecError, identities, nodes, retention, settings, twin};
 
 /// The stored bytes of a record.
 #[must_use]
@@ -33,6 +33,7 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Asset(_) => 11,
         Body::Deleted(_) => 12,
         Body::Cursor(_) => 13,
+        Body::Retention(_) => 14,
         Body::Node(_) => 20,
     }
 }
@@ -50,6 +51,7 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Asset(asset) => out.message(tag, &settings::asset_to_stored(asset)),
         Body::Node(node) => out.message(tag, &nodes::node_to_stored(node)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
+        Body::Retention(retention) => out.message(tag, &retention::to_stored(*retention)),
     }
 }
 
@@ -68,7 +70,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=13 | 20 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=14 | 20 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -88,6 +90,7 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         20 => Body::Node(Box::new(nodes::node_from_stored(read("a node", bytes)?)?)),
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
         13 => Body::Cursor(settings::cursor_from_stored(read("a cursor", bytes)?)),
+        14 => Body::Retention(retention::from_stored(&read::<stored::Retention>("a retention", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })
 }

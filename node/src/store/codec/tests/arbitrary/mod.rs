@@ -47,6 +47,8 @@ fn key() -> BoxedStrategy<Key> {
         text().prop_map(Key::Token),
         uniform2(text()).prop_map(|[ns, cursor]| Key::Cursor(ns, cursor)),
         text().prop_map(Key::Namespace),
+        Just(Key::Retention),
+        text().prop_map(Key::NamespaceRetention),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),
         uniform3(text()).prop_map(|[ns, device, module]| Key::Module(ns, device, module)),
         uniform2(text()).prop_map(|[ns, device]| Key::DeviceTwin(ns, device)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use muster_domain::json::Json;
 use muster_domain::module::Module;
 use muster_domain::namespace::Namespace;
+use muster_domain::retention::Retention;
 use muster_domain::twin::{Builder, Section, Touch, Twin};
 use muster_domain::{Body, Record, Tombstone};
 use proptest::array::{uniform3, uniform4};
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, node, token};
+use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, token};
 use super::{number, text};
 
 fn float() -> impl Strategy<Value = f64> + Clone {
@@ -160,6 +161,7 @@ fn body() -> BoxedStrategy<Body> {
         asset.prop_map(|asset| Body::Asset(Box::new(asset))),
         node().prop_map(|node| Body::Node(Box::new(node))),
         tombstone.prop_map(Body::Deleted),
+        (retention_policy(), number()).prop_map(|(policy, floor)| Body::Retention(Retention { policy, floor })),
     ]
     .boxed()
 }

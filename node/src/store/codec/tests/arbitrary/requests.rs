@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, namespace_definition, node, token};
+use super::settings::{cluster, namespace_definition, node, retention_policy, token};
 use super::{key, number, sealed, text, variant};
 use crate::outcome::{Accepted, OperationResult, Outcome};
 use crate::request::Request;
@@ -166,6 +166,9 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
         }),
         (uniform2(text()), option::of(text()))
             .prop_map(|([namespace, cursor], etag)| { Operation::DeleteCursor { namespace, cursor, etag } }),
+        (option::of(text()), retention_policy(), etag())
+            .prop_map(|(namespace, policy, etag)| Operation::SetRetention { namespace, policy, etag }),
+        (option::of(text()), number()).prop_map(|(namespace, floor)| Operation::CompactEvents { namespace, floor }),
         (text(), namespace_definition())
             .prop_map(|(namespace, definition)| Operation::CreateNamespace { namespace, definition }),
         (text(), namespace_definition(), vec(variant::<NamespaceField>(), 0..4), etag()).prop_map(

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, node, token};
+use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, token};
 use super::{key, number, sealed, text, variant};
 use crate::store::codec::RevisionEntry;
 
@@ -56,6 +56,8 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         namespace_definition().prop_map(EventKind::NamespaceUpdated),
         Just(EventKind::NamespaceDeleting),
         Just(EventKind::NamespaceDeleted),
+        (retention_policy(), number()).prop_map(|(policy, floor)| EventKind::RetentionUpdated { policy, floor }),
+        number().prop_map(|floor| EventKind::EventsCompacted { floor }),
     ];
     let about_nodes = prop_oneof![
         number().prop_map(EventKind::NodeIdTaken),

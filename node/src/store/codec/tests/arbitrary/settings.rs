@@ -5,6 +5,7 @@ use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
 use muster_domain::namespace::NamespaceDefinition;
 use muster_domain::node::Node;
+use muster_domain::retention::RetentionPolicy;
 use muster_domain::token::Token;
 use proptest::array::{uniform2, uniform3, uniform7, uniform16, uniform32};
 use proptest::collection::btree_map;
@@ -48,6 +49,16 @@ pub(super) fn token() -> BoxedStrategy<Token> {
             expires_ms,
         })
         .boxed()
+}
+
+pub(super) fn retention_policy() -> BoxedStrategy<Option<RetentionPolicy>> {
+    let policy = (option::of(number()), option::of(number()), option::of(number()));
+    option::of(policy.prop_map(|(max_age_ms, max_bytes, max_revisions)| RetentionPolicy {
+        max_age_ms,
+        max_bytes,
+        max_revisions,
+    }))
+    .boxed()
 }
 
 pub(super) fn namespace_definition() -> BoxedStrategy<NamespaceDefinition> {

@@ -3,6 +3,9 @@
 //! rather than change them.
 
 mod assets;
+mod events;
+
+pub(super) use events::events;
 
 use std::sync::Arc;
 
@@ -18,9 +21,10 @@ use muster_domain::module::{Module, ModuleDefinition, ModuleField};
 use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::node::{Node, NodeState};
 use muster_domain::policy::{Principal, Role};
+use muster_domain::retention::{Retention, RetentionPolicy};
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
-use muster_domain::{Body, Command, Event, EventKind, Key, Limits, Operation, Record, Tombstone};
+use muster_domain::{Body, Command, Event, Key, Limits, Operation, Record, Tombstone};
 
 use self::assets::{asset_definition, asset_status};
 use crate::request::Request;
@@ -79,6 +83,10 @@ pub(super) fn token() -> Token {
         device: some("pump7"),
         expires_ms: Some(NOW + 1),
     }
+}
+
+fn retention_policy() -> RetentionPolicy {
+    RetentionPolicy { max_age_ms: Some(2_592_000_000), max_bytes: Some(10 << 30), max_revisions: Some(1_000_000) }
 }
 
 fn namespace_definition() -> NamespaceDefinition {
@@ -382,7 +390,18 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("", Operation::PromoteNode { node_id: 6 }),
         ("", Operation::RemoveNode { node_id: 6, name: text("n6") }),
         ("", Operation::RaiseFeatureLevel { level: 2 }),
-        ("", Operation::UpdateAssetStatus { namespace, asset, status: Box::new(asset_status()) }),
+        ("", Operation::UpdateAssetStatus { namespace: namespace.clone(), asset, status: Box::new(asset_status()) }),
+        (
+            "",
+            Operation::SetRetention {
+                namespace: Some(namespace.clone()),
+                policy: Some(retention_policy()),
+                etag: some("41"),
+            },
+        ),
+        ("cluster", Operation::SetRetention { namespace: None, policy: None, etag: None }),
+        ("", Operation::CompactEvents { namespace: Some(namespace), floor: 4_000 }),
+        ("cluster", Operation::CompactEvents { namespace: None, floor: 4_001 }),
     ]
 }
 
@@ -419,71 +438,6 @@ pub(super) fn revision(events: Vec<Event>) -> RevisionEntry {
     }
 }
 
-/// Every kind of event.
-pub(super) fn events() -> Vec<Event> {
-    let namespace = || Key::Namespace(text("plant1"));
-    let device = || Key::Device(text("plant1"), text("pump7"));
-    let module = || Key::Module(text("plant1"), text("pump7"), text("opc"));
-    let asset = || Key::Asset(text("plant1"), text("pump-7"));
-    let token_key = || Key::Token(text("ci"));
-    let cursor_key = || Key::Cursor(text("plant1"), text("warehouse"));
-    [
-        (Key::Cluster, EventKind::ClusterInitialized(cluster())),
-        (token_key(), EventKind::TokenCreated(token())),
-        (token_key(), EventKind::TokenRevoked),
-        (cursor_key(), EventKind::CursorCreated(cursor())),
-        (cursor_key(), EventKind::CursorAcknowledged(4_700)),
-        (cursor_key(), EventKind::CursorDeleted),
-        (namespace(), EventKind::NamespaceCreated(namespace_definition())),
-        (namespace(), EventKind::NamespaceUpdated(namespace_definition())),
-        (namespace(), EventKind::NamespaceDeleting),
-        (namespace(), EventKind::NamespaceDeleted),
-        (device(), EventKind::DeviceCreated(Box::new(device_definition(sas())))),
-        (device(), EventKind::DeviceUpdated(Box::new(device_definition(self_signed())))),
-        (device(), EventKind::DeviceStatusChanged { status: DeviceStatus::Enabled, reason: text("found again") }),
-        (device(), EventKind::DeviceKeysRegenerated { primary: Some(sealed(5)), secondary: None }),
-        (device(), EventKind::DeviceDeleted),
-        (module(), EventKind::ModuleCreated(module_definition())),
-        (module(), EventKind::ModuleUpdated(module_definition())),
-        (module(), EventKind::ModuleKeysRegenerated { primary: None, secondary: Some(sealed(6)) }),
-        (module(), EventKind::ModuleDeleted),
-        (device_twin(), EventKind::TwinCreated),
-        (device_twin(), EventKind::TwinPatched { tags: some(r#"{"site":null}"#), desired: some(r#"{"speed":5}"#) }),
-        (
-            module_twin(),
-            EventKind::TwinReplaced { tags: some("{}"), desired: some("{\"a\":1}"), reported: some("{\"b\":2}") },
-        ),
-        (device_twin(), EventKind::TwinReported(text(r#"{"temperature":21.5}"#))),
-        (module_twin(), EventKind::TwinDeleted),
-        (
-            asset(),
-            EventKind::AssetCreated {
-                definition: Box::new(asset_definition()),
-                enabled: true,
-                uuid: text("22222222-2222-3333-4444-555555555555"),
-            },
-        ),
-        (asset(), EventKind::AssetUpdated { definition: Box::new(asset_definition()), enabled: true }),
-        (asset(), EventKind::AssetStatusUpdated(Box::new(asset_status()))),
-        (asset(), EventKind::AssetDeleted),
-        (Key::Cluster, EventKind::NodeIdTaken(6)),
-        (Key::Cluster, EventKind::FeatureLevelRaised(2)),
-        (Key::Node(6), EventKind::NodeAdmitted(Box::new(node()))),
-        (
-            Key::Node(6),
-            EventKind::NodeJoined {
-                nonce: [0x17; 16],
-                peer_address: text("n6.example:7421"),
-                client_address: text("n6.example:7420"),
-            },
-        ),
-        (Key::Node(6), EventKind::NodePromoted),
-        (Key::Node(6), EventKind::NodeRemoved { name: text("n6") }),
-    ]
-    .map(|(key, kind)| Event { key, kind })
-    .into()
-}
-
 pub(super) fn record(body: Body) -> Record {
     Record { created_revision: 300, created_ms: NOW - 60_000, updated_revision: 4_711, updated_ms: NOW, body }
 }
@@ -510,5 +464,6 @@ pub(super) fn bodies() -> Vec<Body> {
         })),
         Body::Node(Box::new(node())),
         Body::Deleted(tombstone),
+        Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
     ]
 }
