@@ -38,6 +38,8 @@ mod error;
 mod guard;
 mod keeper;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use error::MemberError;
 pub(crate) use error::read_reply;
