@@ -63,7 +63,7 @@ pub struct MembershipSettings {
     pub promote_lag_entries: u64,
 }
 
-/// A node that may join has these records and this place.
+/// Knows what the registry says of nodes and what Raft makes of it, and brings the two together.
 pub struct Membership {
     raft: Arc<RaftNode>,
     reader: Arc<Reader>,
