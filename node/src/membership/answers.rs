@@ -2,8 +2,8 @@
 
 use super::plan::{self, Facts, Standing, Step};
 use super::{
-    Bytes, Command, Duration, JOIN_METHOD, MEMBER_METHOD, Member, MemberError, Membership, Message, NodeState,
-    Operation, OperationResult, ProposeError, REMOVED_METHOD, Reason, Rejection, Status, authorize, error, guard, wire,
+    Bytes, Command, JOIN_METHOD, MEMBER_METHOD, Member, MemberError, Membership, Message, NodeState, Operation,
+    OperationResult, ProposeError, REMOVED_METHOD, Reason, Rejection, Status, authorize, error, guard, wire,
 };
 
 /// Steps that one settling takes at most before it says that it goes on.
@@ -172,6 +172,4 @@ impl Membership {
             lag_max: self.settings.promote_lag_entries,
         })
     }
-
-    pub(super) const CALL_MAX: Duration = Duration::from_secs(1);
 }

@@ -22,6 +22,8 @@ use crate::tasks::{self, StopSignal};
 
 /// How often it looks.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a member may take to say whether this node belongs.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// The level is looked at every so many pauses: that asks all members.
 const LEVEL_TURNS: u32 = 10;
 /// Who does not lead asks every so many pauses whether it still belongs: a removed node that was down meanwhile believes
@@ -89,7 +91,7 @@ impl Membership {
     async fn a_member_says_removed(&self) -> bool {
         for id in self.raft.peers().ids() {
             let asked = self.raft.peers().call(id, REMOVED_METHOD, Bytes::new());
-            if let Ok(Ok(reply)) = timeout(Self::CALL_MAX, asked).await
+            if let Ok(Ok(reply)) = timeout(ANSWER_MAX, asked).await
                 && wire::RemovedReply::decode(reply).is_ok_and(|reply| reply.removed)
             {
                 return true;

@@ -38,6 +38,8 @@ mod error;
 mod guard;
 mod keeper;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use error::MemberError;
 pub(crate) use error::read_reply;
@@ -61,7 +63,7 @@ pub struct MembershipSettings {
     pub promote_lag_entries: u64,
 }
 
-/// A node that may join has these records and this place.
+/// Knows what the registry says of nodes and what Raft makes of it, and brings the two together.
 pub struct Membership {
     raft: Arc<RaftNode>,
     reader: Arc<Reader>,

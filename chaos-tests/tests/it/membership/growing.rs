@@ -1,5 +1,7 @@
 //! From one node to three, to five, and back to three, while writers run; nothing acknowledged is lost.
 
+use std::fs;
+
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::invariants::{acked_writes_survive, chains_agree};
 use muster_chaos::workload::{NAMESPACE, Writers, prepare, wait_for_writes};
@@ -87,4 +89,28 @@ async fn sequence(client: &muster_client::Client) -> anyhow::Result<u64> {
     let twin = client.twins().get(request).await?.twin.unwrap_or_default();
     let document: serde_json::Value = serde_json::from_str(&twin.desired.unwrap_or_default().json)?;
     Ok(document.get("sequence").and_then(serde_json::Value::as_u64).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_joining_that_was_interrupted_goes_on_with_the_same_token() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let mut cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    let admitted = cluster.client()?.members().admit(voter("unlucky")).await?;
+    let id = admitted.node_id;
+    cluster.prepare_node(&admitted).await?;
+    // The cluster takes the token, and then the node cannot write that it takes part: a folder is in the way.
+    let obstacle = cluster.data_dir(id).join("MEMBER.tmp");
+    fs::create_dir_all(&obstacle)?;
+    cluster.start_node(id)?;
+    assert_eq!(cluster.wait_for_exit(id).await?.code(), Some(1));
+    let events = proto::ListEventsRequest { kinds: vec!["node.joined".to_owned()], ..Default::default() };
+    let joined = cluster.client_of(&[1])?.history().list_events(events).await?.events;
+    assert_eq!(joined.len(), 1, "its token is used: {joined:?}");
+    assert!(cluster.data_dir(id).join("JOINING").exists(), "and the nonce it was used with is kept");
+
+    fs::remove_dir(&obstacle)?;
+    cluster.start_node(id)?;
+    wait_for_voters(&cluster, &[1, id]).await?;
+    assert!(!cluster.data_dir(id).join("JOINING").exists(), "once it takes part, the nonce is gone");
+    cluster.wait_until_whole().await
 }

@@ -45,6 +45,12 @@ async fn a_stale_token_lets_nobody_in() -> anyhow::Result<()> {
     cluster.start_node(mixed.node_id)?;
     refused_to_join(&mut cluster, mixed.node_id, "JOIN_TOKEN_STALE: this is not the join token").await?;
 
+    let mut swapped = admin.members().admit(voter("swapped")).await?;
+    swapped.join_token = withdrawn.join_token;
+    cluster.prepare_node(&swapped).await?;
+    cluster.start_node(swapped.node_id)?;
+    refused_to_join(&mut cluster, swapped.node_id, "is the token of node 3, but node.id is 5").await?;
+
     let request = proto::AdmitNodeRequest { token_lifetime_seconds: 59, ..voter("short") };
     assert_eq!(refusal(admin.members().admit(request).await), (Code::InvalidArgument, "INVALID_FIELD".to_owned()));
     let request = proto::AdmitNodeRequest { replaces: 77, ..voter("for-nobody") };
