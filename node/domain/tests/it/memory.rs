@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_domain::cluster::Cluster;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::namespace::NamespaceDefinition;
 use muster_domain::{
     At, Body, Change, Event, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States, decide, evolve,
@@ -49,9 +51,20 @@ impl States for Memory {
 }
 
 impl Memory {
-    /// Holds the namespaces `plant` and `depot`.
+    /// Holds the namespaces `plant` and `depot`, in a cluster of the newest feature level that was there before the first
+    /// revision.
     pub(crate) fn new() -> Self {
         let mut memory = Self::default();
+        let cluster = Cluster {
+            cluster_id: "c".into(),
+            page_key: [0; 32],
+            limits: Limits::default(),
+            feature_level: FEATURE_LEVEL,
+            last_node_id: 0,
+        };
+        let (at, kind) = (At { revision: 0, time_ms: 0 }, EventKind::ClusterInitialized(cluster));
+        memory.records.insert(Key::Cluster, Arc::new(evolve(None, &kind, at)));
+        memory.events.push((at, Event { key: Key::Cluster, kind }));
         for namespace in ["plant", "depot"] {
             memory.accept(create_namespace(namespace));
         }

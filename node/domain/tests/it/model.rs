@@ -114,7 +114,8 @@ fn check_relations(memory: &Memory) {
                 assert!(asset.status.parts.keys().all(|part| parts.contains(part)), "{key} knows its parts");
                 assert!(asset.status.config_version <= asset.version, "{key} has no status of the future");
             }
-            (Key::Namespace(_), Body::Namespace(_))
+            (Key::Cluster, Body::Cluster(_))
+            | (Key::Namespace(_), Body::Namespace(_))
             | (Key::Token(_), Body::Token(_))
             | (Key::Cursor(..), Body::Cursor(_)) => {}
             (key, body) => panic!("{key} holds {body:?}"),
@@ -233,13 +234,19 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
         Reason::RequestIdReused,
         Reason::BatchAborted,
         Reason::AlreadyInitialized,
+        Reason::JoinTokenStale,
+        Reason::NodeRemoved,
+        Reason::FeatureLevelTooLow,
     ];
     let missing: Vec<Reason> =
         Reason::ALL.into_iter().filter(|reason| !reasons.contains(reason) && !elsewhere.contains(reason)).collect();
     assert_eq!(missing, Vec::<Reason>::new(), "reasons of refusals");
 }
 
-const EVENT_KINDS: [&str; 24] = [
+const EVENT_KINDS: [&str; 27] = [
+    "cursor.created",
+    "cursor.acknowledged",
+    "cursor.deleted",
     "token.created",
     "token.revoked",
     "namespace.created",

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use muster_domain::cluster::Cluster;
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::policy::{Principal, Role};
-use muster_domain::{Command, Key, Operation};
+use muster_domain::{At, Command, EventKind, Key, Operation, evolve};
 use tempfile::TempDir;
 
 use crate::apply::Applier;
@@ -32,7 +34,24 @@ impl Node {
     pub(super) fn new() -> Self {
         let mut node = Self { dir: tempfile::tempdir().unwrap(), open: None, log_index: 0 };
         node.reopen();
+        node.found();
         node
+    }
+
+    /// The cluster's settings, as if they had been there before the first revision: revisions count the test's commands.
+    fn found(&mut self) {
+        let cluster = Cluster {
+            cluster_id: "c".to_owned(),
+            page_key: [0; 32],
+            limits: muster_domain::Limits::default(),
+            feature_level: FEATURE_LEVEL,
+            last_node_id: 0,
+        };
+        let record = evolve(None, &EventKind::ClusterInitialized(cluster), At { revision: 0, time_ms: 0 });
+        let db = self.parts().0.db();
+        db.put_cf(family(&db, columns::STATES).unwrap(), keys::state(&Key::Cluster), seal(&record)).unwrap();
+        drop(db);
+        self.reopen();
     }
 
     /// As after a kill: twins that were not written yet are lost from memory. Few are kept there, so that writing them
