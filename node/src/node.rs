@@ -12,7 +12,9 @@ use muster_proto::v1::{GetStatusResponse, MemberStatus, ResponseHeader};
 use prost::Message;
 use tokio::time::timeout;
 
+use crate::backup::source::BackupSource;
 use crate::clock::Clock;
+use crate::compare::Compare;
 use crate::data_dir::NodeIdentity;
 use crate::ids_source::IdsSource;
 use crate::propose::Proposer;
@@ -30,6 +32,10 @@ pub struct Services {
     pub identity: NodeIdentity,
     /// Knows the members.
     pub status: Arc<ClusterStatus>,
+    /// Makes backups.
+    pub backups: Arc<BackupSource>,
+    /// Compares the members.
+    pub compare: Arc<Compare>,
     /// Seals keys.
     pub sealer: Arc<Sealer>,
     /// Makes ids and keys.
@@ -179,6 +185,7 @@ impl ClusterStatus {
 #[derive(Default)]
 pub struct LateStatus {
     status: std::sync::OnceLock<Arc<ClusterStatus>>,
+    compare: std::sync::OnceLock<Arc<Compare>>,
 }
 
 impl LateStatus {
@@ -188,10 +195,17 @@ impl LateStatus {
             tracing::warn!("a status was set twice");
         }
     }
+
+    /// Puts the comparison in place; only the first one counts.
+    pub fn set_compare(&self, compare: Arc<Compare>) {
+        if self.compare.set(compare).is_err() {
+            tracing::warn!("a comparison was set twice");
+        }
+    }
 }
 
 impl PeerCallHandler for LateStatus {
-    fn call(&self, from: u64, method: &str, _request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
+    fn call(&self, from: u64, method: &str, request: Bytes) -> BoxFuture<'static, Result<Bytes, tonic::Status>> {
         let answer = match (method, self.status.get()) {
             (STATUS_METHOD, Some(status)) => Ok(Bytes::from(status.own().encode_to_vec())),
             (JOIN_FOUNDING_METHOD, Some(status)) => {
@@ -199,7 +213,17 @@ impl PeerCallHandler for LateStatus {
                 return async move { join_founding(&raft, from).await }.boxed();
             }
             (STATUS_METHOD | JOIN_FOUNDING_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
-            (other, _) => Err(tonic::Status::unimplemented(format!("no method {other}"))),
+            (other, _) => {
+                let (compare, other) = (self.compare.get().map(Arc::clone), other.to_owned());
+                return async move {
+                    let answer = match compare {
+                        Some(compare) => compare.answer(&other, request).await,
+                        None => None,
+                    };
+                    answer.unwrap_or_else(|| Err(tonic::Status::unimplemented(format!("no method {other}"))))
+                }
+                .boxed();
+            }
         };
         async move { answer }.boxed()
     }

@@ -19,6 +19,8 @@ pub const EXIT_STOPPED: i32 = 0;
 pub const EXIT_CANNOT_START: i32 = 1;
 /// Its disk failed or contradicts itself; it must not answer differently from its peers.
 pub const EXIT_STORAGE: i32 = 70;
+/// It differs from the majority of its cluster; it must not answer any more, and its data has to be replaced.
+pub const EXIT_DIVERGED: i32 = 72;
 /// A bug: some part panicked.
 pub const EXIT_PANIC: i32 = 71;
 

@@ -2,7 +2,7 @@
 
 use crate::limits::DEPTH_MAX;
 use crate::token::Token;
-use crate::{At, Change, EventKind, Key, Limits, Operation, Reason, Rejection, States};
+use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Rejection, States};
 
 /// Settings every replica must share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,5 +31,25 @@ pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Resu
     changes.extend(token.iter().map(|(id, token): &(String, Token)| {
         Change::new(Key::Token(id.clone()), EventKind::TokenCreated(token.clone()), None, at)
     }));
+    Ok(changes)
+}
+
+/// Decides the first command of a restored cluster. Everything stays as the backup has it, tokens included; only the id,
+/// the key of page tokens and one more admin token are new. A token that is there already is left as it is.
+pub(crate) fn decide_restored(states: &dyn States, operation: &Operation, at: At) -> Result<Vec<Change>, Rejection> {
+    let Operation::RestoreCluster { cluster_id, page_key, token } = operation else { return Ok(Vec::new()) };
+    let Some(before) = states.get(&Key::Cluster) else { return Err(Rejection::not_found("cluster")) };
+    if matches!(&before.body, Body::Cluster(cluster) if cluster.cluster_id == *cluster_id) {
+        return Err(Rejection::new(Reason::AlreadyInitialized, "", "the cluster has this id already"));
+    }
+    let kind = EventKind::ClusterRestored { cluster_id: cluster_id.clone(), page_key: *page_key };
+    let mut changes = vec![Change::new(Key::Cluster, kind, Some(&before), at)];
+    if let Some((id, token)) = token {
+        let key = Key::Token(id.clone());
+        let known = states.get(&key);
+        if !known.as_deref().is_some_and(|known| matches!(&known.body, Body::Token(known) if known.hash == token.hash)) {
+            changes.push(Change::new(key, EventKind::TokenCreated(token.clone()), known.as_deref(), at));
+        }
+    }
     Ok(changes)
 }

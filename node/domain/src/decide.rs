@@ -51,6 +51,7 @@ impl Change {
 pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limits) -> Result<Vec<Change>, Rejection> {
     match operation {
         Operation::InitializeCluster { .. } => cluster::decide(states, operation, at),
+        Operation::RestoreCluster { .. } => cluster::decide_restored(states, operation, at),
         Operation::CreateToken { .. } | Operation::RevokeToken { .. } => token::decide(states, operation, at),
         Operation::CreateNamespace { .. } | Operation::UpdateNamespace { .. } | Operation::DeleteNamespace { .. } => {
             namespace::decide(states, operation, at)

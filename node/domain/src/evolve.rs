@@ -24,6 +24,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
     let version = before.map_or(0, Record::version);
     match (event, body) {
         (EventKind::ClusterInitialized(cluster), _) => Body::Cluster(cluster.clone()),
+        (EventKind::ClusterRestored { cluster_id, page_key }, Some(Body::Cluster(cluster))) => {
+            Body::Cluster(crate::cluster::Cluster { cluster_id: cluster_id.clone(), page_key: *page_key, ..cluster.clone() })
+        }
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
@@ -74,7 +77,8 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         ) => Body::Deleted(Tombstone { version, ..Tombstone::default() }),
         (EventKind::TwinDeleted, _) => Body::Deleted(Twin::tombstone(body)),
         (
-            EventKind::NamespaceUpdated(_)
+            EventKind::ClusterRestored { .. }
+            | EventKind::NamespaceUpdated(_)
             | EventKind::NamespaceDeleting
             | EventKind::DeviceUpdated(_)
             | EventKind::DeviceStatusChanged { .. }

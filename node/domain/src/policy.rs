@@ -80,9 +80,10 @@ enum WriteScope<'a> {
 impl<'a> WriteScope<'a> {
     fn of(operation: &'a Operation) -> Self {
         match operation {
-            Operation::InitializeCluster { .. } | Operation::CreateToken { .. } | Operation::RevokeToken { .. } => {
-                Self::Cluster
-            }
+            Operation::InitializeCluster { .. }
+            | Operation::RestoreCluster { .. }
+            | Operation::CreateToken { .. }
+            | Operation::RevokeToken { .. } => Self::Cluster,
             Operation::CreateNamespace { .. }
             | Operation::UpdateNamespace { .. }
             | Operation::DeleteNamespace { .. } => Self::Namespace,
@@ -119,7 +120,9 @@ pub fn permit(principal: &Principal, command: &Command) -> Result<(), Rejection>
 
 fn may_do(principal: &Principal, operation: &Operation) -> bool {
     match principal {
-        Principal::Node(_) => matches!(operation, Operation::InitializeCluster { .. }),
+        Principal::Node(_) => {
+            matches!(operation, Operation::InitializeCluster { .. } | Operation::RestoreCluster { .. })
+        }
         Principal::User { role: Role::Viewer | Role::Device, .. } => false,
         Principal::User { role: Role::Admin, namespace: None, .. } => true,
         Principal::User { role: Role::Operator, namespace: None, .. } => {

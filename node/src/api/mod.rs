@@ -18,6 +18,7 @@ use muster_proto::v1::asset_service_server::AssetServiceServer;
 use muster_proto::v1::cluster_service_server::ClusterServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
+use muster_proto::v1::maintenance_service_server::MaintenanceServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
@@ -36,6 +37,7 @@ mod device_import;
 mod device_keys;
 mod fields;
 mod history;
+mod maintenance;
 mod malformed;
 mod module;
 mod namespace;
@@ -48,13 +50,14 @@ mod twin_stream;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 6] = [
+pub const SERVICE_NAMES: [&str; 7] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
     AssetServiceServer::<asset::AssetApi>::NAME,
     HistoryServiceServer::<history::HistoryApi>::NAME,
     ClusterServiceServer::<cluster::ClusterApi>::NAME,
+    MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -75,5 +78,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(AssetServiceServer, asset::AssetApi);
     add!(HistoryServiceServer, history::HistoryApi);
     add!(ClusterServiceServer, cluster::ClusterApi);
+    add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
     routes.routes()
 }

@@ -82,6 +82,8 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.ClusterService/CreateToken", Access::Admin),
     ("/muster.v1.ClusterService/ListTokens", Access::Admin),
     ("/muster.v1.ClusterService/RevokeToken", Access::Admin),
+    ("/muster.v1.MaintenanceService/CreateBackup", Access::Admin),
+    ("/muster.v1.MaintenanceService/VerifyCluster", Access::Admin),
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Anyone),

@@ -7,10 +7,13 @@
 
 mod config_commands;
 mod pki_commands;
+mod restore_command;
 mod start;
+mod verify_command;
 
 use crate::config::{Config, LogFormat, Overrides};
-use crate::tasks::EXIT_CANNOT_START;
+use crate::store::verify::VerifyError;
+use crate::tasks::{EXIT_CANNOT_START, EXIT_STORAGE};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -64,6 +67,10 @@ enum Command {
     /// Make certificates for a cluster and its clients
     #[command(subcommand)]
     Pki(pki_commands::PkiCommand),
+    /// Make a new cluster's first node out of a backup
+    Restore(restore_command::RestoreCommand),
+    /// Check the data of a stopped node, or a backup, against itself
+    Verify(verify_command::VerifyCommand),
 }
 
 impl RunArgs {
@@ -94,12 +101,15 @@ pub fn main() -> ExitCode {
         None => start::run(&cli.run),
         Some(Command::Config(command)) => command.run(&cli.run),
         Some(Command::Pki(command)) => command.run(),
+        Some(Command::Restore(command)) => command.run(&cli.run),
+        Some(Command::Verify(command)) => command.run(&cli.run),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("musterd: {}", chain(&error)));
-            ExitCode::from(u8::try_from(EXIT_CANNOT_START).unwrap_or(1))
+            let code = if error.downcast_ref::<VerifyError>().is_some() { EXIT_STORAGE } else { EXIT_CANNOT_START };
+            ExitCode::from(u8::try_from(code).unwrap_or(1))
         }
     }
 }

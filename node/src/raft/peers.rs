@@ -214,10 +214,24 @@ impl PeerPool {
     /// # Errors
     /// The answer of the other node's handler, or why it could not be reached.
     pub async fn call(&self, to: NodeId, method: &str, request: Bytes) -> Result<Bytes, Status> {
+        self.call_within(self.call_timeout, to, method, request).await
+    }
+
+    /// The same for a question that may take longer.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_within(
+        &self,
+        limit: Duration,
+        to: NodeId,
+        method: &str,
+        request: Bytes,
+    ) -> Result<Bytes, Status> {
         let peer = self.known(to).ok_or_else(|| Status::not_found(format!("node {to} is not a member")))?;
         let mut client = peer.client(Lane::Control).map_err(|error| Status::unavailable(error.to_string()))?;
         let request = peer::CallRequest { method: method.to_owned(), payload: request };
-        let reply = deadline(self.call_timeout, client.call(request)).await?;
+        let reply = deadline(limit, client.call(request)).await?;
         Ok(reply.into_inner().payload)
     }
 }

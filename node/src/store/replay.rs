@@ -34,13 +34,18 @@ fn put_mark(db: &DB, batch: &mut WriteBatch, revision: u64) -> Result<(), StoreE
     Ok(())
 }
 
-fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
+/// The revision up to which all twins lie in the family, if it was ever said.
+pub(crate) fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
     let stored = db.get_cf(family(db, columns::META)?, keys::TWINS_WRITTEN).map_err(rocks("read the mark of twins"))?;
-    let Some(stored) = stored else { return Ok(None) };
-    let body = envelope::open(MARK_TYPE, &stored)
+    stored.map(|stored| decode_mark(&stored)).transpose()
+}
+
+/// The revision that a stored mark names.
+pub(crate) fn decode_mark(stored: &[u8]) -> Result<u64, StoreError> {
+    let body = envelope::open(MARK_TYPE, stored)
         .map_err(|source| StoreError::Damaged { what: "the mark of twins".to_owned(), source })?;
     let revision = body.try_into().map(u64::from_be_bytes);
-    revision.map(Some).map_err(|_| StoreError::Inconsistent("the mark of twins has another length".to_owned()))
+    revision.map_err(|_| StoreError::Inconsistent("the mark of twins has another length".to_owned()))
 }
 
 /// Folds what is missing up to `revision`, the position, and returns how many revisions that were.

@@ -15,8 +15,9 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 26] = [
     "cluster.initialized",
+    "cluster.restored",
     "token.created",
     "token.revoked",
     "namespace.created",
@@ -61,6 +62,7 @@ fn value(kind: &EventKind) -> Value {
             ("key_bytes_max", cluster.limits.key_bytes_max.into()),
             ("depth_max", cluster.limits.depth_max.into()),
         ]),
+        EventKind::ClusterRestored { cluster_id, .. } => object([("cluster_id", text(cluster_id))]),
         EventKind::TokenCreated(token) => token_value(token),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)

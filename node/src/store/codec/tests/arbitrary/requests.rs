@@ -156,6 +156,9 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
     prop_oneof![
         (cluster(), option::of((text(), token())))
             .prop_map(|(cluster, token)| Operation::InitializeCluster { cluster, token }),
+        (text(), any::<[u8; 32]>(), option::of((text(), token()))).prop_map(|(cluster_id, page_key, token)| {
+            Operation::RestoreCluster { cluster_id, page_key, token }
+        }),
         (text(), token()).prop_map(|(id, token)| Operation::CreateToken { id, token }),
         text().prop_map(|id| Operation::RevokeToken { id }),
         (text(), namespace_definition())

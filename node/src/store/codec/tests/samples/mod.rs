@@ -205,6 +205,14 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
     let etag = some("41");
     vec![
         ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
+        (
+            "",
+            Operation::RestoreCluster {
+                cluster_id: text("c-8a4b"),
+                page_key: [9; 32],
+                token: Some((text("first"), token())),
+            },
+        ),
         ("", Operation::CreateToken { id: text("ci"), token: token() }),
         ("", Operation::RevokeToken { id: text("ci") }),
         ("", Operation::CreateNamespace { namespace: namespace.clone(), definition: namespace_definition() }),
@@ -383,6 +391,7 @@ pub(super) fn events() -> Vec<Event> {
     let token_key = || Key::Token(text("ci"));
     [
         (Key::Cluster, EventKind::ClusterInitialized(cluster())),
+        (Key::Cluster, EventKind::ClusterRestored { cluster_id: text("c-8a4b"), page_key: [9; 32] }),
         (token_key(), EventKind::TokenCreated(token())),
         (token_key(), EventKind::TokenRevoked),
         (namespace(), EventKind::NamespaceCreated(namespace_definition())),
