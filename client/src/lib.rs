@@ -31,6 +31,7 @@ mod cluster;
 mod cursors;
 mod devices;
 mod history;
+mod maintenance;
 mod members;
 mod modules;
 mod namespaces;
@@ -45,6 +46,7 @@ pub use cursors::Cursors;
 pub use devices::Devices;
 pub use error::{CallError, FieldViolation};
 pub use history::History;
+pub use maintenance::{Answers, Maintenance};
 pub use members::Members;
 pub use modules::Modules;
 /// The types of the API.

@@ -62,6 +62,9 @@ pub enum DataDirError {
         /// What it holds.
         found: u32,
     },
+    /// Half of a restore.
+    #[error("{} holds a restore that did not finish; run `musterd restore` again", .0.display())]
+    HalfRestored(PathBuf),
     /// Belongs to another member or cluster.
     #[error("{} belongs to {key} {found}, but the configuration says {wanted}; \
              set {key} back, or point node.data_dir at an empty directory", path.display())]
@@ -91,6 +94,18 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made, or another process holds it.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let data_dir = Self::open_for_restore(path)?;
+        if data_dir.restoring_path().exists() {
+            return Err(DataDirError::HalfRestored(path.to_owned()));
+        }
+        Ok(data_dir)
+    }
+
+    /// The same, also when an interrupted restore left its traces.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for_restore(path: &Path) -> Result<Self, DataDirError> {
         files::create_private_folder(path).map_err(failed("make the data directory", path))?;
         let lock_path = path.join("LOCK");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
@@ -153,6 +168,30 @@ impl DataDir {
             return Err(differs("node.id", found.node_id.to_string(), wanted.node_id.to_string()));
         }
         Ok(found)
+    }
+
+    /// Says that the directory is being filled: until [`Self::end_restore`] no node starts on it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin_restore(&self) -> Result<(), DataDirError> {
+        let path = self.restoring_path();
+        let text = "# A backup is being restored into this directory. No node starts on it before that is finished.\n";
+        files::create_private(&path, text.as_bytes()).map_err(failed("write", &path))
+    }
+
+    /// The directory is whole.
+    ///
+    /// # Errors
+    /// When that cannot be made durable.
+    pub fn end_restore(&self) -> Result<(), DataDirError> {
+        let path = self.restoring_path();
+        std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed("sync", &self.path))
+    }
+
+    fn restoring_path(&self) -> PathBuf {
+        self.path.join("RESTORING")
     }
 
     fn write_identity(&self, identity: &NodeIdentity) -> Result<(), DataDirError> {

@@ -4,13 +4,16 @@
 pub mod api;
 pub mod apply;
 pub mod authorize;
+pub mod backup;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod config;
 pub mod context_file;
 pub mod convert;
 pub mod data_dir;
 pub mod disk_space;
+pub mod failpoint;
 pub mod files;
 pub mod first_start;
 pub mod identity;

@@ -13,7 +13,9 @@ use muster_proto::v1::{GetStatusResponse, MemberStatus, ResponseHeader};
 use prost::Message;
 use tokio::time::timeout;
 
+use crate::backup::source::BackupSource;
 use crate::clock::Clock;
+use crate::compare::Compare;
 use crate::data_dir::NodeIdentity;
 use crate::ids_source::IdsSource;
 use crate::membership::Membership;
@@ -37,6 +39,10 @@ pub struct Services {
     pub watches: Arc<Watches>,
     /// Changes the members.
     pub membership: Arc<Membership>,
+    /// Makes backups.
+    pub backups: Arc<BackupSource>,
+    /// Compares the members.
+    pub compare: Arc<Compare>,
     /// Seals keys.
     pub sealer: Arc<Sealer>,
     /// Makes ids and keys.
@@ -190,6 +196,7 @@ impl ClusterStatus {
 pub struct LateStatus {
     status: std::sync::OnceLock<Arc<ClusterStatus>>,
     membership: std::sync::OnceLock<Arc<Membership>>,
+    compare: std::sync::OnceLock<Arc<Compare>>,
 }
 
 impl LateStatus {
@@ -206,6 +213,13 @@ impl LateStatus {
             tracing::warn!("the membership was set twice");
         }
     }
+
+    /// Puts the comparison in place; only the first one counts.
+    pub fn set_compare(&self, compare: Arc<Compare>) {
+        if self.compare.set(compare).is_err() {
+            tracing::warn!("a comparison was set twice");
+        }
+    }
 }
 
 impl PeerCallHandler for LateStatus {
@@ -218,11 +232,16 @@ impl PeerCallHandler for LateStatus {
             }
             (STATUS_METHOD | JOIN_FOUNDING_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
             (other, _) => {
-                let (membership, method) = (self.membership.get().map(Arc::clone), other.to_owned());
+                let (membership, compare) = (self.membership.get().map(Arc::clone), self.compare.get().map(Arc::clone));
+                let method = other.to_owned();
                 return async move {
-                    let membership = membership.ok_or_else(|| tonic::Status::unavailable("the node is starting"))?;
+                    let starting = || tonic::Status::unavailable("the node is starting");
+                    let (membership, compare) = (membership.ok_or_else(starting)?, compare.ok_or_else(starting)?);
+                    if let Some(answer) = membership.call(from, &method, request.clone()).await {
+                        return answer;
+                    }
                     let unknown = || Err(tonic::Status::unimplemented(format!("no method {method}")));
-                    membership.call(from, &method, request).await.unwrap_or_else(unknown)
+                    compare.answer(&method, request).await.unwrap_or_else(unknown)
                 }
                 .boxed();
             }

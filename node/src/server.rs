@@ -15,6 +15,8 @@ use tonic_web::GrpcWebLayer;
 
 use crate::apply::Applier;
 use crate::authorize::{Authentication, AuthorizeLayer};
+use crate::backup::source::BackupSource;
+use crate::compare::{self, Compare};
 use crate::config::Config;
 use crate::disk_space::DiskSpace;
 use crate::first_start::Startup;
@@ -73,6 +75,13 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     let state = StateDb::open(startup.data_dir.path(), state_options(&config))?;
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
     let applier = Applier::open(Arc::clone(&states))?;
+    let backups = BackupSource::open(
+        startup.data_dir.path(),
+        Arc::clone(&state),
+        startup.identity.clone(),
+        Arc::clone(&startup.clock),
+    )
+    .context("what an unfinished backup left")?;
     let forward = Arc::new(LateHandler::default());
     let calls = Arc::new(LateStatus::default());
     let raft = start_raft(&startup, &config, &stop, &state, &applier, &forward, &calls).await?;
@@ -105,6 +114,9 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     );
     calls.set_membership(Arc::clone(&membership));
     membership.start_keeper(startup.data_dir.path().to_owned(), stop.clone());
+    let compare = Compare::new(Arc::clone(&raft), Arc::clone(&reader), Arc::clone(&state));
+    calls.set_compare(Arc::clone(&compare));
+    compare::watch(&compare, stop.clone());
     let healthy = Arc::new(health::NodeHealth::new(Arc::clone(&status), Arc::clone(&raft), disk));
     healthy.start(stop.clone());
     if let Some(http) = http {
@@ -137,6 +149,8 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 stop.clone(),
             ),
             membership,
+            backups,
+            compare,
             sealer: Arc::clone(&startup.sealer),
             ids: Arc::clone(&startup.ids),
             clock: Arc::clone(&startup.clock),
@@ -310,7 +324,7 @@ async fn start_raft(
 }
 
 /// The members to initialize Raft with.
-fn members(config: &Config, node_id: u64) -> BTreeMap<u64, Member> {
+pub(crate) fn members(config: &Config, node_id: u64) -> BTreeMap<u64, Member> {
     if config.cluster.members.is_empty() {
         let alone = Member {
             peer_addr: config.peer_listener.address.to_string(),

@@ -23,6 +23,8 @@ pub const EXIT_STORAGE: i32 = 70;
 pub const EXIT_REMOVED: i32 = 72;
 /// Data that was durable is gone: the node must be replaced, or its directory put back.
 pub const EXIT_DATA_LOST: i32 = 73;
+/// It differs from the majority of its cluster; it must not answer any more, and its data has to be replaced.
+pub const EXIT_DIVERGED: i32 = 74;
 /// A bug: some part panicked.
 pub const EXIT_PANIC: i32 = 71;
 

@@ -15,6 +15,8 @@ use crate::shapes::{put, time};
 pub(crate) enum Verb {
     /// Show members, leader, revisions and disk use, as the answering node sees them
     Status,
+    /// Compare what all members hold at one revision, and name the first difference; reads all records of every member
+    Verify,
     /// Write the configurations of the nodes that are to found a cluster; calls nobody
     #[command(after_help = "Example:\n  \
         musterd pki init --dir pki --node n1=n1.example --node n2=n2.example --node n3=n3.example\n  \
@@ -32,6 +34,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     let session = Session::open(globals)?;
     match verb {
         Verb::Init(_) => Ok(()),
+        Verb::Verify => crate::backup::compare(&session).await,
         Verb::Members(verb) => crate::member::run(&session, verb).await,
         Verb::Status => {
             let status = session.client.cluster().status(GetStatusRequest {}).await?;

@@ -5,6 +5,7 @@
 
 mod args;
 mod asset;
+mod backup;
 mod cluster;
 mod completions;
 mod context;
@@ -73,6 +74,9 @@ enum Noun {
     /// The cluster itself
     #[command(subcommand, arg_required_else_help = true)]
     Cluster(cluster::Verb),
+    /// Backups of a running cluster, and what is in them
+    #[command(subcommand, arg_required_else_help = true)]
+    Backup(backup::Verb),
     /// API tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(token::Verb),
@@ -113,6 +117,7 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Cursor(verb) => cursor::run(globals, verb).await?,
         Noun::Retention(verb) => retention::run(globals, verb).await?,
         Noun::Cluster(verb) => cluster::run(globals, verb).await?,
+        Noun::Backup(verb) => backup::run(globals, verb).await?,
         Noun::Token(verb) => token::run(globals, verb).await?,
         Noun::Import(arguments) => return import::run(globals, arguments).await,
         Noun::Export(arguments) => export::run(globals, arguments).await?,

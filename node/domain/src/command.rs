@@ -44,6 +44,15 @@ pub enum Operation {
         /// Id and content of the first token, if one is wanted.
         token: Option<(String, Token)>,
     },
+    /// The first command of a cluster that was restored from a backup: it has a name of its own from here on.
+    RestoreCluster {
+        /// The new cluster's id.
+        cluster_id: String,
+        /// A new key of the checksums in page tokens: those of the old cluster are not taken.
+        page_key: [u8; 32],
+        /// Id and content of an admin token, if one is wanted.
+        token: Option<(String, Token)>,
+    },
     /// Makes an API token.
     CreateToken {
         /// The token's id.

@@ -54,6 +54,7 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         Operation::InitializeCluster { .. } | Operation::RaiseFeatureLevel { .. } => {
             cluster::decide(states, operation, at)
         }
+        Operation::RestoreCluster { .. } => cluster::decide_restored(states, operation, at),
         Operation::AdmitNode { .. }
         | Operation::UseJoinToken { .. }
         | Operation::PromoteNode { .. }

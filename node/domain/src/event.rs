@@ -25,6 +25,13 @@ pub struct Event {
 pub enum EventKind {
     /// The cluster came to be.
     ClusterInitialized(Cluster),
+    /// The cluster was restored from a backup of another one; it has this id and page key now.
+    ClusterRestored {
+        /// The new cluster's id.
+        cluster_id: String,
+        /// Key of the checksums in page tokens.
+        page_key: [u8; 32],
+    },
     /// A token was made.
     TokenCreated(Token),
     /// A token was revoked.
@@ -160,6 +167,7 @@ impl EventKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClusterInitialized(_) => "cluster.initialized",
+            Self::ClusterRestored { .. } => "cluster.restored",
             Self::TokenCreated(_) => "token.created",
             Self::TokenRevoked => "token.revoked",
             Self::CursorCreated(_) => "cursor.created",

@@ -24,9 +24,10 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
     let version = before.map_or(0, Record::version);
     match (event, body) {
         (EventKind::ClusterInitialized(cluster), _) => Body::Cluster(cluster.clone()),
-        (EventKind::NodeIdTaken(_) | EventKind::FeatureLevelRaised(_), Some(Body::Cluster(cluster))) => {
-            Body::Cluster(cluster.evolve(event))
-        }
+        (
+            EventKind::NodeIdTaken(_) | EventKind::FeatureLevelRaised(_) | EventKind::ClusterRestored { .. },
+            Some(Body::Cluster(cluster)),
+        ) => Body::Cluster(cluster.evolve(event)),
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
         (EventKind::CursorCreated(cursor), _) => Body::Cursor(cursor.clone()),
         (EventKind::CursorAcknowledged(_), Some(Body::Cursor(cursor))) => Body::Cursor(cursor.evolve(event)),
@@ -94,6 +95,7 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         }
         (
             EventKind::CursorAcknowledged(_)
+            | EventKind::ClusterRestored { .. }
             | EventKind::NamespaceUpdated(_)
             | EventKind::NamespaceDeleting
             | EventKind::DeviceUpdated(_)

@@ -16,6 +16,8 @@ impl Operation {
         match self {
             // Proposed only when all members support the level it raises to, and so know it.
             Self::RaiseFeatureLevel { .. }
+            // Of a cluster of one, whose only member proposes it.
+            | Self::RestoreCluster { .. }
             | Self::InitializeCluster { .. }
             | Self::CreateToken { .. }
             | Self::RevokeToken { .. }

@@ -84,6 +84,7 @@ impl<'a> WriteScope<'a> {
         match operation {
             Operation::InitializeCluster { .. }
             | Operation::RaiseFeatureLevel { .. }
+            | Operation::RestoreCluster { .. }
             | Operation::CreateToken { .. }
             | Operation::RevokeToken { .. }
             | Operation::AdmitNode { .. }
@@ -137,6 +138,7 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
         Principal::Node(_) => matches!(
             operation,
             Operation::InitializeCluster { .. }
+                | Operation::RestoreCluster { .. }
                 | Operation::RaiseFeatureLevel { .. }
                 | Operation::UseJoinToken { .. }
                 | Operation::RemoveNode { .. }

@@ -19,6 +19,7 @@ use muster_proto::v1::cluster_service_server::ClusterServiceServer;
 use muster_proto::v1::cursor_service_server::CursorServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
+use muster_proto::v1::maintenance_service_server::MaintenanceServiceServer;
 use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
@@ -40,6 +41,7 @@ mod device_import;
 mod device_keys;
 mod fields;
 mod history;
+mod maintenance;
 mod malformed;
 mod member;
 mod module;
@@ -57,7 +59,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 10] = [
+pub const SERVICE_NAMES: [&str; 11] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -68,6 +70,7 @@ pub const SERVICE_NAMES: [&str; 10] = [
     watch_service::WatchServer::NAME,
     MemberServiceServer::<member::MemberApi>::NAME,
     RetentionServiceServer::<retention::RetentionApi>::NAME,
+    MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -93,5 +96,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     routes.add_service(clear.named_layer(watches));
     add!(MemberServiceServer, member::MemberApi);
     add!(RetentionServiceServer, retention::RetentionApi);
+    add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
     routes.routes()
 }

@@ -34,7 +34,11 @@ impl Position {
         At { revision: self.revision + 1, time_ms }
     }
 
-    pub(super) fn load(db: &DB) -> Result<Self, StoreError> {
+    /// The position that is stored.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn load(db: &DB) -> Result<Self, StoreError> {
         let stored = db.get_cf(family(db, columns::META)?, keys::APPLIED).map_err(rocks("read the position"))?;
         let Some(stored) = stored else {
             return Ok(Self {

@@ -96,6 +96,8 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.RetentionService/GetRetention", Access::Viewer),
     ("/muster.v1.RetentionService/UpdateRetention", Access::Admin),
     ("/muster.v1.RetentionService/CompactEvents", Access::Admin),
+    ("/muster.v1.MaintenanceService/CreateBackup", Access::Admin),
+    ("/muster.v1.MaintenanceService/VerifyCluster", Access::Admin),
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Anyone),

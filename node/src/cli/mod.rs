@@ -7,12 +7,15 @@
 
 mod config_commands;
 mod pki_commands;
+mod restore_command;
 mod start;
+mod verify_command;
 
 use crate::config::{Config, LogFormat, Overrides};
 use crate::raft::{LogOpenError, StartError};
 use crate::store::error::StoreError;
 use crate::store::state_db::StateError;
+use crate::store::verify::VerifyError;
 use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED, EXIT_STORAGE};
 use crate::{first_start, server};
 use clap::{Args, Parser, Subcommand};
@@ -74,6 +77,10 @@ enum Command {
     /// Make certificates for a cluster and its clients
     #[command(subcommand)]
     Pki(pki_commands::PkiCommand),
+    /// Make a new cluster's first node out of a backup
+    Restore(restore_command::RestoreCommand),
+    /// Check the data of a stopped node, or a backup, against itself
+    Verify(verify_command::VerifyCommand),
 }
 
 impl RunArgs {
@@ -117,6 +124,8 @@ pub fn main() -> ExitCode {
         None => start::run(&cli.run),
         Some(Command::Config(command)) => command.run(&cli.run),
         Some(Command::Pki(command)) => command.run(),
+        Some(Command::Restore(command)) => command.run(&cli.run),
+        Some(Command::Verify(command)) => command.run(&cli.run),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -138,6 +147,7 @@ fn exit_code(error: &anyhow::Error) -> i32 {
     }
     let is_storage = error.chain().any(|cause| {
         cause.is::<StoreError>()
+            || cause.is::<VerifyError>()
             || matches!(cause.downcast_ref(), Some(StateError::Database { .. } | StateError::Pointer { .. }))
             || matches!(cause.downcast_ref(), Some(LogOpenError::Damaged { .. } | LogOpenError::HighWater { .. }))
             || matches!(cause.downcast_ref(), Some(StartError::Snapshots(_) | StartError::State(_)))

@@ -209,7 +209,7 @@ impl PeerPool {
     pub async fn call_address(&self, peer_addr: &str, method: &str, request: Bytes) -> Result<Bytes, Status> {
         let member = Member { peer_addr: peer_addr.to_owned(), ..Member::default() };
         let peer = self.make(ANY_NODE, &member);
-        self.ask(&peer, method, request).await
+        self.ask(self.call_timeout, &peer, method, request).await
     }
 
     /// The ids of all other nodes it knows.
@@ -236,14 +236,28 @@ impl PeerPool {
     /// # Errors
     /// The answer of the other node's handler, or why it could not be reached.
     pub async fn call(&self, to: NodeId, method: &str, request: Bytes) -> Result<Bytes, Status> {
-        let peer = self.known(to).ok_or_else(|| Status::not_found(format!("node {to} is not a member")))?;
-        self.ask(&peer, method, request).await
+        self.call_within(self.call_timeout, to, method, request).await
     }
 
-    async fn ask(&self, peer: &Peer, method: &str, request: Bytes) -> Result<Bytes, Status> {
+    /// The same for a question that may take longer.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_within(
+        &self,
+        limit: Duration,
+        to: NodeId,
+        method: &str,
+        request: Bytes,
+    ) -> Result<Bytes, Status> {
+        let peer = self.known(to).ok_or_else(|| Status::not_found(format!("node {to} is not a member")))?;
+        self.ask(limit, &peer, method, request).await
+    }
+
+    async fn ask(&self, limit: Duration, peer: &Peer, method: &str, request: Bytes) -> Result<Bytes, Status> {
         let mut client = peer.client(Lane::Control).map_err(|error| Status::unavailable(error.to_string()))?;
         let request = peer::CallRequest { method: method.to_owned(), payload: request };
-        let reply = deadline(self.call_timeout, client.call(request)).await?;
+        let reply = deadline(limit, client.call(request)).await?;
         Ok(reply.into_inner().payload)
     }
 }

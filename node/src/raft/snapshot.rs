@@ -18,14 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use muster_proto::stored::v1::{SnapshotFile, SnapshotManifest};
-use rocksdb::{DB, Options};
+use muster_proto::stored::v1::SnapshotManifest;
+use rocksdb::DB;
 
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership};
 use super::{meta_keys, wire};
+use crate::failpoint::{self, Point};
 use crate::store::envelope::RecordType;
 use crate::store::state_db::StateDb;
-use crate::store::{columns, durable};
+use crate::store::{checkpoint, columns, durable};
 
 const MANIFEST: &str = "SNAPSHOT";
 const FORMAT: u32 = 1;
@@ -145,8 +146,9 @@ impl SnapshotStore {
         let start = super::now();
         let unfinished = self.fresh_dir("building")?;
         self.state.checkpoint(&unfinished)?;
+        failpoint::reach(Point::BuildCopied);
         let meta = read_meta(&unfinished)?;
-        let files = describe_files(&unfinished)?;
+        let files = checkpoint::describe_files(&unfinished)?;
         let manifest = SnapshotManifest {
             format: FORMAT,
             cluster_id: self.cluster_id.clone(),
@@ -154,6 +156,7 @@ impl SnapshotStore {
             membership: Some(wire::stored_membership_out(&meta.last_membership)),
             files,
         };
+        failpoint::reach(Point::BuildDescribed);
         let bytes: u64 = manifest.files.iter().map(|file| file.size_bytes).sum();
         let data = self.publish(&unfinished, manifest)?;
         metrics::histogram!("muster_snapshot_build_seconds").record(start.elapsed());
@@ -192,8 +195,11 @@ impl SnapshotStore {
         durable::link_or_copy_dir(&data.dir.path, &unfinished, |_| true)?;
         fs::remove_file(unfinished.join(MANIFEST))?;
         // First the snapshot, then the state: a crash in between is repaired at start, from the snapshot.
+        failpoint::reach(Point::InstallLinked);
         let kept = self.publish(&unfinished, SnapshotManifest::clone(&data.manifest))?;
+        failpoint::reach(Point::InstallKept);
         self.state.install(&kept.dir.path)?;
+        failpoint::reach(Point::InstallDone);
         metrics::histogram!("muster_snapshot_install_seconds").record(start.elapsed());
         Ok(())
     }
@@ -212,8 +218,10 @@ impl SnapshotStore {
             return Ok(current.clone());
         }
         write_manifest(unfinished, &manifest)?;
+        failpoint::reach(Point::PublishComplete);
         durable::remove_dir(&path)?;
         durable::publish_dir(unfinished, &path)?;
+        failpoint::reach(Point::PublishNamed);
         let dir = Arc::new(SnapshotDir { path, discard: AtomicBool::new(false) });
         let data = SnapshotData { dir, manifest: Arc::new(manifest) };
         if let Some(old) = current.replace(data.clone()) {
@@ -315,54 +323,8 @@ pub(super) fn applied_in(db: &DB) -> io::Result<(Option<LogId>, StoredMembership
 }
 
 fn read_meta(dir: &Path) -> io::Result<SnapshotMeta> {
-    let found = {
-        let families = std::iter::once("default").chain(columns::ALL);
-        let db = DB::open_cf_for_read_only(&Options::default(), dir, families, false).map_err(io::Error::other)?;
-        applied_in(&db)?
-    };
-    // RocksDB leaves its log behind even when it only reads.
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if !belongs(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(SnapshotMeta { last_log_id: found.0, last_membership: found.1 })
-}
-
-/// Is this file part of the database, rather than a lock or a text log?
-fn belongs(name: &str) -> bool {
-    !(name == "LOCK" || name.starts_with("LOG"))
-}
-
-fn describe_files(dir: &Path) -> io::Result<Vec<SnapshotFile>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name();
-        let name = name.to_str().ok_or_else(|| invalid("a file name that is not UTF-8"))?;
-        if belongs(name) {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort();
-    names.into_iter().map(|name| describe_file(dir, name)).collect()
-}
-
-fn describe_file(dir: &Path, name: String) -> io::Result<SnapshotFile> {
-    let mut file = File::open(dir.join(&name))?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut size_bytes = 0;
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        size_bytes += count as u64;
-    }
-    file.sync_all()?;
-    Ok(SnapshotFile { name, size_bytes, blake3: hasher.finalize().as_bytes().to_vec().into() })
+    let (last_log_id, last_membership) = checkpoint::look_into(dir, applied_in)?;
+    Ok(SnapshotMeta { last_log_id, last_membership })
 }
 
 fn write_manifest(dir: &Path, manifest: &SnapshotManifest) -> io::Result<()> {

@@ -4,6 +4,7 @@
 //!   disk was wiped does not found a second cluster beside the first.
 //! - A node without data that was not asked to join ends when it finds a running cluster: it has forgotten its promises.
 //! - The first leader proposes the cluster's settings; replicated, so that all nodes decide alike.
+//! - A node that was restored from a backup finds the old cluster's settings; its first command gives them the new id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use muster_domain::cluster::Cluster;
 use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::policy::Role;
 use muster_domain::token::Token;
-use muster_domain::{Command, Key, Limits, Operation};
+use muster_domain::{Body, Command, Key, Limits, Operation};
 use muster_proto::v1::MemberStatus;
 use prost::Message;
 use tokio::time::{sleep, timeout};
@@ -47,11 +48,11 @@ pub(super) async fn run(
     stop: &StopSignal,
 ) -> anyhow::Result<bool> {
     let mut turns = 0_u32;
-    while reader.local().get(&Key::Cluster)?.is_none() {
+    while !knows_itself(startup, reader)? {
         if stop.is_stopped() {
             return Ok(false);
         }
-        let step = step(startup, raft, proposer).await?;
+        let step = step(startup, raft, reader, proposer).await?;
         turns += 1;
         if turns.is_multiple_of(PATIENCE) {
             tracing::info!(waiting_for = step, "the cluster does not exist yet");
@@ -64,7 +65,21 @@ pub(super) async fn run(
     Ok(true)
 }
 
-async fn step(startup: &Startup, raft: &Arc<RaftNode>, proposer: &Arc<Proposer>) -> anyhow::Result<&'static str> {
+/// Whether the state holds the settings of the cluster that this node belongs to: not when it is empty, nor when it comes
+/// from a backup of another cluster.
+fn knows_itself(startup: &Startup, reader: &Reader) -> anyhow::Result<bool> {
+    let record = reader.local().get(&Key::Cluster)?;
+    Ok(record.is_some_and(
+        |record| matches!(&record.body, Body::Cluster(cluster) if cluster.cluster_id == startup.identity.cluster_id),
+    ))
+}
+
+async fn step(
+    startup: &Startup,
+    raft: &Arc<RaftNode>,
+    reader: &Arc<Reader>,
+    proposer: &Arc<Proposer>,
+) -> anyhow::Result<&'static str> {
     if !raft.is_initialized().await? {
         if !startup.config.cluster.join.is_empty() {
             return joining::step(startup, raft).await;
@@ -75,7 +90,10 @@ async fn step(startup: &Startup, raft: &Arc<RaftNode>, proposer: &Arc<Proposer>)
     if !raft.is_leader() {
         return Ok("a leader, and its first command");
     }
-    let operation = first_operation(startup);
+    let operation = match reader.local().get(&Key::Cluster)? {
+        None => first_operation(startup),
+        Some(_) => restored_operation(startup),
+    };
     let command = authorize::by_node(raft.node_id(), Command::single(operation));
     match proposer.propose(command, "", [0; 16]).await {
         Ok(outcome) => tracing::info!(revision = outcome.revision, "the cluster's first command is applied"),
@@ -154,23 +172,41 @@ fn lost(found: &str, startup: &Startup) -> DataLost {
     ))
 }
 
-fn first_operation(startup: &Startup) -> Operation {
+/// The first command of a cluster that was restored. What it takes from this node's settings is the admin's token only:
+/// limits stay as they were, because the records are within them.
+fn restored_operation(startup: &Startup) -> Operation {
+    Operation::RestoreCluster {
+        cluster_id: startup.identity.cluster_id.clone(),
+        page_key: page_key(startup),
+        token: first_token(startup, "made when the cluster was restored"),
+    }
+}
+
+fn page_key(startup: &Startup) -> [u8; 32] {
     let mut page_key = [0; 32];
     startup.ids.fill(&mut page_key);
-    let token = startup.initial_admin.as_ref().map(|admin| {
+    page_key
+}
+
+fn first_token(startup: &Startup, description: &str) -> Option<(String, Token)> {
+    startup.initial_admin.as_ref().map(|admin| {
         let token = Token {
             hash: admin.token_hash,
-            description: "made when the cluster was founded".to_owned(),
+            description: description.to_owned(),
             role: Role::Admin,
             namespace: None,
             device: None,
             expires_ms: None,
         };
         (admin.token_id.clone(), token)
-    });
+    })
+}
+
+fn first_operation(startup: &Startup) -> Operation {
+    let token = first_token(startup, "made when the cluster was founded");
     let cluster = Cluster {
         cluster_id: startup.identity.cluster_id.clone(),
-        page_key,
+        page_key: page_key(startup),
         limits: limits(&startup.config.limits),
         feature_level: FEATURE_LEVEL,
         last_node_id: 0,

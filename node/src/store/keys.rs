@@ -38,7 +38,7 @@ const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
 const DEVICE_TWIN: u8 = 0x13;
 const MODULE_TWIN: u8 = 0x14;
-const ASSET_BY_DEVICE: u8 = 0x01;
+pub(crate) const ASSET_BY_DEVICE: u8 = 0x01;
 
 /// Key of the applied position in `meta`.
 pub const APPLIED: &[u8] = b"applied";
@@ -156,6 +156,17 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
 #[must_use]
 pub fn is_twin(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(&(DEVICE_TWIN | MODULE_TWIN)))
+}
+
+/// The part of a key in `states` that it shares with all records of its kind in its namespace, or of its kind.
+#[must_use]
+pub fn range_of(bytes: &[u8]) -> &[u8] {
+    let in_namespace = |prefix: u8| matches!(prefix, DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN);
+    match bytes {
+        [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),
+        [_, ..] => &bytes[..1],
+        [] => bytes,
+    }
 }
 
 /// The same for assets only, without the cost of parsing any other key.

@@ -2,9 +2,11 @@
 //!
 //! Nothing here knows Raft, gRPC or what a command means.
 
+pub mod checkpoint;
 pub mod codec;
 pub mod columns;
 pub(crate) mod dead_runs;
+pub mod digest;
 pub mod durable;
 pub mod envelope;
 pub mod error;
@@ -20,3 +22,4 @@ pub mod state_db;
 pub mod states;
 pub mod sweep;
 pub mod unwritten;
+pub mod verify;

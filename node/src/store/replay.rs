@@ -33,7 +33,7 @@ fn put_mark(db: &DB, batch: &mut WriteBatch, revision: u64) -> Result<(), StoreE
     Ok(())
 }
 
-/// The revision up to which all twins lie in the family.
+/// The revision up to which all twins lie in the family, if it was ever said.
 pub(crate) fn marked(db: &DB) -> Result<Option<u64>, StoreError> {
     let stored = db.get_cf(family(db, columns::META)?, keys::TWINS_WRITTEN).map_err(rocks("read the mark of twins"))?;
     stored.map(|stored| decode_mark(&stored)).transpose()
@@ -43,7 +43,8 @@ fn encode_mark(revision: u64) -> Vec<u8> {
     envelope::seal(MARK_TYPE, &revision.to_be_bytes())
 }
 
-fn decode_mark(stored: &[u8]) -> Result<u64, StoreError> {
+/// The revision that a stored mark names.
+pub(crate) fn decode_mark(stored: &[u8]) -> Result<u64, StoreError> {
     let body = envelope::open(MARK_TYPE, stored)
         .map_err(|source| StoreError::Damaged { what: "the mark of twins".to_owned(), source })?;
     let revision = body.try_into().map(u64::from_be_bytes);

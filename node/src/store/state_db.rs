@@ -21,6 +21,7 @@ use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{Cache, DB, DBRecoveryMode, LogLevel, Options, WriteBatch};
 
 use super::{columns, durable};
+use crate::failpoint::{self, Point};
 
 /// Sizes that depend on the machine.
 #[derive(Clone, Copy, Debug)]
@@ -160,9 +161,12 @@ impl StateDb {
         // Only tables are immutable; RocksDB may write to every other file.
         durable::link_or_copy_dir(checkpoint_dir, &dir, |name| name.ends_with(".sst"))
             .map_err(|source| files(&dir, source))?;
+        failpoint::reach(Point::StateLinked);
         let db = Arc::new(open_db(&dir, &self.cache, self.options)?);
+        failpoint::reach(Point::StateOpened);
         db.flush_wal(true).map_err(|source| StateError::Database { path: dir.clone(), source })?;
         write_pointer(&self.root, number)?;
+        failpoint::reach(Point::StatePointed);
         let old = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *current, Current { number, db })
@@ -181,6 +185,18 @@ impl StateDb {
 
     fn read(&self) -> Current {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The directory of the database in use below `data_dir`, which nobody has open.
+///
+/// # Errors
+/// When there is none.
+pub fn current_in(data_dir: &Path) -> Result<PathBuf, StateError> {
+    let root = data_dir.join("state");
+    match read_pointer(&root)? {
+        Some(number) => Ok(root.join(number.to_string())),
+        None => Err(files(&root.join("CURRENT"), io::Error::from(io::ErrorKind::NotFound))),
     }
 }
 

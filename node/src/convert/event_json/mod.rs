@@ -16,8 +16,9 @@ mod asset;
 mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 36] = [
+pub const KINDS: [&str; 37] = [
     "cluster.initialized",
+    "cluster.restored",
     "token.created",
     "token.revoked",
     "cursor.created",
@@ -85,6 +86,7 @@ fn value(kind: &EventKind) -> Value {
             object([("peer_address", text(peer_address)), ("client_address", text(client_address))])
         }
         EventKind::NodeRemoved { name } => object([("name", text(name))]),
+        EventKind::ClusterRestored { cluster_id, .. } => object([("cluster_id", text(cluster_id))]),
         EventKind::TokenCreated(token) => token_value(token),
         EventKind::CursorCreated(cursor) => {
             object([("description", text(&cursor.description)), ("acknowledged_revision", cursor.acknowledged.into())])

@@ -90,6 +90,7 @@ fn every_kind() -> Vec<EventKind> {
     };
     vec![
         EventKind::ClusterInitialized(cluster),
+        EventKind::ClusterRestored { cluster_id: "d".to_owned(), page_key: [0x5e; 32] },
         EventKind::TokenCreated(token),
         EventKind::TokenRevoked,
         EventKind::CursorCreated(Cursor { description: "feeds".to_owned(), acknowledged: 4 }),

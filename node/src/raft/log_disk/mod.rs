@@ -136,6 +136,11 @@ impl LogDisk {
         Ok(())
     }
 
+    /// The indexes of the first and last entry.
+    pub(super) fn ends(&self) -> Option<(u64, u64)> {
+        self.index().ends()
+    }
+
     pub(super) fn batch(&self) -> LogBatch<'_> {
         LogBatch::new(self)
     }

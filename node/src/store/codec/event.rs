@@ -8,11 +8,12 @@ use muster_domain::{Event, EventKind};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::event::Kind;
 use prost::Message;
+use prost::bytes::Bytes;
 use prost::encoding::uint64;
 
 use super::backwards::{self, Backwards};
 use super::enums::StoredEnum;
-use super::error::required;
+use super::error::{fixed, required};
 use super::identities::{
     device_definition_from_stored, device_definition_to_stored, module_definition_from_stored,
     module_definition_to_stored, optional_key_from_stored, optional_key_to_stored,
@@ -119,6 +120,10 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         | EventKind::NodePromoted
         | EventKind::NodeRemoved { .. } => nodes::event_to_stored(kind).expect("all kinds of this arm are there"),
         EventKind::ClusterInitialized(cluster) => Kind::ClusterInitialized(cluster_to_stored(cluster)),
+        EventKind::ClusterRestored { cluster_id, page_key } => Kind::ClusterRestored(stored::ClusterRestored {
+            cluster_id: cluster_id.clone(),
+            page_key: Bytes::copy_from_slice(page_key),
+        }),
         EventKind::TokenCreated(token) => Kind::TokenCreated(token_to_stored(token)),
         EventKind::TokenRevoked => Kind::TokenRevoked(stored::TokenRevoked {}),
         EventKind::CursorCreated(cursor) => Kind::CursorCreated(cursor_to_stored(cursor)),
@@ -185,6 +190,9 @@ fn event_from_stored(event: stored::Event) -> Result<Event, CodecError> {
 fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
     Ok(match kind {
         Kind::ClusterInitialized(cluster) => EventKind::ClusterInitialized(cluster_from_stored(cluster)?),
+        Kind::ClusterRestored(stored::ClusterRestored { cluster_id, page_key }) => {
+            EventKind::ClusterRestored { cluster_id, page_key: fixed("the key of page tokens", &page_key)? }
+        }
         Kind::TokenCreated(token) => EventKind::TokenCreated(token_from_stored(token)?),
         Kind::TokenRevoked(stored::TokenRevoked {}) => EventKind::TokenRevoked,
         Kind::CursorCreated(cursor) => EventKind::CursorCreated(cursor_from_stored(cursor)),

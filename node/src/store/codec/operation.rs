@@ -7,10 +7,11 @@ use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::operation::Kind;
+use prost::bytes::Bytes;
 
 use super::backwards::Backwards;
 use super::enums::StoredEnum;
-use super::error::required;
+use super::error::{fixed, required};
 use super::identities::{
     device_definition_from_stored, device_definition_to_stored, module_definition_from_stored,
     module_definition_to_stored, optional_key_from_stored, optional_key_to_stored,
@@ -62,6 +63,11 @@ pub(super) fn to_stored(operation: &Operation) -> Kind {
         }
         Operation::InitializeCluster { cluster, token } => Kind::InitializeCluster(stored::InitializeCluster {
             cluster: Some(cluster_to_stored(&cluster)),
+            token: token.map(|(id, token)| stored::CreateToken { id, token: Some(token_to_stored(&token)) }),
+        }),
+        Operation::RestoreCluster { cluster_id, page_key, token } => Kind::RestoreCluster(stored::RestoreCluster {
+            cluster_id,
+            page_key: Bytes::copy_from_slice(&page_key),
             token: token.map(|(id, token)| stored::CreateToken { id, token: Some(token_to_stored(&token)) }),
         }),
         Operation::CreateToken { id, token } => {
@@ -221,6 +227,16 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
         Kind::PromoteNode(stored::PromoteNode { node_id }) => Operation::PromoteNode { node_id },
         Kind::RemoveNode(stored::RemoveNode { node_id, name }) => Operation::RemoveNode { node_id, name },
         Kind::RaiseFeatureLevel(stored::RaiseFeatureLevel { level }) => Operation::RaiseFeatureLevel { level },
+        Kind::RestoreCluster(stored::RestoreCluster { cluster_id, page_key, token: first }) => {
+            Operation::RestoreCluster {
+                cluster_id,
+                page_key: fixed("the key of page tokens", &page_key)?,
+                token: match first {
+                    Some(first) => Some((first.id, token(first.token)?)),
+                    None => None,
+                },
+            }
+        }
         Kind::CreateToken(stored::CreateToken { id, token: content }) => {
             Operation::CreateToken { id, token: token(content)? }
         }

@@ -156,6 +156,8 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
     prop_oneof![
         (cluster(), option::of((text(), token())))
             .prop_map(|(cluster, token)| Operation::InitializeCluster { cluster, token }),
+        (text(), any::<[u8; 32]>(), option::of((text(), token())))
+            .prop_map(|(cluster_id, page_key, token)| { Operation::RestoreCluster { cluster_id, page_key, token } }),
         (text(), token()).prop_map(|(id, token)| Operation::CreateToken { id, token }),
         text().prop_map(|id| Operation::RevokeToken { id }),
         (uniform3(text()), option::of(any::<u64>())).prop_map(|([namespace, cursor, description], acknowledged)| {

@@ -47,6 +47,8 @@ fn event_kind() -> BoxedStrategy<EventKind> {
     ];
     let about_the_rest = prop_oneof![
         cluster().prop_map(EventKind::ClusterInitialized),
+        (text(), any::<[u8; 32]>())
+            .prop_map(|(cluster_id, page_key)| EventKind::ClusterRestored { cluster_id, page_key }),
         token().prop_map(EventKind::TokenCreated),
         Just(EventKind::TokenRevoked),
         cursor().prop_map(EventKind::CursorCreated),

@@ -14,6 +14,7 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
     let cursor_key = || Key::Cursor(text("plant1"), text("warehouse"));
     [
         (Key::Cluster, EventKind::ClusterInitialized(cluster())),
+        (Key::Cluster, EventKind::ClusterRestored { cluster_id: text("c-8a4b"), page_key: [9; 32] }),
         (token_key(), EventKind::TokenCreated(token())),
         (token_key(), EventKind::TokenRevoked),
         (cursor_key(), EventKind::CursorCreated(cursor())),

@@ -233,6 +233,14 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
     let etag = some("41");
     vec![
         ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
+        (
+            "",
+            Operation::RestoreCluster {
+                cluster_id: text("c-8a4b"),
+                page_key: [9; 32],
+                token: Some((text("first"), token())),
+            },
+        ),
         ("", Operation::CreateToken { id: text("ci"), token: token() }),
         ("", Operation::RevokeToken { id: text("ci") }),
         (
