@@ -242,12 +242,21 @@ impl Cluster {
     /// # Errors
     /// When the process cannot be started.
     pub fn start_node(&mut self, id: u64) -> anyhow::Result<()> {
+        self.start_armed(id, None)
+    }
+
+    /// The same, with a failpoint at which the process ends; see the node's `failpoint.rs`.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start_armed(&mut self, id: u64, failpoint: Option<&str>) -> anyhow::Result<()> {
         let musterd = self.musterd.clone();
         let node = self.node_mut(id);
         let log = File::options().create(true).append(true).open(node.folder.join("log"))?;
         let process = Command::new(musterd)
             .arg("--config")
             .arg(node.folder.join("node.toml"))
+            .envs(failpoint.map(|failpoint| ("MUSTER_FAILPOINT", failpoint)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -2,3 +2,4 @@
 
 pub mod acked_writes_survive;
 pub mod chains_agree;
+pub mod replicas_agree;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
 
 mod api_behaviour;
+mod backup;
 mod catching_up;
 mod disk_full;
 mod door;
@@ -11,6 +12,7 @@ mod membership;
 mod refusals;
 mod requests;
 mod retention;
+mod snapshots;
 mod table;
 mod watching;
 mod wiped;

@@ -33,6 +33,8 @@ mod responder;
 mod restored;
 mod settings;
 mod snapshot;
+mod snapshot_kept;
+mod snapshot_receiver;
 mod state_machine;
 mod status;
 mod types;

@@ -195,8 +195,9 @@ impl PeerNetwork {
             vote: Some(wire::vote_out(&vote)),
             manifest: Some(snapshot.snapshot.manifest.as_ref().clone()),
         };
+        let has = self.has_of(&mut client, header.clone(), limit).await?;
         let data = snapshot.snapshot;
-        let reading = tokio::task::spawn_blocking(move || read_parts(&data, header, &parts));
+        let reading = tokio::task::spawn_blocking(move || read_parts(&data, header, &has, &parts));
         let reply =
             self.unary(RPCTypes::InstallSnapshot, limit, client.install_snapshot(ReceiverStream::new(receiver)));
         let reply = reply.await.map_err(streaming)?;
@@ -208,10 +209,30 @@ impl PeerNetwork {
     }
 }
 
+impl PeerNetwork {
+    /// The files of a snapshot that the receiver has already. One of an older version has none.
+    async fn has_of(
+        &self,
+        client: &mut Client,
+        header: peer::SnapshotHeader,
+        limit: Duration,
+    ) -> Result<Vec<u32>, StreamingError<TypeConfig>> {
+        let offered = client.offer_snapshot(header);
+        let answer = self.unary(RPCTypes::InstallSnapshot, limit, async {
+            match offered.await {
+                Err(status) if status.code() == Code::Unimplemented => Ok(Response::new(peer::SnapshotHave::default())),
+                answer => answer,
+            }
+        });
+        Ok(answer.await.map_err(streaming)?.files)
+    }
+}
+
 /// Hands the header and then all chunks to the stream; stops when nobody listens any more.
 fn read_parts(
     data: &SnapshotData,
     header: peer::SnapshotHeader,
+    has: &[u32],
     parts: &mpsc::Sender<peer::SnapshotPart>,
 ) -> io::Result<()> {
     let give = |part| {
@@ -219,7 +240,7 @@ fn read_parts(
         parts.blocking_send(part).map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the receiver went away"))
     };
     give(peer::snapshot_part::Part::Header(header))?;
-    let result = data.read_chunks(CHUNK_BYTES, |file, offset, data| {
+    let result = data.read_chunks(CHUNK_BYTES, has, |file, offset, data| {
         give(peer::snapshot_part::Part::Chunk(peer::SnapshotChunk { file, offset, data: data.into() }))
     });
     if let Err(error) = &result {

@@ -219,6 +219,25 @@ impl PeerService for Peers {
         Ok(Response::new(wire::transfer_reply_out(&response)))
     }
 
+    async fn offer_snapshot(
+        &self,
+        request: Request<wire_types::SnapshotHeader>,
+    ) -> Result<Response<wire_types::SnapshotHave>, Status> {
+        self.gate.check()?;
+        let manifest = request.into_inner().manifest;
+        let manifest = manifest.ok_or_else(|| Status::invalid_argument("the manifest is missing"))?;
+        if self.receiving.swap(true, Ordering::AcqRel) {
+            return Err(Status::unavailable("another snapshot is arriving"));
+        }
+        let _done = Release(&self.receiving);
+        let store = Arc::clone(&self.snapshots);
+        // Reads the files: they are used only when they are right.
+        let files = tokio::task::spawn_blocking(move || store.has_of(&manifest)).await;
+        let files = files.map_err(|error| Status::internal(error.to_string()))?;
+        let files = files.map_err(|error| Status::data_loss(format!("the snapshot was refused: {error}")))?;
+        Ok(Response::new(wire_types::SnapshotHave { files }))
+    }
+
     async fn install_snapshot(
         &self,
         request: Request<Streaming<wire_types::SnapshotPart>>,

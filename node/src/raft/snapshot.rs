@@ -2,18 +2,17 @@
 //!
 //! ```text
 //! data/snapshots/<index>-<term>/     a checkpoint of state/ and the file SNAPSHOT, its sealed manifest
-//! data/snapshots/incoming/<n>/       one that is arriving; removed at start
+//! data/snapshots/incoming/<n>/       one that is arriving; removed at start, but for its whole files (snapshot_kept.rs)
 //! ```
 //!
 //! This file knows files and their hashes, not what the records in them say. Invariants:
 //! - The last applied entry is read from the copy itself, so that manifest and data cannot disagree.
 //! - A directory gets its final name only when all its files are written and synced.
-//! - What arrives is verified in full, hashes and contents, before openraft hears of it: a failed installation is fatal.
 //! - A snapshot that is being sent stays on disk until the last sender is done, even when a newer one replaced it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use muster_proto::stored::v1::SnapshotManifest;
 use rocksdb::DB;
 
+use super::snapshot_kept::KeptFiles;
+use super::snapshot_receiver::SnapshotReceiver;
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership};
 use super::{meta_keys, wire};
 use crate::failpoint::{self, Point};
@@ -28,21 +29,23 @@ use crate::store::envelope::RecordType;
 use crate::store::state_db::StateDb;
 use crate::store::{checkpoint, columns, durable};
 
+/// Where whole files of a broken transfer lie, below `incoming`.
+const KEPT: &str = "kept";
 const MANIFEST: &str = "SNAPSHOT";
 const FORMAT: u32 = 1;
 
 /// A snapshot on disk: its directory, kept while this value lives, and what is in it.
 #[derive(Clone, Debug)]
 pub(super) struct SnapshotData {
-    dir: Arc<SnapshotDir>,
+    pub(super) dir: Arc<SnapshotDir>,
     pub(super) manifest: Arc<SnapshotManifest>,
 }
 
 #[derive(Debug)]
-struct SnapshotDir {
-    path: PathBuf,
+pub(super) struct SnapshotDir {
+    pub(super) path: PathBuf,
     /// Remove the directory with the last handle.
-    discard: AtomicBool,
+    pub(super) discard: AtomicBool,
 }
 
 impl Drop for SnapshotDir {
@@ -60,9 +63,13 @@ impl SnapshotData {
     pub(super) fn read_chunks(
         &self,
         chunk_bytes: usize,
+        skip: &[u32],
         mut give: impl FnMut(u32, u64, Vec<u8>) -> io::Result<()>,
     ) -> io::Result<()> {
         for (number, file) in (0u32..).zip(&self.manifest.files) {
+            if skip.contains(&number) {
+                continue;
+            }
             let mut reader = File::open(self.dir.path.join(&file.name))?;
             let mut offset = 0;
             while offset < file.size_bytes {
@@ -72,6 +79,7 @@ impl SnapshotData {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} shrank", file.name)));
                 }
                 let length = data.len() as u64;
+                failpoint::reach(Point::SendChunk);
                 give(number, offset, data)?;
                 offset += length;
             }
@@ -99,8 +107,14 @@ impl SnapshotStore {
     /// Finds the newest snapshot, and removes all others and whatever is half finished.
     pub(super) fn open(data_dir: &Path, cluster_id: &str, state: Arc<StateDb>) -> io::Result<Self> {
         let root = data_dir.join("snapshots");
-        durable::remove_dir(&root.join("incoming"))?;
-        fs::create_dir_all(root.join("incoming"))?;
+        let incoming = root.join("incoming");
+        fs::create_dir_all(&incoming)?;
+        for entry in fs::read_dir(&incoming)? {
+            let path = entry?.path();
+            if !path.ends_with(KEPT) {
+                durable::remove_dir(&path)?;
+            }
+        }
         let mut newest: Option<SnapshotData> = None;
         for entry in fs::read_dir(&root)? {
             let path = entry?.path();
@@ -164,8 +178,27 @@ impl SnapshotStore {
         data.snapshot()
     }
 
+    /// Positions of the files that are here already, whole, from a transfer that broke.
+    pub(super) fn has_of(&self, manifest: &SnapshotManifest) -> io::Result<Vec<u32>> {
+        self.check(manifest)?;
+        self.kept().of(&manifest.files)
+    }
+
+    fn kept(&self) -> KeptFiles {
+        KeptFiles::at(self.root.join("incoming").join(KEPT))
+    }
+
     /// Starts to receive a snapshot.
     pub(super) fn receive(&self, manifest: SnapshotManifest) -> io::Result<SnapshotReceiver> {
+        self.check(&manifest)?;
+        let dir = self.fresh_dir("incoming/arriving")?;
+        fs::create_dir(&dir)?;
+        let dir = SnapshotDir { path: dir, discard: AtomicBool::new(true) };
+        failpoint::reach(Point::ReceiveBegun);
+        Ok(SnapshotReceiver::new(dir, manifest, self.kept()))
+    }
+
+    fn check(&self, manifest: &SnapshotManifest) -> io::Result<()> {
         if manifest.format != FORMAT || manifest.cluster_id != self.cluster_id {
             return Err(invalid("the snapshot belongs to another cluster or has another format"));
         }
@@ -180,10 +213,7 @@ impl SnapshotStore {
                 return Err(invalid("the snapshot's manifest has an impossible file name"));
             }
         }
-        let dir = self.fresh_dir("incoming/arriving")?;
-        fs::create_dir(&dir)?;
-        let dir = SnapshotDir { path: dir, discard: AtomicBool::new(true) };
-        Ok(SnapshotReceiver { dir, manifest, file: 0, open: None })
+        Ok(())
     }
 
     /// Replaces the state by a verified snapshot, and keeps the snapshot as the current one.
@@ -238,75 +268,6 @@ impl SnapshotStore {
     }
 }
 
-/// Writes an arriving snapshot, file by file, and checks each against the manifest.
-pub(super) struct SnapshotReceiver {
-    dir: SnapshotDir,
-    manifest: SnapshotManifest,
-    /// The file that is expected next.
-    file: usize,
-    open: Option<(File, blake3::Hasher, u64)>,
-}
-
-impl SnapshotReceiver {
-    /// Takes the next chunk. Chunks come in order and without gaps.
-    pub(super) fn chunk(&mut self, file: u32, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.skip_empty_files()?;
-        let expected =
-            self.manifest.files.get(self.file).ok_or_else(|| invalid("more data than the manifest lists"))?;
-        if self.open.is_none() {
-            let handle = File::create_new(self.dir.path.join(&expected.name))?;
-            self.open = Some((handle, blake3::Hasher::new(), 0));
-        }
-        let Some((handle, hasher, written)) = &mut self.open else { return Err(invalid("no open file")) };
-        if file as usize != self.file || offset != *written || *written + data.len() as u64 > expected.size_bytes {
-            return Err(invalid("a chunk is out of place"));
-        }
-        handle.write_all(data)?;
-        hasher.update(data);
-        *written += data.len() as u64;
-        if *written == expected.size_bytes {
-            self.finish_file()?;
-        }
-        Ok(())
-    }
-
-    fn skip_empty_files(&mut self) -> io::Result<()> {
-        while self.open.is_none() && self.manifest.files.get(self.file).is_some_and(|file| file.size_bytes == 0) {
-            let handle = File::create_new(self.dir.path.join(&self.manifest.files[self.file].name))?;
-            self.open = Some((handle, blake3::Hasher::new(), 0));
-            self.finish_file()?;
-        }
-        Ok(())
-    }
-
-    fn finish_file(&mut self) -> io::Result<()> {
-        let expected = &self.manifest.files[self.file];
-        let Some((handle, hasher, _)) = self.open.take() else { return Err(invalid("no open file")) };
-        if hasher.finalize().as_bytes()[..] != expected.blake3[..] {
-            return Err(invalid(&format!("{} arrived damaged", expected.name)));
-        }
-        handle.sync_all()?;
-        self.file += 1;
-        Ok(())
-    }
-
-    /// Checks that everything arrived and that the database inside is the one the manifest announces.
-    pub(super) fn finish(mut self) -> io::Result<Snapshot> {
-        self.skip_empty_files()?;
-        if self.open.is_some() || self.file != self.manifest.files.len() {
-            return Err(invalid("the snapshot arrived only in part"));
-        }
-        let announced = wire::manifest_meta(&self.manifest)?;
-        if read_meta(&self.dir.path)? != announced {
-            return Err(invalid("the snapshot's database and its manifest disagree"));
-        }
-        write_manifest(&self.dir.path, &self.manifest)?;
-        durable::sync_dir(&self.dir.path)?;
-        let data = SnapshotData { dir: Arc::new(self.dir), manifest: Arc::new(self.manifest) };
-        Ok(Snapshot { meta: announced, snapshot: data })
-    }
-}
-
 /// Last applied entry and membership as they stand in a state database.
 pub(super) fn applied_in(db: &DB) -> io::Result<(Option<LogId>, StoredMembership)> {
     let meta = db.cf_handle(columns::META).ok_or_else(|| invalid("the state has no meta family"))?;
@@ -322,12 +283,12 @@ pub(super) fn applied_in(db: &DB) -> io::Result<(Option<LogId>, StoredMembership
     Ok((applied, membership))
 }
 
-fn read_meta(dir: &Path) -> io::Result<SnapshotMeta> {
+pub(super) fn read_meta(dir: &Path) -> io::Result<SnapshotMeta> {
     let (last_log_id, last_membership) = checkpoint::look_into(dir, applied_in)?;
     Ok(SnapshotMeta { last_log_id, last_membership })
 }
 
-fn write_manifest(dir: &Path, manifest: &SnapshotManifest) -> io::Result<()> {
+pub(super) fn write_manifest(dir: &Path, manifest: &SnapshotManifest) -> io::Result<()> {
     durable::replace_file(&dir.join(MANIFEST), &wire::seal(RecordType::SnapshotManifest, manifest))
 }
 
@@ -339,6 +300,6 @@ fn place(data: &SnapshotData) -> Option<(u64, u64)> {
     data.manifest.last_log_id.as_ref().map(|last| (last.index, last.term))
 }
 
-fn invalid(what: &str) -> io::Error {
+pub(super) fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }

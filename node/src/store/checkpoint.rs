@@ -55,11 +55,15 @@ pub fn describe_files(dir: &Path) -> io::Result<Vec<SnapshotFile>> {
         }
     }
     names.sort();
-    names.into_iter().map(|name| describe_file(dir, name)).collect()
+    names.into_iter().map(|name| describe_file(&dir.join(&name), name)).collect()
 }
 
-fn describe_file(dir: &Path, name: String) -> io::Result<SnapshotFile> {
-    let mut file = File::open(dir.join(&name))?;
+/// One file under this name. It is synced.
+///
+/// # Errors
+/// When it cannot be read or synced.
+pub fn describe_file(path: &Path, name: String) -> io::Result<SnapshotFile> {
+    let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     let mut size_bytes = 0;

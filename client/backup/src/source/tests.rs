@@ -1,3 +1,5 @@
+//! Backups that are right, damaged, cut short, newer, or none.
+
 use std::fs;
 use std::path::Path;
 

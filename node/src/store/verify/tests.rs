@@ -1,3 +1,5 @@
+//! Stores that agree with themselves, and stores in which one thing was changed.
+
 use std::sync::Arc;
 
 use muster_domain::namespace::NamespaceDefinition;
