@@ -25,6 +25,7 @@ mod fanout;
 mod grpc;
 mod load;
 mod machine;
+mod million;
 mod options;
 mod process;
 mod report;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Read(settings) => measure(rounds::Kind::Read, &settings),
         Command::Watch(settings) => on(Builder::new_current_thread(), until_signal(fanout::run(&settings))),
         Command::Failover(settings) => on(Builder::new_current_thread(), until_signal(failover::run(&settings))),
+        Command::Million(settings) => on(Builder::new_current_thread(), until_signal(million::run(&settings))),
         Command::Stream(settings) => measure(rounds::Kind::Stream, &settings),
     };
     match outcome {

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Watch(WatchSettings),
     /// How long writes stand still when the leader is killed, and when it is told to stop.
     Failover(FailoverSettings),
+    /// A large fleet: memory, disk, restart, catching up, backup and restore.
+    Million(MillionSettings),
     /// The bare tonic server, run by the load generator as a process of its own.
     #[command(hide = true)]
     EchoServer {
@@ -106,6 +108,19 @@ pub(crate) struct WatchSettings {
     pub(crate) rate: u32,
     #[command(flatten)]
     pub(crate) common: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MillionSettings {
+    /// Devices, each with its twin.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
+    pub(crate) twins: u32,
+    /// The node's binary, with muster beside it [default: beside this one].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) musterd: Option<PathBuf>,
+    /// Where the nodes keep their data [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

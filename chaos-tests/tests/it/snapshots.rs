@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::eventually::eventually;
 use muster_chaos::invariants::{acked_writes_survive, chains_agree, replicas_agree};
@@ -47,14 +47,23 @@ async fn purged_beyond(client: &Client, left_at: u64) -> anyhow::Result<()> {
     .await
 }
 
-async fn last_index_of(cluster: &Cluster, id: u64) -> anyhow::Result<u64> {
-    let status = cluster.status_of(id).await?;
-    Ok(status.members.iter().find(|member| member.node_id == id).map_or(0, |member| member.last_log_index))
+/// Kills a node, and lets the others go on until their log no longer reaches back to it.
+async fn leave_behind(cluster: &mut Cluster, there: &Client, away: u64) -> anyhow::Result<()> {
+    cluster.kill(&[away]).await?;
+    // Read afterwards: the node may have got entries up to the moment it ended.
+    let status = there.cluster().status(proto::GetStatusRequest {}).await?;
+    let left_at = status.members.iter().map(|member| member.last_log_index).max().unwrap_or_default();
+    wait_for_writes(there, 150).await?;
+    purged_beyond(there, left_at).await
 }
 
 async fn ends_at_its_point(cluster: &mut Cluster, id: u64, point: Point) -> anyhow::Result<()> {
-    cluster.wait_for_exit(id).await?;
+    let ended = cluster.wait_for_exit(id).await;
     let log = cluster.log_of(id)?;
+    ended.with_context(|| {
+        let lines: Vec<&str> = log.lines().collect();
+        format!("at {}; its log ends so:\n{}", point.name(), lines[lines.len().saturating_sub(25)..].join("\n"))
+    })?;
     let named = format!("point=\"{}\"", point.name());
     ensure!(log.contains(&named), "node {id} ended without coming by {}", point.name());
     Ok(())
@@ -94,27 +103,21 @@ async fn a_node_that_ends_while_a_snapshot_arrives_starts_again() -> anyhow::Res
     let writers = Writers::start((0..WRITERS).map(|_| cluster.client_of(&others)).collect::<anyhow::Result<_>>()?);
     let there = cluster.client_of(&others)?;
     for point in ARRIVING {
-        let left_at = last_index_of(&cluster, away).await?;
-        cluster.kill(&[away]).await?;
-        wait_for_writes(&there, 150).await?;
-        purged_beyond(&there, left_at).await?;
+        leave_behind(&mut cluster, &there, away).await?;
         cluster.start_armed(away, Some(point.name()))?;
         ends_at_its_point(&mut cluster, away, point).await?;
         cluster.start_node(away)?;
         cluster.wait_until_whole().await?;
     }
     // The sending side: whoever leads ends while it sends, and another goes on.
-    let left_at = last_index_of(&cluster, away).await?;
-    cluster.kill(&[away]).await?;
-    wait_for_writes(&there, 150).await?;
-    purged_beyond(&there, left_at).await?;
+    leave_behind(&mut cluster, &there, away).await?;
     for id in &others {
         cluster.kill(&[*id]).await?;
         cluster.start_armed(*id, Some(Point::SendChunk.name()))?;
         wait_for_writes(&there, 1).await?;
     }
     cluster.start_node(away)?;
-    let sender = eventually("a sender ends", Duration::from_secs(30), async || {
+    let sender = eventually("a sender ends", Duration::from_secs(60), async || {
         let ended = others.iter().find(|id| cluster.log_of(**id).is_ok_and(|log| log.contains("snapshot.send.chunk")));
         ended.copied().ok_or_else(|| "nobody sends".to_owned())
     })

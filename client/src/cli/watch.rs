@@ -100,7 +100,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
         talk(format_args!("only the given endpoints are used: {error}"));
     }
     let mut watcher = session.client.watch(request);
-    let mut printed = 0;
+    let (mut printed, mut acknowledged) = (0, 0);
     loop {
         let message = tokio::select! {
             message = watcher.next() => message?,
@@ -134,10 +134,12 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
             }
         };
         let is_enough = arguments.count.is_some_and(|count| printed >= count);
-        if let Some(revision) = told.filter(|_| arguments.ack && printed > 0 && !is_enough) {
+        // Not for progress alone: an acknowledgement is a revision, and would be progress again.
+        if let Some(revision) = told.filter(|_| arguments.ack && printed > acknowledged && !is_enough) {
             let name = acknowledge.clone();
             let request = proto::AcknowledgeCursorRequest { name, revision, request_id: String::new() };
             session.client.cursors().acknowledge(request).await?;
+            acknowledged = printed;
         }
         if is_enough || told.zip(arguments.until).is_some_and(|(told, until)| told >= until) {
             return Ok(());

@@ -133,11 +133,27 @@ impl Cluster {
         self.nodes[node].terminate()
     }
 
+    /// The administrator's token.
+    pub(crate) fn secret(&self) -> String {
+        let text = self.token.to_str().unwrap_or_default();
+        text.trim_start_matches("Bearer ").to_owned()
+    }
+
+    /// Waits until a node that was asked to end has done so.
+    pub(crate) async fn wait_for_end(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].ended().await
+    }
+
     /// Starts a node that has ended, or is about to, and waits until all nodes are in reach and even.
     pub(crate) async fn restart(&mut self, node: usize) -> Result<()> {
+        self.restart_within(node, START_WITHIN).await
+    }
+
+    /// The same, with a bound of its own.
+    pub(crate) async fn restart_within(&mut self, node: usize, limit: Duration) -> Result<()> {
         self.nodes[node].ended().await?;
         self.start_again(node)?;
-        let deadline = Instant::now() + START_WITHIN;
+        let deadline = Instant::now() + limit;
         loop {
             let status = self.status(&self.urls()[node]).await;
             if status.as_ref().is_ok_and(|status| {

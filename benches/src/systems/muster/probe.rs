@@ -27,6 +27,13 @@ impl Probe {
         fleet::create(&Calls { connections, token: cluster.token() }, DEVICES).await
     }
 
+    /// Creates a fleet through some of the nodes.
+    pub(crate) async fn load(cluster: &Cluster, nodes: &[usize], devices: u32) -> Result<()> {
+        let urls: Vec<String> = nodes.iter().map(|node| cluster.urls()[*node].clone()).collect();
+        let connections = Connections::open(&urls, urls.len(), cluster.tls()).await?;
+        fleet::create(&Calls { connections, token: cluster.token() }, devices).await
+    }
+
     pub(crate) async fn open(cluster: &Cluster, node: usize) -> Result<Self> {
         let connections = Connections::open(&[cluster.urls()[node].clone()], 1, cluster.tls()).await?;
         let token: HeaderValue = cluster.token();

@@ -10,25 +10,17 @@ use crate::store::{columns, envelope, keys};
 
 const PLACE: &str = "the event log";
 
-/// Returns the first revision; 0 when there is none.
+/// Returns the first revision: 1, or where the store says that its log begins since older events were removed.
 pub(super) fn check(db: &DB, revision: u64, chain: &ChainHash) -> Result<u64, VerifyError> {
-    let mut first = 0;
-    let mut last: (u64, ChainHash) = (0, [0; 32]);
+    let begins = event_log::swept(db)?;
+    let first = begins.revision.max(1);
+    let mut last: (u64, ChainHash) = (first - 1, begins.chain_before);
     for item in db.iterator_cf(family(db, columns::EVENTS)?, IteratorMode::Start) {
         let (key, value) = item.map_err(rocks("read events"))?;
         let here = keys::revision_at_end(&key).filter(|_| key.len() == 8);
         let here = here.ok_or_else(|| differs(last.0, PLACE, format!("a key that is none: {key:02x?}")))?;
         let split = value.split_first_chunk::<32>();
         let (hash, stored) = split.ok_or_else(|| differs(here, PLACE, "the entry has no chain hash"))?;
-        if first == 0 {
-            first = here;
-            if here > 1 {
-                // What was before is gone; its hash is known only through this one.
-                last = (here, *hash);
-                check_entry(here, stored)?;
-                continue;
-            }
-        }
         if here != last.0 + 1 {
             return Err(differs(last.0 + 1, PLACE, format!("the entry is missing; the next one is revision {here}")));
         }

@@ -73,7 +73,7 @@ impl Pass<'_> {
 
     fn fold(&mut self, revision: u64, mut progress: impl FnMut(u64)) -> Result<(), VerifyError> {
         let mut found = None;
-        event_log::visit(self.db, 0, revision, |entry| {
+        event_log::visit(self.db, self.first, revision, |entry| {
             let at = At { revision: entry.revision, time_ms: entry.time_ms };
             let mut touched = Vec::new();
             for (event, previous) in entry.events.iter().zip(&entry.previous) {

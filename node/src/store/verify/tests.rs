@@ -8,7 +8,7 @@ use rocksdb::{DB, WriteBatch};
 
 use super::{Verified, VerifyError, verify};
 use crate::store::codec::RevisionEntry;
-use crate::store::event_log::{self, ChainHash};
+use crate::store::event_log::{self, ChainHash, Swept};
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::{family, seal};
 use crate::store::{columns, keys, replay};
@@ -156,6 +156,10 @@ fn a_stray_secondary_key_is_noticed() {
 #[test]
 fn a_log_whose_beginning_was_removed_is_checked_from_where_it_begins() {
     let store = Store::new(0);
+    let chain_before = event_log::chain_hash(&store.db, 3).unwrap().unwrap();
+    let mut batch = WriteBatch::default();
+    event_log::put_swept(&store.db, &mut batch, &Swept { revision: 4, chain_before }).unwrap();
+    store.db.write(batch).unwrap();
     for revision in 1..=3 {
         store.db.delete_cf(family(&store.db, columns::EVENTS).unwrap(), keys::event(revision)).unwrap();
     }
@@ -168,4 +172,6 @@ fn a_log_whose_beginning_was_removed_is_checked_from_where_it_begins() {
     store.put(columns::HISTORY, keys::history(&keys::state(&twin()), 3), seal(&image));
     let found = store.verify().unwrap();
     assert_eq!((found.records, found.records_older), (1, 1));
+    store.db.delete_cf(family(&store.db, columns::EVENTS).unwrap(), keys::event(4)).unwrap();
+    assert!(store.refused().contains("revision 4"), "the mark says that it is there: {}", store.refused());
 }
