@@ -14,6 +14,7 @@ mod requests;
 mod retention;
 mod snapshots;
 mod table;
+mod verification;
 mod watching;
 mod wiped;
 mod wire;

@@ -164,3 +164,6 @@ fn unwritten(db: &DB, snapshot: &Snapshot<'_>, revision: u64) -> Result<BTreeMap
     let changed = folding.into_iter().filter(|(_, (_, _, changed))| *changed);
     Ok(changed.filter_map(|(key, (record, _, _))| Some((key, Arc::new(record?)))).collect())
 }
+
+#[cfg(test)]
+mod tests;

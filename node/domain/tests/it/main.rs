@@ -11,6 +11,7 @@ mod module;
 mod namespace;
 mod node;
 mod policy;
+mod restored;
 mod retention;
 mod token;
 mod twin;

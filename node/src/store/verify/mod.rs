@@ -13,7 +13,7 @@ mod chain;
 mod fold;
 mod index;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use rocksdb::DB;
 

@@ -13,14 +13,15 @@ use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::{family, seal};
 use crate::store::{columns, keys, replay};
 
-struct Store {
+/// A small store, written as a node writes it.
+pub(crate) struct Store {
     _dir: tempfile::TempDir,
-    db: Arc<DB>,
-    revision: u64,
-    chain: ChainHash,
+    pub(crate) db: Arc<DB>,
+    pub(crate) revision: u64,
+    pub(crate) chain: ChainHash,
 }
 
-fn twin() -> Key {
+pub(crate) fn twin() -> Key {
     Key::DeviceTwin("plant".to_owned(), "d".to_owned())
 }
 
@@ -30,7 +31,7 @@ fn namespace() -> Key {
 
 impl Store {
     /// A namespace and a twin that was patched; the twin's last `unwritten` changes are in the log only.
-    fn new(unwritten: usize) -> Self {
+    pub(crate) fn new(unwritten: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = StateDb::open(dir.path(), StateOptions::default()).unwrap().db();
         let mut store = Self { _dir: dir, db, revision: 0, chain: [0; 32] };
@@ -46,7 +47,7 @@ impl Store {
         store
     }
 
-    fn append(&mut self, key: Key, kind: EventKind, before: Option<&Record>, write: bool) -> Record {
+    pub(crate) fn append(&mut self, key: Key, kind: EventKind, before: Option<&Record>, write: bool) -> Record {
         self.revision += 1;
         let at = At { revision: self.revision, time_ms: 1000 + self.revision };
         let record = evolve(before, &kind, at);
@@ -76,7 +77,7 @@ impl Store {
         self.verify().expect_err("it differs").to_string()
     }
 
-    fn put(&self, name: &str, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, name: &str, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.db.put_cf(family(&self.db, name).unwrap(), key, value).unwrap();
     }
 
