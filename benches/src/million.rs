@@ -1,7 +1,7 @@
 //! `million`: what a large fleet costs a node: loading, memory, disk, a restart, catching up from nothing, a backup and its
 //! way back.
 //!
-//! Three nodes, of which the third is stopped before the fleet is loaded: it catches up by a snapshot. Every figure is of
+//! Three nodes, of which the third is stopped before the fleet is loaded: it catches up from nothing. Every figure is of
 //! one run; the restart is repeated.
 
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn size_of(folder: &Path) -> Result<u64> {
 async fn catch_up(cluster: &mut Cluster, own: &Path) -> Result<()> {
     let begun = Instant::now();
     cluster.restart_within(AWAY, WITHIN).await?;
-    print(&format!("an empty node caught up by a snapshot in {:.1?}", begun.elapsed()));
+    print(&format!("an empty node caught up in {:.1?}", begun.elapsed()));
     show_size(cluster, own, AWAY)
 }
 
