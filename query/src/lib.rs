@@ -8,6 +8,7 @@
 pub mod column;
 pub mod error;
 pub mod page;
+pub mod plan;
 pub mod schema;
 pub mod syntax;
 pub mod value;
