@@ -4,55 +4,33 @@
 //!
 //! - The result does not depend on the order of values, nor on how they were spread over what is merged.
 //! - [`Accumulator::memory_bytes`] counts what grows, so that a caller can keep a budget.
+//! - [`Reversible`] gives the same results, and forgets values as if they had never been added.
+
+mod accumulator;
+mod distinct;
+mod extreme;
+mod histogram;
+mod ordered;
+mod percentile;
+mod reversible;
+mod sum;
+
+pub use accumulator::Accumulator;
+pub use reversible::Reversible;
+pub use sum::ExactSum;
 
 use crate::evaluate::Datum;
-use crate::plan;
-use crate::value::Value;
 
-
-/// One aggregate of one group.
-#[derive(Debug, Clone)]
-pub struct Accumulator {
-    state: State,
+/// Whether a value counts for `COUNT(x)`: it is defined and not null.
+fn counts(value: &Datum<'_>) -> bool {
+    !matches!(value, Datum::Undefined | Datum::Null)
 }
 
-#[derive(Debug, Clone)]
-enum State {
-    Rows(u64),
+/// Whether a value can be a minimum or maximum.
+fn is_ordered(value: &Datum<'_>) -> bool {
+    matches!(value, Datum::Bool(_) | Datum::Int(_) | Datum::Float(_) | Datum::Str(_))
 }
 
-impl Accumulator {
-    /// Nothing added yet.
-    #[must_use]
-    pub fn new(_aggregate: &plan::Aggregate) -> Self {
-        Self { state: State::Rows(0) }
-    }
-
-    /// Adds the value of the aggregate's argument for one row; for `COUNT()` anything.
-    pub fn add(&mut self, _value: &Datum<'_>) {}
-
-    /// Adds `rows` rows to `COUNT()`; nothing to others.
-    pub fn add_rows(&mut self, _rows: u64) {}
-
-    /// Adds numbers; as [`Accumulator::add`] for each of them, but in one go.
-    pub fn add_doubles(&mut self, _values: &[f64]) {}
-
-    /// Adds numbers; as [`Accumulator::add`] for each of them, but in one go.
-    pub fn add_ints(&mut self, _values: &[i64]) {}
-
-    /// Adds what another accumulator of the same aggregate was given.
-    pub fn merge(&mut self, _other: Self) {}
-
-    /// The result; `None` is undefined.
-    #[must_use]
-    pub fn finish(self) -> Option<Value> {
-        let State::Rows(_) = self.state;
-        None
-    }
-
-    /// About how much memory it holds besides itself.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        0
-    }
+fn is_number(value: &Datum<'_>) -> bool {
+    matches!(value, Datum::Int(_) | Datum::Float(_))
 }
