@@ -45,7 +45,8 @@ impl Numbers {
         }
         let doubles = self.doubles.into_iter().map(Datum::Float);
         let mut all: Vec<Datum<'_>> = self.integers.into_iter().map(Datum::Int).chain(doubles).collect();
-        let (_, found, _) = all.select_nth_unstable_by(at, |a, b| number::compare(a, b).then_with(|| integer_first(a, b)));
+        let (_, found, _) =
+            all.select_nth_unstable_by(at, |a, b| number::compare(a, b).then_with(|| integer_first(a, b)));
         order::representative(found.as_borrowed())
     }
 

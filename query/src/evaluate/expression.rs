@@ -137,4 +137,3 @@ fn at<'e, S: Source + ?Sized>(path: &'e Path, scope: Scope<'e, S>) -> Datum<'e> 
     }
     Datum::Undefined
 }
-

@@ -18,13 +18,13 @@ mod functions;
 pub mod key;
 pub mod number;
 pub mod order;
-mod place;
+pub(crate) mod place;
 mod source;
 pub mod words;
 
-
 pub use datum::Datum;
 pub use expression::{evaluate, holds};
+pub(crate) use functions::parse_rfc3339;
 pub use source::{Document, GroupRow, Source};
 
 use crate::plan::{Path, Words};

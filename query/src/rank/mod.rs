@@ -7,7 +7,6 @@ use crate::evaluate::number::to_double;
 use crate::evaluate::words::occurrences;
 use crate::plan::Words;
 
-
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 

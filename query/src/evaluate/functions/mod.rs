@@ -15,7 +15,11 @@ use super::{Datum, Source, number};
 use crate::syntax::ast::BinaryOp;
 
 /// The value of a call.
-pub(super) fn call<'e, S: Source + ?Sized>(function: Function, arguments: &'e [Expr], scope: Scope<'e, S>) -> Datum<'e> {
+pub(super) fn call<'e, S: Source + ?Sized>(
+    function: Function,
+    arguments: &'e [Expr],
+    scope: Scope<'e, S>,
+) -> Datum<'e> {
     match arguments {
         [] => nullary(function, scope),
         [x] => unary(function, value(x, scope)),
@@ -50,7 +54,9 @@ fn unary(function: Function, x: Datum<'_>) -> Datum<'_> {
         Function::Lower => text::lower(x),
         Function::Upper => text::upper(x),
         Function::AsNumber => text::as_number(x),
-        Function::Abs | Function::Sign | Function::Ceiling | Function::Floor | Function::Round => math::step(function, &x),
+        Function::Abs | Function::Sign | Function::Ceiling | Function::Floor | Function::Round => {
+            math::step(function, &x)
+        }
         Function::Square => number::arithmetic(BinaryOp::Multiply, &x, &x),
         Function::Sqrt | Function::Exp => math::curve(function, &x),
         Function::ToMillis => date::to_millis(&x),

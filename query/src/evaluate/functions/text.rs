@@ -84,7 +84,9 @@ pub(super) fn as_number(x: Datum<'_>) -> Datum<'_> {
         return if matches!(x, Datum::Int(_) | Datum::Float(_)) { x } else { Datum::Undefined };
     };
     // The parser would take white space around it.
-    if !(text.starts_with(|char: char| char == '-' || char.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_digit())) {
+    if !(text.starts_with(|char: char| char == '-' || char.is_ascii_digit())
+        && text.ends_with(|c: char| c.is_ascii_digit()))
+    {
         return Datum::Undefined;
     }
     match serde_json::from_str::<serde_json::Number>(text).map(|number| Value::from(&number.into())) {
