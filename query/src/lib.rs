@@ -5,10 +5,14 @@
 //! The language is specified in `docs/language.md`.
 #![allow(clippy::disallowed_methods, reason = "nothing here asks for time, chance or tasks")]
 
+pub mod aggregate;
+pub mod bind;
 pub mod column;
 pub mod error;
+pub mod evaluate;
 pub mod page;
 pub mod plan;
+pub mod rank;
 pub mod schema;
 pub mod syntax;
 pub mod value;
