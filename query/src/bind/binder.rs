@@ -8,8 +8,8 @@ use crate::value::Value;
 
 use super::{LIST_MAX, check_size, fold};
 
-/// Levels of nesting; the parser holds the same limit.
-const DEPTH_MAX: usize = 64;
+/// Levels of expressions. The parser allows 64 levels of parentheses and calls, between which operators add a few each.
+const DEPTH_MAX: usize = 512;
 /// Parts of a plan that one expression may be copied into, where `BETWEEN` and `IN` need it more than once.
 const COPIES_MAX: usize = 10_000;
 
@@ -78,8 +78,7 @@ impl<'a> Binder<'a> {
     /// Binds one expression.
     pub(super) fn expr(&mut self, expr: &'a ast::Expr) -> Result<Expr, QueryError> {
         if self.depth == DEPTH_MAX {
-            let message = format!("expressions can be nested {DEPTH_MAX} levels deep");
-            return Err(QueryError::new(Code::TooLarge, expr.span, message));
+            return Err(QueryError::new(Code::TooLarge, expr.span, "this expression is nested too deeply"));
         }
         self.depth += 1;
         let bound = match self.key_of(expr) {
@@ -158,11 +157,13 @@ impl<'a> Binder<'a> {
 
     /// Chains are taken apart without going deeper: they may be as long as the text.
     fn logic(&mut self, op: BinaryOp, expr: &'a ast::Expr) -> Result<Expr, QueryError> {
+        // A part of the chain may be a key of the group.
+        let keys = self.keys.iter().flatten().any(|key| matches!(key, Expr::And(_) | Expr::Or(_)));
         let mut parts = Vec::new();
         let mut open = vec![expr];
         while let Some(next) = open.pop() {
             match &next.kind {
-                ExprKind::Binary(own, left, right) if *own == op && self.key_of(next).is_none() => {
+                ExprKind::Binary(own, left, right) if *own == op && !(keys && self.key_of(next).is_some()) => {
                     open.extend([&**right, &**left]);
                 }
                 _ => parts.push(self.expr(next)?),

@@ -26,47 +26,44 @@ pub(super) fn corners<'a>(binder: &mut Binder<'a>, written: &'a ast::Expr) -> Re
     let shape = |span| QueryError::new(Code::Invalid, span, "a polygon is a list of corners: [[lat, lon], …]");
     let ExprKind::Array(items) = &written.kind else { return Err(shape(written.span)) };
     check_size("a polygon", "corners", items.iter().map(|item| item.span), LIST_MAX)?;
-    let mut corners = Vec::with_capacity(items.len());
+    let mut corners: Vec<(Corner, Span)> = Vec::with_capacity(items.len());
     for item in items {
         let ExprKind::Array(pair) = &item.kind else { return Err(shape(item.span)) };
         let [lat, lon] = pair.as_slice() else { return Err(shape(item.span)) };
-        corners.push(degrees(binder, lat, lon)?);
+        corners.push((degrees(binder, lat, lon)?, item.span));
     }
-    if corners.len() > 1 && corners.first() == corners.last() {
+    corners.dedup_by_key(|(corner, _)| *corner);
+    if corners.len() > 1 && corners.first().map(|first| first.0) == corners.last().map(|last| last.0) {
         corners.pop();
     }
     if corners.len() < 3 {
         return Err(QueryError::new(Code::Invalid, written.span, "a polygon has at least 3 corners"));
     }
-    let span = |index: usize| items.get(index).map_or(written.span, |item| item.span);
-    check_edges(&corners, &span)?;
+    let (corners, spans): (Vec<Corner>, Vec<Span>) = corners.into_iter().unzip();
+    check_edges(&corners, &spans)?;
     Ok(corners)
 }
 
-fn check_edges(corners: &[Corner], span: &dyn Fn(usize) -> Span) -> Result<(), QueryError> {
+fn check_edges(corners: &[Corner], spans: &[Span]) -> Result<(), QueryError> {
     let count = corners.len();
     let edge = |index: usize| (corners[index], corners[(index + 1) % count]);
-    for index in 0..count {
+    for (index, span) in spans.iter().enumerate() {
         let (a, b) = edge(index);
         if (a.1 - b.1).abs() > 180.0 {
             let message =
                 "the edge that begins here is longer than 180 degrees of longitude: it would cross the date line";
-            return Err(QueryError::new(Code::Invalid, span(index), message)
+            return Err(QueryError::new(Code::Invalid, *span, message)
                 .with_help("make two polygons, one on each side, and join them with OR"));
         }
-        let meets = (index + 1..count).any(|other| {
-            let next_to = other == index + 1 || (index == 0 && other == count - 1);
-            if next_to {
-                folds_back(corners, if other == index + 1 { other } else { 0 })
-            } else {
-                meet(edge(index), edge(other))
-            }
+        let mut later = index + 1..count;
+        let meets = later.any(|other| match other {
+            _ if other == index + 1 => folds_back(corners, other),
+            _ if index == 0 && other == count - 1 => folds_back(corners, 0),
+            _ => meet(edge(index), edge(other)),
         });
         if meets {
             let message = "the edge that begins here meets another one: a polygon does not cross itself";
-            return Err(
-                QueryError::new(Code::Invalid, span(index), message).with_help("list the corners around the area")
-            );
+            return Err(QueryError::new(Code::Invalid, *span, message).with_help("list the corners around the area"));
         }
     }
     Ok(())

@@ -22,6 +22,11 @@ pub(crate) mod place;
 mod source;
 pub mod words;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
 pub use datum::Datum;
 pub use expression::{evaluate, holds};
 pub(crate) use functions::parse_rfc3339;

@@ -5,6 +5,9 @@ mod date;
 mod math;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use date::parse_rfc3339;
 
 use crate::plan::{Expr, Function};
