@@ -15,6 +15,11 @@ mod percentile;
 mod reversible;
 mod sum;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
 pub use accumulator::Accumulator;
 pub use reversible::Reversible;
 pub use sum::ExactSum;

@@ -17,6 +17,9 @@ mod output;
 mod polygon;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Code, QueryError};
 use crate::evaluate::parse_rfc3339;
 use crate::plan::{AsOf, Expr, Order, Output, Path, Plan, Words};

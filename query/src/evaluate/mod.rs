@@ -23,7 +23,7 @@ mod source;
 pub mod words;
 
 #[cfg(test)]
-mod laws;
+pub(crate) mod laws;
 #[cfg(test)]
 mod tests;
 

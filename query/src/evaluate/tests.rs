@@ -370,6 +370,10 @@ fn what_is_the_same_stands_for_one_another() {
     ] {
         let (a, b) = (json(a), json(b));
         assert!(order::same(&Datum::from(&a), &Datum::from(&b)), "{a:?} {b:?}");
+        let mut keys = [Vec::new(), Vec::new()];
+        key::encode_value(Some(&a), &mut keys[0]);
+        key::encode_value(Some(&b), &mut keys[1]);
+        assert_eq!(keys[0], keys[1], "{a:?} {b:?}");
     }
     for (a, b) in
         [("null", "-"), ("1", "\"1\""), ("9007199254740993", "9007199254740992.0"), ("[]", "{}"), ("1", "true")]

@@ -7,6 +7,9 @@ use crate::evaluate::number::to_double;
 use crate::evaluate::words::occurrences;
 use crate::plan::Words;
 
+#[cfg(test)]
+mod tests;
+
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 
