@@ -63,6 +63,11 @@ impl Page {
         Ok(Self { view, revision: token.revision, size, position: Some(token.position), scope, services })
     }
 
+    /// The same page of a list that is told as of another revision: the answer itself says which.
+    pub(crate) fn as_of(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
     /// The token of the page that begins at `position`; empty without one.
     pub(crate) fn next_token(&self, position: Option<Position>) -> Result<String, Failure> {
         let Some(position) = position else { return Ok(String::new()) };

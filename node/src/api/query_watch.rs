@@ -167,7 +167,7 @@ impl Followed {
     /// Waits for changes; whole revisions, each batch ended by its progress.
     async fn next(&mut self) -> Result<Vec<v1::WatchQueryResponse>, Failure> {
         let revision = self.revision;
-        let waited = timeout(PROGRESS, self.told.wait_for(|told| *told > revision)).await;
+        let waited = timeout(PROGRESS, self.told.wait_for(|told| *told > revision)).await.map(|told| told.map(drop));
         check_admitted(&self.read)?;
         if matches!(waited, Ok(Err(_))) {
             return Err(Failure::Other(Transport::Stopping, "the node is stopping".to_owned()));

@@ -256,7 +256,8 @@ async fn ask_again(
     from: u64,
 ) -> Result<Option<(u64, Now)>, AnswerError> {
     let (live, queries, following) = (Arc::clone(live), Arc::clone(queries), Arc::clone(following));
-    let asked = reader.local_for_followers().beside(move |view| {
+    let view = reader.local_for_followers();
+    let asked = view.beside(move |view| {
         let spending = Spending::new(queries.budget, Arc::default());
         let asked = queries.take(view, &live.question, None).and_then(|taken| {
             // Only now: what changed until the tables were taken must be among them.

@@ -265,11 +265,6 @@ impl Taken {
         let plan = &question.plan;
         Ok(with(&Input { plan, from, joined, documents: &documents, interrupt: spending, now_ms: question.now_ms }))
     }
-
-    /// The view behind it.
-    pub(crate) fn view(&self) -> &View {
-        &self.view
-    }
 }
 
 impl Answered {

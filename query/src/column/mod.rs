@@ -22,8 +22,6 @@ mod snapshot;
 mod stored;
 mod strings;
 mod table;
-#[cfg(test)]
-mod tests;
 mod text;
 mod top;
 mod trie;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use hashbrown::hash_map::DefaultHashBuilder;
+use hashbrown::DefaultHashBuilder;
 use std::hash::BuildHasher;
 
 /// Texts of one part; small, so that adding to the last part, which a snapshot may hold, copies little.

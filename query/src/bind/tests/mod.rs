@@ -14,7 +14,7 @@ fn schema() -> Schema {
     let shortcuts: &[(&str, &[&str])] =
         &[("desired", &["properties", "desired"]), ("reported", &["properties", "reported"])];
     let device = Relation { name: "device", collection: "devices", key: &["deviceRef"] };
-    let collection = |name, id, members, shortcuts, relations| Collection { name, id, members, shortcuts, relations };
+    let collection = |name, id, members, shortcuts, relations| Collection { name, id, members, shortcuts, relations, documents_only: Vec::new() };
     Schema {
         collections: vec![
             collection("devices", &["deviceId"], &["deviceId", "tags", "properties", "status"], shortcuts, &[]),
