@@ -1,0 +1,7 @@
+//! The language and its engine, against each other and against tables of cases.
+
+
+mod differential;
+mod engine;
+mod generate;
+mod naive;

@@ -1,0 +1,355 @@
+//! The language as a plain evaluator over JSON: `docs/language.md` sentence by sentence, without plans, columns or haste. It shares no
+//! rule with the engine, only the parser's tree.
+//!
+//! Undefined is `None`.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use muster_query::syntax::ast::{AsOf, BinaryOp, Elements, Expr, ExprKind, Name, Select};
+use serde_json::{Map, Value as Json, json};
+
+mod aggregates;
+mod dates;
+mod functions;
+pub(crate) mod numbers;
+mod places;
+mod texts;
+
+use numbers::{compare_numbers, number};
+
+/// All documents of a collection by id.
+pub(crate) type Documents = BTreeMap<String, Json>;
+
+/// What can be asked.
+pub(crate) struct Fleet {
+    /// By name of the collection.
+    pub(crate) collections: BTreeMap<&'static str, Documents>,
+    pub(crate) now_ms: i64,
+}
+
+/// One row of an answer, with the id of the row it comes from (empty for groups and distinct rows).
+pub(crate) type Answer = Vec<(String, Json)>;
+
+type V = Option<Json>;
+
+/// What an expression sees.
+#[derive(Clone)]
+struct Scope<'a> {
+    fleet: &'a Fleet,
+    /// The document, with the joined one as a member.
+    row: &'a Json,
+    /// Rows of the group, for aggregates.
+    group: Option<&'a [&'a Json]>,
+    variables: Vec<(String, Json)>,
+    /// Alias and value, innermost last.
+    aliases: Vec<(String, V)>,
+    score: f64,
+}
+
+/// The answer of a query, or why it has none that the data alone could tell.
+pub(crate) fn answer(fleet: &Fleet, select: &Select) -> Answer {
+    assert!(!matches!(select.from.as_of, Some(AsOf::Time(..))), "the caller hands in the documents of that time");
+    let rows = rows(fleet, select);
+    let scope = |row| Scope { fleet, row, group: None, variables: Vec::new(), aliases: Vec::new(), score: 0.0 };
+    let statistics = texts::statistics(select.filter.as_ref(), rows.values());
+    let kept: Vec<(&String, &Json)> = rows
+        .iter()
+        .filter(|(_, row)| select.filter.as_ref().is_none_or(|filter| value(filter, &scope(row)) == Some(json!(true))))
+        .collect();
+    let is_grouped = !select.group_by.is_empty() || holds_aggregate(select);
+    let mut out = if is_grouped {
+        aggregates::grouped(fleet, select, &kept)
+    } else {
+        kept.iter()
+            .map(|(id, row)| {
+                let mut scope = scope(row);
+                scope.score = texts::score(&statistics, row);
+                let elements = elements(select, &scope);
+                scope.aliases = aliases(select, &elements);
+                let order = select.order_by.iter().map(|key| value(&key.expr, &scope)).collect();
+                Made { id: (*id).clone(), order, own: vec![Some(json!(id))], elements, row: Some((*row).clone()) }
+            })
+            .collect()
+    };
+    if select.distinct {
+        let mut different: Vec<Made> = Vec::new();
+        for mut made in out {
+            made.own = made.elements.iter().map(|(_, value)| value.clone()).collect();
+            if select.elements == Elements::All {
+                made.own = vec![made.row.clone()];
+            }
+            made.id = String::new();
+            if !different.iter().any(|other| {
+                other.own.len() == made.own.len() && other.own.iter().zip(&made.own).all(|(a, b)| same(a, b))
+            }) {
+                different.push(made);
+            }
+        }
+        out = different;
+    }
+    out.sort_by(|a, b| {
+        let keys = select.order_by.iter().zip(a.order.iter().zip(&b.order)).map(|(key, (a, b))| {
+            let order = total(a, b);
+            if key.descending { order.reverse() } else { order }
+        });
+        let own = a.own.iter().zip(&b.own).map(|(a, b)| total(a, b));
+        keys.chain(own).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    });
+    out.truncate(select.top.map_or(usize::MAX, |top| top as usize));
+    out.into_iter().map(|made| shown(select, made)).collect()
+}
+
+/// A row of the answer before it is ordered.
+struct Made {
+    id: String,
+    order: Vec<V>,
+    /// What it is ordered by last.
+    own: Vec<V>,
+    elements: Vec<(String, V)>,
+    row: Option<Json>,
+}
+
+fn shown(select: &Select, made: Made) -> (String, Json) {
+    if select.elements == Elements::All {
+        return (made.id, made.row.unwrap_or_default());
+    }
+    let mut object = Map::new();
+    for (name, value) in made.elements {
+        let stands_for_many = select.distinct;
+        if let Some(value) = value {
+            object.insert(name, if stands_for_many { aggregates::representative(value) } else { value });
+        }
+    }
+    (made.id, Json::Object(object))
+}
+
+/// All rows, with what is joined.
+fn rows(fleet: &Fleet, select: &Select) -> Documents {
+    let of = |name: &str| fleet.collections.get(name).cloned().unwrap_or_default();
+    let mut rows = of(&select.from.collection.text);
+    if select.from.join.is_some() {
+        let devices = of("devices");
+        for row in rows.values_mut() {
+            let device = row["deviceRef"]["deviceName"].as_str().and_then(|id| devices.get(id)).cloned();
+            if let (Some(device), Json::Object(members)) = (device, row) {
+                members.insert("device".to_owned(), device);
+            }
+        }
+    }
+    rows
+}
+
+fn elements(select: &Select, scope: &Scope<'_>) -> Vec<(String, V)> {
+    let Elements::List(list) = &select.elements else { return Vec::new() };
+    let element = |(index, element): (usize, &muster_query::syntax::ast::Element)| {
+        let own = match (&element.alias, &element.expr.kind) {
+            (Some(alias), _) => alias.text.clone(),
+            (None, ExprKind::Path(names)) => {
+                let last = names.last().expect("a path has a name").text.clone();
+                if names.len() == 1 { member_name(&last) } else { last }
+            }
+            (None, _) => format!("${}", index + 1),
+        };
+        (own, value(&element.expr, scope))
+    };
+    list.iter().enumerate().map(element).collect()
+}
+
+fn aliases(select: &Select, elements: &[(String, V)]) -> Vec<(String, V)> {
+    let Elements::List(list) = &select.elements else { return Vec::new() };
+    let with_alias = list.iter().zip(elements).filter(|(element, _)| element.alias.is_some());
+    with_alias.map(|(_, (name, value))| (name.clone(), value.clone())).collect()
+}
+
+/// Members of the first level are found without regard to case.
+const MEMBERS: [&str; 9] =
+    ["deviceId", "moduleId", "assetName", "status", "deviceRef", "tags", "properties", "device", "version"];
+
+fn member_name(written: &str) -> String {
+    MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(written)).map_or(written.to_owned(), |member| (*member).to_owned())
+}
+
+fn path(names: &[Name], scope: &Scope<'_>) -> V {
+    let first = &names[0].text;
+    let through = |mut at: Json, rest: &[Name]| {
+        for name in rest {
+            let Json::Object(mut members) = at else { return None };
+            at = members.remove(&name.text)?;
+        }
+        Some(at)
+    };
+    if let Some((_, element)) = scope.variables.iter().rev().find(|(name, _)| name == first) {
+        return through(element.clone(), &names[1..]);
+    }
+    if names.len() == 1
+        && let Some((_, value)) = scope.aliases.iter().find(|(name, _)| name == first)
+    {
+        return value.clone();
+    }
+    let row = scope.row.clone();
+    match first.to_lowercase().as_str() {
+        "desired" | "reported" => {
+            let section = row.get("properties")?.get(first.to_lowercase())?.clone();
+            through(section, &names[1..])
+        }
+        _ => through(row.get(member_name(first))?.clone(), &names[1..]),
+    }
+}
+
+fn holds_aggregate(select: &Select) -> bool {
+    let Elements::List(list) = &select.elements else { return false };
+    list.iter().any(|element| aggregates::is_inside(&element.expr))
+        || select.having.is_some()
+        || select.order_by.iter().any(|key| aggregates::is_inside(&key.expr))
+}
+
+fn truth(value: &V) -> Option<bool> {
+    value.as_ref().and_then(Json::as_bool)
+}
+
+fn boolean(truth: Option<bool>) -> V {
+    truth.map(Json::Bool)
+}
+
+fn value(expr: &Expr, scope: &Scope<'_>) -> V {
+    let of = |expr: &Expr| value(expr, scope);
+    match &expr.kind {
+        ExprKind::Undefined => None,
+        ExprKind::Null => Some(Json::Null),
+        ExprKind::Bool(value) => Some(json!(value)),
+        ExprKind::Int(value) => Some(json!(value)),
+        ExprKind::Float(value) => Some(json!(value)),
+        ExprKind::String(text) => Some(json!(text)),
+        ExprKind::Array(items) => Some(Json::Array(items.iter().filter_map(of).collect())),
+        ExprKind::Path(names) => path(names, scope),
+        ExprKind::Not(inner) => boolean(truth(&of(inner)).map(|truth| !truth)),
+        ExprKind::Negate(inner) => numbers::negate(&of(inner)),
+        ExprKind::Binary(BinaryOp::And, a, b) => boolean(match (truth(&of(a)), truth(&of(b))) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }),
+        ExprKind::Binary(BinaryOp::Or, a, b) => boolean(or(truth(&of(a)), truth(&of(b)))),
+        ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder), a, b) => {
+            numbers::arithmetic(*op, &of(a), &of(b))
+        }
+        ExprKind::Binary(op, a, b) => boolean(compare(*op, &of(a), &of(b))),
+        ExprKind::In(a, list) => boolean(is_in(&of(a), list, scope)),
+        ExprKind::Between(a, low, high) => {
+            let (low, high) =
+                (compare(BinaryOp::GreaterOrEqual, &of(a), &of(low)), compare(BinaryOp::LessOrEqual, &of(a), &of(high)));
+            boolean(match (low, high) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            })
+        }
+        ExprKind::Like { value, pattern, escape } => {
+            let text = of(value)?;
+            Some(json!(texts::like(text.as_str()?, pattern, *escape)))
+        }
+        ExprKind::Quantified { all, variable, list, condition } => {
+            let Some(Json::Array(items)) = of(list) else { return None };
+            let mut holds = items.into_iter().map(|item| {
+                let mut scope = scope.clone();
+                scope.variables.push((variable.text.clone(), item));
+                value(condition, &scope) == Some(json!(true))
+            });
+            Some(json!(if *all { holds.all(|holds| holds) } else { holds.any(|holds| holds) }))
+        }
+        ExprKind::Call { name, arguments, distinct, .. } => {
+            let name = name.text.to_uppercase();
+            if aggregates::is_aggregate(&name) {
+                return aggregates::value(&name, *distinct, arguments, scope);
+            }
+            functions::call(&name, arguments, scope)
+        }
+    }
+}
+
+fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
+fn is_in(wanted: &V, list: &Expr, scope: &Scope<'_>) -> Option<bool> {
+    let items: Vec<V> = match &list.kind {
+        ExprKind::Array(items) => items.iter().map(|item| value(item, scope)).collect(),
+        _ => match value(list, scope) {
+            Some(Json::Array(items)) => items.into_iter().map(Some).collect(),
+            _ => return None,
+        },
+    };
+    items.iter().map(|item| compare(BinaryOp::Equal, wanted, item)).fold(Some(false), or)
+}
+
+/// Section 3.
+fn compare(op: BinaryOp, a: &V, b: &V) -> Option<bool> {
+    let (a, b) = (a.as_ref()?, b.as_ref()?);
+    let is_equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
+    let order = match (a, b) {
+        (Json::Null, _) | (_, Json::Null) if is_equality => {
+            return Some((a.is_null() && b.is_null()) == (op == BinaryOp::Equal));
+        }
+        (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
+        (Json::Number(_), Json::Number(_)) => compare_numbers(a, b),
+        (Json::String(a), Json::String(b)) => a.chars().cmp(b.chars()),
+        _ => return None,
+    };
+    Some(match op {
+        BinaryOp::Equal => order.is_eq(),
+        BinaryOp::NotEqual => order.is_ne(),
+        BinaryOp::Less => order.is_lt(),
+        BinaryOp::LessOrEqual => order.is_le(),
+        BinaryOp::Greater => order.is_gt(),
+        _ => order.is_ge(),
+    })
+}
+
+/// Section 11: the order of all values.
+fn total(a: &V, b: &V) -> Ordering {
+    let class = |value: &V| match value {
+        None => 0,
+        Some(Json::Null) => 1,
+        Some(Json::Bool(false)) => 2,
+        Some(Json::Bool(true)) => 3,
+        Some(Json::Number(_)) => 4,
+        Some(Json::String(_)) => 5,
+        Some(Json::Array(_) | Json::Object(_)) => 6,
+    };
+    class(a).cmp(&class(b)).then_with(|| match (a, b) {
+        (Some(a @ Json::Number(_)), Some(b @ Json::Number(_))) => compare_numbers(a, b),
+        (Some(Json::String(a)), Some(Json::String(b))) => a.chars().cmp(b.chars()),
+        (Some(a), Some(b)) if class(&Some(a.clone())) == 6 => text(a).cmp(&text(b)),
+        _ => Ordering::Equal,
+    })
+}
+
+/// JSON text in which the same number is written alike.
+fn text(value: &Json) -> String {
+    aggregates::representative(value.clone()).to_string()
+}
+
+/// Section 10: when two values are the same.
+fn same(a: &V, b: &V) -> bool {
+    match (a, b) {
+        (Some(Json::Array(a)), Some(Json::Array(b))) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(&Some(a.clone()), &Some(b.clone())))
+        }
+        (Some(Json::Object(a)), Some(Json::Object(b))) => {
+            a.len() == b.len()
+                && a.iter().zip(b).all(|((m, a), (n, b))| m == n && same(&Some(a.clone()), &Some(b.clone())))
+        }
+        (Some(Json::Array(_) | Json::Object(_)), _) | (_, Some(Json::Array(_) | Json::Object(_))) => false,
+        _ => total(a, b).is_eq(),
+    }
+}
+
+/// Whether it is a number, for those who add.
+fn is_number(value: &V) -> bool {
+    value.as_ref().is_some_and(|value| number(value).is_some())
+}

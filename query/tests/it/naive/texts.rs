@@ -1,0 +1,159 @@
+//! Patterns, words and ranks.
+
+use muster_query::syntax::ast::{Expr, ExprKind};
+use serde_json::Value as Json;
+
+/// Section 6: `LIKE`, by trying everything.
+pub(crate) fn like(text: &str, pattern: &str, escape: Option<char>) -> bool {
+    fn fits(text: &[char], pattern: &[(char, bool)]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((('%', false), rest)) => (0..=text.len()).any(|skip| fits(&text[skip..], rest)),
+            Some((('_', false), rest)) => !text.is_empty() && fits(&text[1..], rest),
+            Some(((wanted, _), rest)) => text.first() == Some(wanted) && fits(&text[1..], rest),
+        }
+    }
+    let mut parts = Vec::new();
+    let mut chars = pattern.chars();
+    while let Some(char) = chars.next() {
+        if Some(char) == escape {
+            parts.push((chars.next().unwrap_or(char), true));
+        } else {
+            parts.push((char, false));
+        }
+    }
+    fits(&text.chars().collect::<Vec<_>>(), &parts)
+}
+
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// One part of what is looked for.
+#[derive(Clone)]
+enum Term {
+    Word(String),
+    Beginning(String),
+    Phrase(Vec<String>),
+}
+
+impl Term {
+    fn occurs(&self, text: &[String]) -> usize {
+        match self {
+            Self::Word(word) => text.iter().filter(|own| *own == word).count(),
+            Self::Beginning(beginning) => text.iter().filter(|own| own.starts_with(beginning.as_str())).count(),
+            Self::Phrase(phrase) => text.windows(phrase.len()).filter(|window| *window == phrase.as_slice()).count(),
+        }
+    }
+}
+
+/// Terms that must occur, and terms that must not.
+fn terms(wanted: &str) -> (Vec<Term>, Vec<Term>) {
+    let (mut present, mut absent) = (Vec::new(), Vec::new());
+    let mut rest = wanted;
+    while let Some(first) = rest.chars().next() {
+        if first.is_whitespace() {
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let is_absent = first == '-';
+        if is_absent {
+            rest = &rest[1..];
+        }
+        let (part, is_phrase, after) = match rest.strip_prefix('"') {
+            Some(quoted) => match quoted.split_once('"') {
+                Some((phrase, after)) => (phrase, true, after),
+                None => (quoted, true, ""),
+            },
+            None => {
+                let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+                (&rest[..end], false, &rest[end..])
+            }
+        };
+        rest = after;
+        let list = if is_absent { &mut absent } else { &mut present };
+        let mut own = words(part);
+        if is_phrase {
+            if !own.is_empty() {
+                list.push(Term::Phrase(own));
+            }
+        } else {
+            let last = if part.ends_with('*') { own.pop() } else { None };
+            list.extend(own.into_iter().map(Term::Word));
+            list.extend(last.map(Term::Beginning));
+        }
+    }
+    (present, absent)
+}
+
+/// Whether a text has the words.
+pub(crate) fn matches(text: &str, wanted: &str) -> bool {
+    let text = words(text);
+    let (present, absent) = terms(wanted);
+    present.iter().all(|term| term.occurs(&text) > 0) && absent.iter().all(|term| term.occurs(&text) == 0)
+}
+
+/// What the rank needs: for each `MATCH` of a condition its path, its terms and the texts of all rows.
+pub(crate) struct Statistics(Vec<(Vec<String>, Vec<Term>, Vec<Vec<String>>)>);
+
+pub(crate) fn statistics<'a>(condition: Option<&Expr>, rows: impl Iterator<Item = &'a Json> + Clone) -> Statistics {
+    let mut found = Vec::new();
+    condition.into_iter().for_each(|condition| collect(condition, &mut found));
+    let of = |(path, wanted): (Vec<String>, String)| {
+        let texts = rows.clone().filter_map(|row| at(row, &path)).map(|text| words(&text)).collect();
+        let (present, _) = terms(&wanted);
+        // Words come first, then beginnings, then phrases.
+        let class = |term: &Term| match term {
+            Term::Word(_) => 0,
+            Term::Beginning(_) => 1,
+            Term::Phrase(_) => 2,
+        };
+        let mut present = present;
+        present.sort_by_key(class);
+        (path, present, texts)
+    };
+    Statistics(found.into_iter().map(of).collect())
+}
+
+fn collect(expr: &Expr, found: &mut Vec<(Vec<String>, String)>) {
+    match &expr.kind {
+        ExprKind::Call { name, arguments, .. } if name.text.eq_ignore_ascii_case("match") => {
+            if let (ExprKind::Path(names), ExprKind::String(wanted)) = (&arguments[0].kind, &arguments[1].kind) {
+                found.push((names.iter().map(|name| name.text.clone()).collect(), wanted.clone()));
+            }
+        }
+        ExprKind::Binary(_, a, b) => {
+            collect(a, found);
+            collect(b, found);
+        }
+        ExprKind::Not(inner) => collect(inner, found),
+        _ => {}
+    }
+}
+
+fn at(row: &Json, path: &[String]) -> Option<String> {
+    let pointer: String = path.iter().map(|name| format!("/{name}")).collect();
+    row.pointer(&pointer)?.as_str().map(str::to_owned)
+}
+
+/// Section 6: BM25 with k1 1.2 and b 0.75.
+#[allow(clippy::cast_precision_loss, reason = "counts of test rows")]
+pub(crate) fn score(statistics: &Statistics, row: &Json) -> f64 {
+    let of = |(path, terms, texts): &(Vec<String>, Vec<Term>, Vec<Vec<String>>)| {
+        let Some(text) = at(row, path) else { return 0.0 };
+        let text = words(&text);
+        let rows = texts.len() as f64;
+        let average = texts.iter().map(Vec::len).sum::<usize>() as f64 / rows;
+        let one = |term: &Term| {
+            let occurs = term.occurs(&text) as f64;
+            if occurs == 0.0 {
+                return 0.0;
+            }
+            let with = texts.iter().filter(|text| term.occurs(text) > 0).count() as f64;
+            let idf = (1.0 + (rows - with + 0.5) / (with + 0.5)).ln();
+            idf * (occurs * 2.2) / (occurs + 1.2 * (0.25 + 0.75 * text.len() as f64 / average))
+        };
+        terms.iter().map(one).sum::<f64>()
+    };
+    statistics.0.iter().map(of).sum()
+}
