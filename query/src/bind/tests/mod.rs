@@ -1,5 +1,6 @@
 //! What queries become, and what is wrong with others: each with the words that the error underlines.
 
+mod laws;
 mod written;
 
 use super::{bind, bind_condition};
@@ -533,4 +534,27 @@ fn a_condition_stands_on_its_own() {
     assert_eq!((Some(condition.filter), condition.matches), (plan.filter, plan.matches));
     let wrong = written::parse("SELECT * FROM devices WHERE COUNT() = 1").expect("grammar").filter.expect("a filter");
     assert_eq!(bind_condition(&wrong, &schema.collections[0]).expect_err("an aggregate").code, Code::Invalid);
+}
+
+#[test]
+fn deep_expressions_are_refused_before_the_stack_ends() {
+    use crate::syntax::ast::{self, ExprKind, Span};
+    let nested = |levels: usize| {
+        let span = Span::default();
+        let name = ast::Name { text: "tags".to_owned(), span };
+        let mut expr = ast::Expr { kind: ExprKind::Path(vec![name]), span };
+        for _ in 0..levels {
+            let one = ast::Expr { kind: ExprKind::Int(1), span };
+            expr = ast::Expr { kind: ExprKind::Binary(BinaryOp::Add, Box::new(expr), Box::new(one)), span };
+        }
+        expr
+    };
+    let collection = &schema().collections[0];
+    assert_eq!(bind_condition(&nested(600), collection).expect_err("too deep").code, Code::TooLarge);
+    let bound = bind_condition(&nested(500), collection).expect("not too deep");
+    let row = Value::object(vec![("tags".to_owned(), Value::Int(1))]);
+    let source = crate::evaluate::Document::new(&row, None);
+    let context = crate::evaluate::Context::default();
+    let sum = crate::evaluate::evaluate(&bound.filter, &source, &context);
+    assert!(matches!(sum, crate::evaluate::Datum::Int(501)));
 }
