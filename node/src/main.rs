@@ -1,10 +1,8 @@
 //! `musterd`: a node of a Muster cluster. Everything is in the library; this chooses the allocator and hands over.
 
-use std::process::ExitCode;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() {
     muster_node::cli::main()
 }

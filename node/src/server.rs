@@ -134,7 +134,14 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     };
     tasks::spawn("signals", stopping);
 
-    let bootstrapped = bootstrap::run(&startup, &raft, &reader, &proposer, &stop).await?;
+    let bootstrapped = match bootstrap::run(&startup, &raft, &reader, &proposer, &stop).await {
+        Ok(bootstrapped) => bootstrapped,
+        Err(refused) => {
+            // Or the end of Raft would look like a failure of its own, and be what is told.
+            raft.shutdown().await;
+            return Err(refused);
+        }
+    };
     if bootstrapped {
         recover(&raft, &stop).await;
         let services = Arc::new(Services {
@@ -165,9 +172,12 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
         });
         keep_retention(&startup, &raft, &reader, &services.proposer, &states, &applier, &stop);
         healthy.set_serving();
-        serve_clients(&config, clients, services, &healthy, stop.clone()).await?;
+        let served = serve_clients(&config, clients, services, &healthy, stop.clone()).await;
+        raft.shutdown().await;
+        served?;
+    } else {
+        raft.shutdown().await;
     }
-    raft.shutdown().await;
     states.write_twins()?;
     state.flush_wal_synced().map_err(rocks("sync the state"))?;
     tracing::info!("stopped");

@@ -72,7 +72,7 @@ pub fn install_panic_hook() {
             exit_code = EXIT_PANIC,
             "panicked: {message}; this process ends here{backtrace}"
         );
-        std::process::exit(EXIT_PANIC);
+        crate::tasks::end(EXIT_PANIC);
     }));
 }
 

@@ -21,6 +21,8 @@ pub struct Collection {
     pub shortcuts: &'static [(&'static str, &'static [&'static str])],
     /// What can be joined.
     pub relations: &'static [Relation],
+    /// Paths that lie in whole documents but in no column; all below them too.
+    pub documents_only: Vec<&'static [&'static str]>,
 }
 
 /// Each row has at most one row of another collection.
@@ -32,6 +34,14 @@ pub struct Relation {
     pub collection: &'static str,
     /// Where the id of the other row lies.
     pub key: &'static [&'static str],
+}
+
+impl Collection {
+    /// Whether only whole documents tell what lies at `path`: it is, or lies below, one of `documents_only`.
+    #[must_use]
+    pub fn is_documents_only(&self, path: &[String]) -> bool {
+        self.documents_only.iter().any(|known| known.len() <= path.len() && known.iter().zip(path).all(|(a, b)| a == b))
+    }
 }
 
 impl Schema {

@@ -16,13 +16,12 @@ use crate::raft::{LogOpenError, StartError};
 use crate::store::error::StoreError;
 use crate::store::state_db::StateError;
 use crate::store::verify::VerifyError;
-use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED, EXIT_STORAGE};
-use crate::{first_start, server};
+use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED, EXIT_STOPPED, EXIT_STORAGE};
+use crate::{first_start, server, tasks};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// A node of a Muster cluster. Without a configuration: a single node on loopback, its data in ./muster-data.
 #[derive(Debug, Parser)]
@@ -116,9 +115,8 @@ impl RunArgs {
     }
 }
 
-/// Runs what the command line asks for.
-#[must_use]
-pub fn main() -> ExitCode {
+/// Runs what the command line asks for, and ends the process.
+pub fn main() -> ! {
     let cli = Cli::parse();
     let done = match cli.command {
         None => start::run(&cli.run),
@@ -127,11 +125,12 @@ pub fn main() -> ExitCode {
         Some(Command::Restore(command)) => command.run(&cli.run),
         Some(Command::Verify(command)) => command.run(&cli.run),
     };
+    // Parts of a node may still be at work: see `tasks::end`.
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => tasks::end(EXIT_STOPPED),
         Err(error) => {
             say(&format!("musterd: {}", chain(&error)));
-            ExitCode::from(u8::try_from(exit_code(&error)).unwrap_or(1))
+            tasks::end(exit_code(&error))
         }
     }
 }

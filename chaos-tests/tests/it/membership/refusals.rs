@@ -60,8 +60,8 @@ async fn a_stale_token_lets_nobody_in() -> anyhow::Result<()> {
 
 async fn refused_to_join(cluster: &mut Cluster, id: u64, said: &str) -> anyhow::Result<()> {
     let status = cluster.wait_for_exit(id).await?;
-    assert_eq!(status.code(), Some(1), "node {id}: {status}");
     let log = cluster.log_of(id)?;
+    assert_eq!(status.code(), Some(1), "node {id}: {status}\n{log}");
     assert!(log.contains(said), "node {id} says {said:?}:\n{log}");
     Ok(())
 }
