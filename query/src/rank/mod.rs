@@ -7,12 +7,8 @@ use crate::evaluate::number::to_double;
 use crate::evaluate::words::occurrences;
 use crate::plan::Words;
 
-mod ranking;
-
 #[cfg(test)]
 mod tests;
-
-pub use ranking::Ranking;
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
@@ -41,15 +37,6 @@ impl Statistics {
         self.total_words += tokens.len() as u64;
         for (rows, count) in self.rows_with.iter_mut().zip(counts(words, tokens)) {
             *rows += u64::from(count > 0);
-        }
-    }
-
-    /// Takes what others of the same words were given.
-    pub fn merge(&mut self, other: &Self) {
-        self.rows += other.rows;
-        self.total_words += other.total_words;
-        for (rows, more) in self.rows_with.iter_mut().zip(&other.rows_with) {
-            *rows += more;
         }
     }
 }

@@ -1,8 +1,8 @@
-use super::{Ranking, Statistics, counts, score, terms};
-use crate::evaluate::Document;
+//! Ranks of a few texts, and what must hold between ranks.
+
+use super::{Statistics, counts, score, terms};
 use crate::evaluate::words::tokens;
-use crate::plan::{Path, Root, Words};
-use crate::value::Value;
+use crate::plan::Words;
 
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -64,24 +64,4 @@ fn the_rank_of_several_terms_is_their_sum() {
     let both = Words { words: owned(&["pump"]), phrases: vec![owned(&["old", "pump"])], ..Words::default() };
     let of = |words: &Words| score(words, &tokens(TEXTS[3]), &statistics(words));
     assert_eq!(of(&both), of(&one) + of(&other));
-}
-
-#[test]
-fn rows_are_ranked_by_all_their_texts() {
-    let at = |name| Path { root: Root::Row, names: owned(&[name]) };
-    let (pump, motor) =
-        (Words { words: owned(&["pump"]), ..Words::default() }, Words { words: owned(&["motor"]), ..Words::default() });
-    let matches = [(at("text"), pump.clone()), (at("text"), motor), (at("other"), pump.clone())];
-    let row = |text: &str| Value::object(vec![("text".to_owned(), Value::String(text.to_owned()))]);
-    let rows: Vec<Value> = TEXTS.iter().map(|text| row(text)).chain([Value::object(Vec::new())]).collect();
-    let mut ranking = Ranking::new(&matches);
-    let mut rest = Ranking::new(&matches);
-    rows[..2].iter().for_each(|row| ranking.add(&Document::new(row, None)));
-    rows[2..].iter().for_each(|row| rest.add(&Document::new(row, None)));
-    ranking.merge(&rest);
-    let of = |row: &Value| ranking.score(&Document::new(row, None));
-    // A row without a text neither counts nor has a rank; a path that no row has changes nothing.
-    assert_eq!(of(&rows[0]), score(&pump, &tokens(TEXTS[0]), &statistics(&pump)));
-    assert!(of(&rows[2]) > 0.0);
-    assert_eq!(of(&rows[4]), 0.0);
 }

@@ -15,7 +15,10 @@ fn schema() -> Schema {
     let shortcuts: &[(&str, &[&str])] =
         &[("desired", &["properties", "desired"]), ("reported", &["properties", "reported"])];
     let device = Relation { name: "device", collection: "devices", key: &["deviceRef"] };
-    let collection = |name, id, members, shortcuts, relations| Collection { name, id, members, shortcuts, relations };
+    let collection = |name, id, members, shortcuts, relations| {
+        let documents_only = Vec::new();
+        Collection { name, id, members, shortcuts, relations, documents_only }
+    };
     Schema {
         collections: vec![
             collection("devices", &["deviceId"], &["deviceId", "tags", "properties", "status"], shortcuts, &[]),
@@ -284,6 +287,8 @@ fn aggregates_stand_where_groups_are() {
             ("SELECT MAX(*) FROM devices", "MAX(*)", "only COUNT takes *"),
             ("SELECT MATCH(tags.a, 'x') FROM devices", "MATCH(tags.a, 'x')", "WHERE only"),
             ("SELECT * FROM devices WHERE SCORE() > 1", "SCORE()", "SELECT and ORDER BY"),
+            ("SELECT MAX(SCORE()) FROM devices", "SCORE()", "for single rows"),
+            ("SELECT SCORE(), COUNT() FROM devices", "SCORE()", "for single rows"),
             ("SELECT COUNT() FROM devices GROUP BY SCORE()", "SCORE()", "SELECT and ORDER BY"),
         ],
     );
