@@ -12,7 +12,7 @@ fn cut(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// Whether a text holds what is asked: as [`matches`] of its [`tokens`], without making them where it is plain ASCII.
+/// Whether a text holds what is asked: as [`matches()`] of its [`tokens`], without making them where it is plain ASCII.
 #[must_use]
 pub fn holds(words: &Words, text: &str) -> bool {
     if !text.is_ascii() {
