@@ -20,6 +20,7 @@ use crate::data_dir::NodeIdentity;
 use crate::ids_source::IdsSource;
 use crate::membership::Membership;
 use crate::propose::Proposer;
+use crate::queries::Queries;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
@@ -35,6 +36,8 @@ pub struct Services {
     pub identity: NodeIdentity,
     /// Knows the members.
     pub status: Arc<ClusterStatus>,
+    /// Answers queries.
+    pub queries: Arc<Queries>,
     /// Follows changes.
     pub watches: Arc<Watches>,
     /// Changes the members.

@@ -23,6 +23,7 @@ use crate::store::states::States;
 mod events;
 mod filter;
 mod list;
+mod past;
 mod scans;
 #[cfg(test)]
 mod tests;

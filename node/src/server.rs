@@ -23,6 +23,7 @@ use crate::first_start::Startup;
 use crate::membership::{Membership, MembershipSettings};
 use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
+use crate::queries::{Queries, QueryBudget};
 use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
 use crate::retention::{Keeper, Sweeper};
@@ -148,6 +149,12 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             proposer,
             reader: Arc::clone(&reader),
             status,
+            queries: Queries::new(
+                applier.views(),
+                applier.positions(),
+                Arc::clone(&startup.clock),
+                QueryBudget::default(),
+            ),
             watches: Watches::start(
                 Arc::clone(&reader),
                 applier.positions(),

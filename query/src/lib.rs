@@ -10,6 +10,7 @@ pub mod bind;
 pub mod column;
 pub mod error;
 pub mod evaluate;
+pub mod execute;
 pub mod page;
 pub mod plan;
 pub mod rank;
@@ -21,3 +22,12 @@ pub use error::{Code, QueryError};
 pub use page::{PageToken, PageTokenError, Position, Scope};
 pub use schema::{Collection, Relation, Schema};
 pub use value::Value;
+
+/// The plan of a query.
+///
+/// # Errors
+/// When the text is no query over the schema.
+pub fn compile(text: &str, schema: &Schema) -> Result<plan::Plan, QueryError> {
+    let select = syntax::parse(text, &syntax::Limits::default())?;
+    bind::bind(&select, schema)
+}

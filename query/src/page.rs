@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! base64url( version 1 ‖ kind 1 ‖ revision 8 ‖ issued_at_ms 8 ‖ position ‖ mac 16 )
-//! position = the last id of the page before (kind 1)  |  revision 8 ‖ index 4 (kind 2)
+//! position = the last id of the page before (kind 1)  |  revision 8 ‖ index 4 (kind 2)  |  row 8 ‖ now_ms 8 (kind 3)
 //! ```
 //!
 //! - The checksum is keyed with a secret of the cluster and covers the query and the caller too ([`Scope`]): a token
@@ -24,6 +24,7 @@ const VERSION: u8 = 1;
 const MAC_BYTES: usize = 16;
 const KIND_AFTER_ID: u8 = 1;
 const KIND_AT_EVENT: u8 = 2;
+const KIND_AT_ROW: u8 = 3;
 
 /// Where the next page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,13 @@ pub enum Position {
         /// Its index among the events of that revision.
         index: u32,
     },
+    /// At this row of an answer.
+    AtRow {
+        /// Counted from 0.
+        row: u64,
+        /// What `NOW()` is in the answer.
+        now_ms: u64,
+    },
 }
 
 /// What a page token says.
@@ -48,6 +56,14 @@ pub struct PageToken {
     pub position: Position,
     /// When the token was made, milliseconds since the epoch, by the clock of the node that made it.
     pub issued_at_ms: u64,
+}
+
+impl Scope {
+    /// The hash itself, to know an answer by.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        self.0
+    }
 }
 
 /// The query and the caller a token belongs to, as a hash.
@@ -93,6 +109,7 @@ impl PageToken {
         bytes.push(match self.position {
             Position::AfterId(_) => KIND_AFTER_ID,
             Position::AtEvent { .. } => KIND_AT_EVENT,
+            Position::AtRow { .. } => KIND_AT_ROW,
         });
         bytes.extend(self.revision.to_be_bytes());
         bytes.extend(self.issued_at_ms.to_be_bytes());
@@ -101,6 +118,10 @@ impl PageToken {
             Position::AtEvent { revision, index } => {
                 bytes.extend(revision.to_be_bytes());
                 bytes.extend(index.to_be_bytes());
+            }
+            Position::AtRow { row, now_ms } => {
+                bytes.extend(row.to_be_bytes());
+                bytes.extend(now_ms.to_be_bytes());
             }
         }
         let mac = mac(key, scope, &bytes);
@@ -141,6 +162,13 @@ impl PageToken {
                 Position::AtEvent {
                     revision: u64::from_be_bytes(*event_revision),
                     index: u32::from_be_bytes(index.try_into().ok()?),
+                }
+            }
+            (VERSION, KIND_AT_ROW) => {
+                let (row, now_ms) = rest.split_first_chunk::<8>()?;
+                Position::AtRow {
+                    row: u64::from_be_bytes(*row),
+                    now_ms: u64::from_be_bytes(now_ms.try_into().ok()?),
                 }
             }
             _ => return None,

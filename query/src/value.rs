@@ -84,6 +84,20 @@ impl Value {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) => 0,
+                Self::String(text) => text.len(),
+                Self::Array(items) => items.iter().map(Self::memory_bytes).sum(),
+                Self::Object(members) => {
+                    members.iter().map(|(name, value)| size_of::<String>() + name.len() + value.memory_bytes()).sum()
+                }
+            }
+    }
+
     /// The value as JSON text.
     #[must_use]
     pub fn to_text(&self) -> String {

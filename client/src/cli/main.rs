@@ -20,6 +20,8 @@ mod member;
 mod module;
 mod namespace;
 mod output;
+mod query;
+mod query_shell;
 mod retention;
 mod session;
 mod shapes;
@@ -63,6 +65,8 @@ enum Noun {
     /// The past: who changed what, and resources as they were
     #[command(subcommand, arg_required_else_help = true)]
     History(history::Verb),
+    /// Queries over all devices, modules or assets of the namespace
+    Query(query::Arguments),
     /// Changes as they happen
     Watch(watch::Arguments),
     /// Cursors: named places in the event log, kept by the cluster
@@ -113,6 +117,7 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Twin(verb) => twin::run(globals, verb).await?,
         Noun::Asset(verb) => asset::run(globals, verb).await?,
         Noun::History(verb) => history::run(globals, verb).await?,
+        Noun::Query(arguments) => query::run(globals, arguments).await?,
         Noun::Watch(arguments) => watch::run(globals, arguments).await?,
         Noun::Cursor(verb) => cursor::run(globals, verb).await?,
         Noun::Retention(verb) => retention::run(globals, verb).await?,

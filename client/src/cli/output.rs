@@ -66,6 +66,22 @@ impl Listing {
     }
 }
 
+/// Prints rows under names that are known only now.
+pub(crate) fn table(
+    header: &[String],
+    rows: impl Iterator<Item = Vec<String>>,
+    with_header: bool,
+) -> io::Result<()> {
+    let mut table = plain_table();
+    if with_header {
+        table.set_header(header.iter().map(|name| Cell::new(printable(name))));
+    }
+    for row in rows {
+        table.add_row(row.iter().map(|cell| Cell::new(printable(cell))));
+    }
+    print(table)
+}
+
 /// Prints one thing: as JSON, or as a table of its members.
 pub(crate) fn one(format: Format, json: &Value) -> io::Result<()> {
     match format {

@@ -64,8 +64,8 @@ async fn list(read: &Read, request: v1::ListEventsRequest) -> Result<v1::ListEve
     let floor = floor_of(&page.view, &scope)?;
     let (first, skip) = match page.position {
         Some(Position::AtEvent { revision, index }) => (revision, index),
-        Some(Position::AfterId(_)) | None if from == 0 => (floor, 0),
-        Some(Position::AfterId(_)) | None => (from, 0),
+        _ if from == 0 => (floor, 0),
+        _ => (from, 0),
     };
     check_floor("from_revision", first, floor)?;
     if to != 0 {

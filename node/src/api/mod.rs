@@ -22,6 +22,7 @@ use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::maintenance_service_server::MaintenanceServiceServer;
 use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
+use muster_proto::v1::query_service_server::QueryServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
@@ -47,6 +48,8 @@ mod member;
 mod module;
 mod namespace;
 mod pages;
+mod query;
+mod query_watch;
 mod read;
 mod retention;
 pub mod status;
@@ -59,7 +62,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 11] = [
+pub const SERVICE_NAMES: [&str; 12] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -71,6 +74,7 @@ pub const SERVICE_NAMES: [&str; 11] = [
     MemberServiceServer::<member::MemberApi>::NAME,
     RetentionServiceServer::<retention::RetentionApi>::NAME,
     MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
+    QueryServiceServer::<query::QueryApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -97,5 +101,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(MemberServiceServer, member::MemberApi);
     add!(RetentionServiceServer, retention::RetentionApi);
     add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
+    add!(QueryServiceServer, query::QueryApi);
     routes.routes()
 }

@@ -39,7 +39,8 @@ pub(crate) struct Page {
     pub(crate) size: usize,
     /// Where it begins; `None` for the first page.
     pub(crate) position: Option<Position>,
-    scope: Scope,
+    /// What the tokens are bound to.
+    pub(crate) scope: Scope,
     services: Arc<Services>,
 }
 
@@ -62,6 +63,11 @@ impl Page {
         Ok(Self { view, revision: token.revision, size, position: Some(token.position), scope, services })
     }
 
+    /// The same page of a list that is told as of another revision: the answer itself says which.
+    pub(crate) fn as_of(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
     /// The token of the page that begins at `position`; empty without one.
     pub(crate) fn next_token(&self, position: Option<Position>) -> Result<String, Failure> {
         let Some(position) = position else { return Ok(String::new()) };
@@ -78,7 +84,7 @@ impl Page {
         self.check_pinned()?;
         let after = match &self.position {
             Some(Position::AfterId(id)) => Some(id.as_str()),
-            Some(Position::AtEvent { .. }) | None => None,
+            Some(Position::AtEvent { .. } | Position::AtRow { .. }) | None => None,
         };
         let page = self.view.list(range, self.revision, after, self.size, keep).await?;
         let next_page_token = self.next_token(page.next_after.map(Position::AfterId))?;
@@ -86,7 +92,7 @@ impl Page {
     }
 
     /// Refuses to go on with a list whose revision lies below the floor by now: it cannot be told any more.
-    fn check_pinned(&self) -> Result<(), Failure> {
+    pub(crate) fn check_pinned(&self) -> Result<(), Failure> {
         let floor = self.view.event_floor()?;
         if self.position.is_none() || self.revision >= floor {
             return Ok(());

@@ -73,11 +73,15 @@ pub enum Transport {
     LastVoter,
     /// Another change of members is under way.
     MembershipBusy,
+    /// The text is no query.
+    QueryInvalid,
+    /// The query takes more than it may.
+    QueryBudget,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -99,6 +103,8 @@ impl Transport {
         Self::QuorumAtRisk,
         Self::LastVoter,
         Self::MembershipBusy,
+        Self::QueryInvalid,
+        Self::QueryBudget,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -126,6 +132,8 @@ impl Transport {
             Self::QuorumAtRisk => "QUORUM_AT_RISK",
             Self::LastVoter => "LAST_VOTER",
             Self::MembershipBusy => "MEMBERSHIP_BUSY",
+            Self::QueryInvalid => "QUERY_INVALID",
+            Self::QueryBudget => "QUERY_BUDGET",
         }
     }
 
@@ -134,10 +142,12 @@ impl Transport {
     pub fn code(self) -> Code {
         match self {
             Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout | Self::MembershipBusy => Code::Unavailable,
-            Self::QueueFull | Self::DiskLow => Code::ResourceExhausted,
+            Self::QueueFull | Self::DiskLow | Self::QueryBudget => Code::ResourceExhausted,
             Self::UnknownCommand => Code::Unimplemented,
             Self::OutcomeUnknown => Code::Unknown,
-            Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid => Code::InvalidArgument,
+            Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid | Self::QueryInvalid => {
+                Code::InvalidArgument
+            },
             Self::Unauthenticated => Code::Unauthenticated,
             Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
                 Code::FailedPrecondition
@@ -154,6 +164,7 @@ impl Transport {
         match self {
             Self::PageTokenInvalid | Self::PageTokenExpired => "page_token",
             Self::RevisionInFuture => "revision",
+            Self::QueryInvalid | Self::QueryBudget => "text",
             _ => "",
         }
     }
@@ -180,7 +191,9 @@ impl Transport {
             | Self::StorageFault
             | Self::MemberFarBehind
             | Self::QuorumAtRisk
-            | Self::LastVoter => None,
+            | Self::LastVoter
+            | Self::QueryInvalid
+            | Self::QueryBudget => None,
         }
     }
 }

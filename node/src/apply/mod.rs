@@ -5,7 +5,7 @@
 //!                                                        │
 //!    one WriteBatch: events, states but twins, history, dedup, secondary, position, Raft's meta
 //!                                                        │
-//!               twins to those not written yet, cache, then publish the new position
+//!               twins to those not written yet, cache, views, then publish the new position
 //! ```
 //!
 //! It knows no network, no clock and no chance: time and ids are in the log. Invariants:
@@ -16,11 +16,12 @@
 //! - Nobody hears of a revision before it is written: readers, watchers and callers follow [`Applier::positions`].
 
 use std::io;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use muster_domain::{Body, Key, Limits};
+use muster_domain::{Body, Key, Limits, Record};
 use tokio::sync::watch;
 
 use crate::outcome::Outcome;
@@ -32,6 +33,8 @@ use crate::store::event_log::ChainHash;
 use crate::store::overlay::Overlay;
 use crate::store::replay;
 use crate::store::states::States;
+use crate::store::keys;
+use crate::views::{Changed, Views, Which};
 
 mod command;
 mod dedup;
@@ -52,6 +55,7 @@ pub struct Applier {
     memory: Mutex<Memory>,
     positions: watch::Sender<Position>,
     recent: Arc<Recent>,
+    views: Arc<Views>,
     /// The limits in force, for those who must not wait for the applying thread.
     limits: Mutex<Limits>,
     floor: AtomicU64,
@@ -94,7 +98,8 @@ impl Applier {
         let limits = Mutex::new(memory.limits);
         let floor = AtomicU64::new(memory.floors.physical());
         let recent = Arc::default();
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, limits, floor }))
+        let views = Arc::new(Views::build(&states, memory.position)?);
+        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, views, limits, floor }))
     }
 
     /// The newest position, and a way to wait for a later one.
@@ -107,6 +112,12 @@ impl Applier {
     #[must_use]
     pub fn recent(&self) -> Arc<Recent> {
         Arc::clone(&self.recent)
+    }
+
+    /// What queries are asked of; up to date with every position made known.
+    #[must_use]
+    pub fn views(&self) -> Arc<Views> {
+        Arc::clone(&self.views)
     }
 
     /// The revision below which nobody may read events, all changes before it set being visible in the states.
@@ -143,6 +154,20 @@ impl Applier {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Of the changed records those that views are made of, with what was there before.
+    fn viewed(&self, changed: &BTreeMap<Vec<u8>, Arc<Record>>) -> Result<Vec<Changed>, StoreError> {
+        let of_views = changed.iter().filter_map(|(encoded, after)| {
+            let key = keys::parse_state(encoded).filter(|key| Which::row_of(key).is_some())?;
+            Some((encoded, key, after))
+        });
+        of_views
+            .map(|(encoded, key, after)| {
+                let before = self.states.get_for_apply(encoded)?.filter(|record| record.is_alive());
+                Ok(Changed { key, before, after: Arc::clone(after) })
+            })
+            .collect()
+    }
+
     fn apply_batch(&self, batch: &ApplyBatch) -> Result<Vec<Outcomes>, StoreError> {
         let mut memory = self.lock();
         let db = self.states.db();
@@ -155,12 +180,14 @@ impl Applier {
         let changed = overlay.finish()?;
         metrics::counter!("muster_apply_commands_total", "verdict" => "accepted").increment(writing.accepted);
         metrics::counter!("muster_apply_commands_total", "verdict" => "rejected").increment(writing.rejected);
+        let viewed = self.viewed(&changed)?;
         let finished = writing.finish(&self.states, changed, &memory.position, &batch.meta)?;
         self.states.unwritten().put(&db, finished.twins, memory.position.revision)?;
         for (key, record, stored_bytes) in finished.written {
             self.states.remember(&key, &record, stored_bytes);
         }
         self.recent.put(finished.entries);
+        self.views.apply(&viewed, memory.position);
         self.publish(&memory);
         Ok(outcomes)
     }
@@ -236,6 +263,7 @@ impl Machine for Applier {
     fn reset(&self) -> io::Result<()> {
         let mut memory = self.lock();
         *memory = Memory::load(&self.states)?;
+        self.views.rebuild(&self.states, memory.position)?;
         self.publish(&memory);
         Ok(())
     }

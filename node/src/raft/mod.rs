@@ -210,6 +210,6 @@ pub enum AdminError {
     Stopped,
 }
 
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     SystemClock.monotonic()
 }

@@ -209,6 +209,12 @@ pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
     out
 }
 
+/// Prefixes in `states` of all records that views are made of, definitions before their twins.
+#[must_use]
+pub fn view_prefixes() -> [[u8; 1]; 5] {
+    [DEVICE, MODULE, DEVICE_TWIN, MODULE_TWIN, ASSET].map(|prefix| [prefix])
+}
+
 /// Kinds of records that are scanned for whole namespaces at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateKind {

@@ -36,6 +36,19 @@ impl<'a> Datum<'a> {
         Self::Str(Cow::Owned(text))
     }
 
+    /// A value of its own.
+    #[must_use]
+    pub fn from_value(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Int(value) => Self::Int(value),
+            Value::Float(value) => Self::Float(value),
+            Value::String(text) => Self::owned_text(text),
+            Value::Array(_) | Value::Object(_) => Self::Json(Cow::Owned(value)),
+        }
+    }
+
     /// A double that came out of arithmetic: undefined when it is not finite.
     #[must_use]
     pub fn finite(value: f64) -> Self {

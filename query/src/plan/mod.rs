@@ -10,8 +10,11 @@ use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
 mod pattern;
+mod text;
+mod walk;
 
 pub use pattern::Pattern;
+pub use text::text;
 
 /// A query to execute.
 #[derive(Debug, Clone, PartialEq)]

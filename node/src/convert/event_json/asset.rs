@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{document, list, members_of, object, text, time};
 
-pub(super) fn definition(definition: &AssetDefinition) -> Map<String, Value> {
+pub(crate) fn definition(definition: &AssetDefinition) -> Map<String, Value> {
     let AssetDefinition { device_ref, attributes, .. } = definition;
     members_of([
         (
@@ -137,7 +137,7 @@ fn destination(destination: &Destination) -> Value {
     Value::Object(members)
 }
 
-pub(super) fn status(status: &AssetStatus) -> Value {
+pub(crate) fn status(status: &AssetStatus) -> Value {
     object([
         ("config_version", number(status.config_version)),
         (

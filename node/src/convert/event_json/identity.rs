@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{device_status, document, list, object, text};
 
-pub(super) fn device(definition: &DeviceDefinition) -> Value {
+pub(crate) fn device(definition: &DeviceDefinition) -> Value {
     let attributes = &definition.attributes;
     object([
         ("status", device_status(definition.status)),
@@ -38,7 +38,7 @@ pub(super) fn device(definition: &DeviceDefinition) -> Value {
     ])
 }
 
-pub(super) fn module(definition: &ModuleDefinition) -> Value {
+pub(crate) fn module(definition: &ModuleDefinition) -> Value {
     object([
         ("managed_by", text(&definition.managed_by)),
         ("authentication", authentication(&definition.authentication)),

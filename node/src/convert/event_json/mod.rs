@@ -12,8 +12,8 @@ use muster_domain::twin::render::write_time;
 use muster_domain::{EventKind, namespace::NamespaceDefinition};
 use serde_json::{Map, Value};
 
-mod asset;
-mod identity;
+pub(crate) mod asset;
+pub(crate) mod identity;
 
 /// Every kind of event by its stable name.
 pub const KINDS: [&str; 37] = [

@@ -1,0 +1,149 @@
+//! Some hundred cells of one column: kinds, and beside them numbers and codes of texts where there are any.
+
+use super::Kind;
+
+/// Kinds of the cells of a chunk.
+#[derive(Debug, Clone)]
+pub(super) enum Kinds {
+    /// One kind, where the bit of a cell is set; absent elsewhere.
+    One(Kind, Box<[u64]>),
+    /// Each its own.
+    Each(Box<[Kind]>),
+}
+
+/// Cells of one column. Its length is a multiple of 64.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    pub(super) kinds: Kinds,
+    /// Numbers by their bits; for texts their first bytes, when the column asks for that.
+    pub(super) wide: Option<Box<[u64]>>,
+    /// Codes of texts.
+    pub(super) codes: Option<Box<[u32]>>,
+    len: u32,
+}
+
+impl Chunk {
+    pub(super) fn new(len: usize, kind: Kind) -> Self {
+        let kinds = Kinds::One(kind, vec![0; len / 64].into());
+        Self { kinds, wide: None, codes: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
+    }
+
+    #[inline]
+    pub(super) fn kind(&self, at: usize) -> Kind {
+        match &self.kinds {
+            Kinds::One(kind, present) => {
+                if present[at / 64] >> (at % 64) & 1 == 1 {
+                    *kind
+                } else {
+                    Kind::Absent
+                }
+            }
+            Kinds::Each(kinds) => kinds[at],
+        }
+    }
+
+    #[inline]
+    pub(super) fn wide(&self, at: usize) -> u64 {
+        self.wide.as_ref().map_or(0, |wide| wide[at])
+    }
+
+    #[inline]
+    pub(super) fn code(&self, at: usize) -> u32 {
+        self.codes.as_ref().map_or(0, |codes| codes[at])
+    }
+
+    /// Puts a cell in; `wide` and `code` where the kind has them.
+    pub(super) fn set(&mut self, at: usize, kind: Kind, wide: Option<u64>, code: Option<u32>) {
+        self.set_kind(at, kind);
+        let len = self.len as usize;
+        if let Some(value) = wide {
+            self.wide.get_or_insert_with(|| vec![0; len].into())[at] = value;
+        }
+        if let Some(value) = code {
+            self.codes.get_or_insert_with(|| vec![0; len].into())[at] = value;
+        }
+    }
+
+    fn set_kind(&mut self, at: usize, kind: Kind) {
+        match &mut self.kinds {
+            Kinds::One(one, present) if kind == *one => present[at / 64] |= 1 << (at % 64),
+            Kinds::One(_, present) if kind == Kind::Absent => present[at / 64] &= !(1 << (at % 64)),
+            // The first kind of an empty chunk may be another one.
+            Kinds::One(one, present) if present.iter().all(|word| *word == 0) => {
+                *one = kind;
+                present[at / 64] |= 1 << (at % 64);
+            }
+            Kinds::One(..) => {
+                let mut each: Box<[Kind]> = (0..self.len as usize).map(|at| self.kind(at)).collect();
+                each[at] = kind;
+                self.kinds = Kinds::Each(each);
+            }
+            Kinds::Each(kinds) => kinds[at] = kind,
+        }
+    }
+
+    /// Whether no cell holds anything.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.kinds {
+            Kinds::One(_, present) => present.iter().all(|word| *word == 0),
+            Kinds::Each(kinds) => kinds.iter().all(|kind| *kind == Kind::Absent),
+        }
+    }
+
+    /// Bits of the 64 cells from `64 * word` on whose kind is wanted.
+    #[inline]
+    pub(super) fn word_of(&self, word: usize, wanted: impl Fn(Kind) -> bool) -> u64 {
+        match &self.kinds {
+            Kinds::One(kind, present) => {
+                let (here, absent) = (wanted(*kind), wanted(Kind::Absent));
+                (if here { present[word] } else { 0 }) | (if absent { !present[word] } else { 0 })
+            }
+            Kinds::Each(kinds) => bits(&kinds[64 * word..64 * word + 64], |kind| wanted(*kind)),
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let kinds = match &self.kinds {
+            Kinds::One(_, present) => 8 * present.len(),
+            Kinds::Each(kinds) => kinds.len(),
+        };
+        let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());
+        size_of::<Self>() + 16 + kinds + numbers + self.codes.as_ref().map_or(0, |codes| 4 * codes.len())
+    }
+}
+
+/// A bit for each of 64 values. First bytes, then bits: that way the compiler compares many at once.
+#[inline]
+pub(super) fn bits<T>(values: &[T], holds: impl Fn(&T) -> bool) -> u64 {
+    let mut bytes = [0_u8; 64];
+    for (byte, value) in bytes.iter_mut().zip(values) {
+        *byte = u8::from(holds(value));
+    }
+    pack(&bytes)
+}
+
+/// The lowest bits of 64 bytes.
+#[inline]
+fn pack(bytes: &[u8; 64]) -> u64 {
+    let mut out = 0;
+    for (index, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        // Moves the lowest bits of eight bytes next to each other.
+        let moved = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        out |= moved << (8 * index);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_those_of_the_values() {
+        for seed in 1..200_u64 {
+            let wanted = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let values: Vec<bool> = (0..64).map(|at| wanted >> at & 1 == 1).collect();
+            assert_eq!(bits(&values, |value| *value), wanted);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Comparisons of a column with a value, with several, and with another column: section 3 of the language.
+
+use std::cmp::Ordering;
+
+use super::chunk::{Chunk, Kinds, bits};
+use super::stored::Column;
+use super::strings::beginning;
+use super::{Cell, ColumnId, Kind, Leaf, Mask, Snapshot, Truth};
+use crate::evaluate::number::compare_int_double;
+use crate::syntax::ast::BinaryOp;
+use crate::value::Value;
+
+impl Snapshot {
+    /// `column op value`; the value is a primitive.
+    #[must_use]
+    pub fn compare(&self, column: ColumnId, op: BinaryOp, value: &Value) -> Truth {
+        let column = self.column(column);
+        let Some(value) = leaf(value) else { return Truth::nothing(self.slots()) };
+        let texts = Texts::new(column, op, value);
+        self.each_word(column, |chunk, word| by_chunk(column, chunk, word, op, value, &texts))
+    }
+
+    /// `column IN values`; primitives.
+    #[must_use]
+    pub fn is_in(&self, column: ColumnId, values: &[Value]) -> Truth {
+        let mut any: Option<Truth> = None;
+        if values.len() > 8
+            && let Some(truth) = self.is_in_texts(column, values)
+        {
+            return truth;
+        }
+        for value in values {
+            let one = self.compare(column, BinaryOp::Equal, value);
+            any = Some(match any {
+                None => one,
+                Some(any) => any.or(&one),
+            });
+        }
+        any.unwrap_or_else(|| Truth::nothing(self.slots()))
+    }
+
+    /// The same for many texts, and nothing but texts on both sides.
+    fn is_in_texts(&self, id: ColumnId, values: &[Value]) -> Option<Truth> {
+        let column = self.column(id);
+        if column.present() != column.count(Kind::String) {
+            return None;
+        }
+        let mut wanted = std::collections::HashSet::new();
+        for value in values {
+            let Value::String(text) = value else { return None };
+            wanted.insert(text.as_str());
+        }
+        Some(self.strings(id, &|text| Some(wanted.contains(text))))
+    }
+
+    /// `a op b` for two columns.
+    #[must_use]
+    pub fn compare_columns(&self, a: ColumnId, op: BinaryOp, b: ColumnId) -> Truth {
+        let (a, b) = (self.column(a), self.column(b));
+        let translated = Translated::new(a, op, b);
+        let mut truth = Truth::nothing(self.slots());
+        let words = a.chunk_rows() / 64;
+        for (index, left) in a.chunks() {
+            let Some(right) = b.chunk(index) else { continue };
+            for word in 0..words {
+                let both = left.word_of(word, |kind| kind != Kind::Absent)
+                    & right.word_of(word, |kind| kind != Kind::Absent)
+                    & self.live().word(index * words + word);
+                let (mut open, mut yes, mut no) = (both, 0, 0);
+                while open != 0 {
+                    let bit = open.trailing_zeros() as usize;
+                    open &= open - 1;
+                    let at = 64 * word + bit;
+                    let one = match &translated {
+                        Some(translated) if left.kind(at) == Kind::String && right.kind(at) == Kind::String => {
+                            Some(translated.holds(left.code(at), right.code(at)))
+                        }
+                        _ => compare(op, a.cell_in(left, at), b.cell_in(right, at)),
+                    };
+                    match one {
+                        Some(true) => yes |= 1 << bit,
+                        Some(false) => no |= 1 << bit,
+                        None => {}
+                    }
+                }
+                truth.yes.set_word(index * words + word, yes);
+                truth.no.set_word(index * words + word, no);
+            }
+        }
+        truth
+    }
+
+    /// Both words of each 64 rows of a column.
+    pub(super) fn each_word(&self, column: &Column, word_of: impl Fn(&Chunk, usize) -> (u64, u64)) -> Truth {
+        let mut truth = Truth::nothing(self.slots());
+        let words = column.chunk_rows() / 64;
+        let set = |mask: &mut Mask, at: usize, bits: u64| mask.set_word(at, bits & self.live().word(at));
+        for (index, chunk) in column.chunks() {
+            for word in 0..words {
+                let (yes, no) = word_of(chunk, word);
+                set(&mut truth.yes, index * words + word, yes);
+                set(&mut truth.no, index * words + word, no);
+            }
+        }
+        truth
+    }
+}
+
+fn leaf(value: &Value) -> Option<Leaf<'_>> {
+    Some(match value {
+        Value::Null => Leaf::Null,
+        Value::Bool(value) => Leaf::Bool(*value),
+        Value::Int(value) => Leaf::Int(*value),
+        Value::Float(value) => Leaf::Float(*value),
+        Value::String(text) => Leaf::String(text),
+        Value::Array(_) | Value::Object(_) => return None,
+    })
+}
+
+/// What a comparison with a text is for each text of a dictionary.
+struct Texts {
+    by_code: Option<Vec<bool>>,
+    beginning: u64,
+}
+
+impl Texts {
+    fn new(column: &Column, op: BinaryOp, value: Leaf<'_>) -> Self {
+        let Leaf::String(wanted) = value else { return Self { by_code: None, beginning: 0 } };
+        let texts = &column.texts;
+        let by_code = texts.is_dictionary.then(|| {
+            let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            (0..count).map(|code| holds(op, texts.get(code).cmp(wanted))).collect()
+        });
+        Self { by_code, beginning: beginning(wanted) }
+    }
+}
+
+fn by_chunk(
+    column: &Column,
+    chunk: &Chunk,
+    word: usize,
+    op: BinaryOp,
+    value: Leaf<'_>,
+    texts: &Texts,
+) -> (u64, u64) {
+    let range = 64 * word..64 * word + 64;
+    if let (Kinds::One(kind, present), Some(wide)) = (&chunk.kinds, &chunk.wide) {
+        let (present, wide) = (present[word], &wide[range.clone()]);
+        let yes = match (kind, value) {
+            (Kind::Int, Leaf::Int(value)) => Some(ints(op, wide, value)),
+            (Kind::Float, Leaf::Float(value)) => Some(floats(op, wide, value)),
+            (Kind::Float, Leaf::Int(value)) => exact(value).map(|value| floats(op, wide, value)),
+            (Kind::Int, Leaf::Float(value)) => crate::evaluate::number::whole(value).map(|value| ints(op, wide, value)),
+            _ => None,
+        };
+        if let Some(yes) = yes {
+            return (yes & present, !yes & present);
+        }
+    }
+    if let (Kinds::One(Kind::String, present), Some(by_code), Some(codes)) =
+        (&chunk.kinds, &texts.by_code, &chunk.codes)
+    {
+        let yes = bits(&codes[range], |code| by_code.get(*code as usize).copied().unwrap_or(false));
+        return (yes & present[word], !yes & present[word]);
+    }
+    one_by_one(column, chunk, word, op, value, texts)
+}
+
+/// An integer as a double that is the same number.
+fn exact(value: i64) -> Option<f64> {
+    (value.unsigned_abs() <= 1 << 53).then(|| crate::evaluate::number::to_double(value))
+}
+
+fn ints(op: BinaryOp, wide: &[u64], value: i64) -> u64 {
+    match op {
+        BinaryOp::Equal => bits(wide, |bits| bits.cast_signed() == value),
+        BinaryOp::NotEqual => bits(wide, |bits| bits.cast_signed() != value),
+        BinaryOp::Less => bits(wide, |bits| bits.cast_signed() < value),
+        BinaryOp::LessOrEqual => bits(wide, |bits| bits.cast_signed() <= value),
+        BinaryOp::Greater => bits(wide, |bits| bits.cast_signed() > value),
+        _ => bits(wide, |bits| bits.cast_signed() >= value),
+    }
+}
+
+#[expect(clippy::float_cmp, reason = "equality of numbers is meant")]
+fn floats(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
+    match op {
+        BinaryOp::Equal => bits(wide, |bits| f64::from_bits(*bits) == value),
+        BinaryOp::NotEqual => bits(wide, |bits| f64::from_bits(*bits) != value),
+        BinaryOp::Less => bits(wide, |bits| f64::from_bits(*bits) < value),
+        BinaryOp::LessOrEqual => bits(wide, |bits| f64::from_bits(*bits) <= value),
+        BinaryOp::Greater => bits(wide, |bits| f64::from_bits(*bits) > value),
+        _ => bits(wide, |bits| f64::from_bits(*bits) >= value),
+    }
+}
+
+fn one_by_one(
+    column: &Column,
+    chunk: &Chunk,
+    word: usize,
+    op: BinaryOp,
+    value: Leaf<'_>,
+    texts: &Texts,
+) -> (u64, u64) {
+    let (mut yes, mut no) = (0, 0);
+    let mut open = chunk.word_of(word, |kind| kind != Kind::Absent);
+    while open != 0 {
+        let bit = open.trailing_zeros() as usize;
+        open &= open - 1;
+        let at = 64 * word + bit;
+        let beginning = (!column.texts.is_dictionary).then(|| chunk.wide(at));
+        let one = match (chunk.kind(at), value, beginning) {
+            // Mostly the first bytes tell, and the text need not be looked up.
+            (Kind::String, Leaf::String(_), Some(begins)) if begins != texts.beginning => {
+                Some(holds(op, begins.cmp(&texts.beginning)))
+            }
+            _ => compare(op, column.cell_in(chunk, at), value),
+        };
+        match one {
+            Some(true) => yes |= 1 << bit,
+            Some(false) => no |= 1 << bit,
+            None => {}
+        }
+    }
+    (yes, no)
+}
+
+/// Section 3 of the language.
+pub(super) fn compare(op: BinaryOp, a: Cell<'_>, b: Cell<'_>) -> Option<bool> {
+    let order = match (a, b) {
+        (Leaf::Int(a), Leaf::Int(b)) => a.cmp(&b),
+        (Leaf::Float(a), Leaf::Float(b)) => a.partial_cmp(&b)?,
+        (Leaf::Int(a), Leaf::Float(b)) => compare_int_double(a, b),
+        (Leaf::Float(a), Leaf::Int(b)) => compare_int_double(b, a).reverse(),
+        (Leaf::String(a), Leaf::String(b)) => a.cmp(b),
+        (Leaf::Bool(a), Leaf::Bool(b)) => a.cmp(&b),
+        (Leaf::Absent, _) | (_, Leaf::Absent) => return None,
+        (Leaf::Null, other) | (other, Leaf::Null) => {
+            let same = other == Leaf::Null;
+            return match op {
+                BinaryOp::Equal => Some(same),
+                BinaryOp::NotEqual => Some(!same),
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    Some(holds(op, order))
+}
+
+fn holds(op: BinaryOp, order: Ordering) -> bool {
+    match op {
+        BinaryOp::Equal => order.is_eq(),
+        BinaryOp::NotEqual => order.is_ne(),
+        BinaryOp::Less => order.is_lt(),
+        BinaryOp::LessOrEqual => order.is_le(),
+        BinaryOp::Greater => order.is_gt(),
+        _ => order.is_ge(),
+    }
+}
+
+/// Equality of texts in two dictionaries, by code.
+struct Translated {
+    /// For each code of the first the same text's code in the second.
+    to_second: Vec<u32>,
+    is_equality: bool,
+}
+
+impl Translated {
+    /// Where both have a dictionary, and equality is asked for.
+    fn new(a: &Column, op: BinaryOp, b: &Column) -> Option<Self> {
+        let is_equality = match op {
+            BinaryOp::Equal => true,
+            BinaryOp::NotEqual => false,
+            _ => return None,
+        };
+        if !a.texts.is_dictionary || !b.texts.is_dictionary {
+            return None;
+        }
+        let count = |column: &Column| u32::try_from(column.texts.len()).unwrap_or(u32::MAX);
+        let second: std::collections::HashMap<&str, u32> =
+            (0..count(b)).map(|code| (b.texts.get(code), code)).collect();
+        let of = |code: u32| second.get(a.texts.get(code)).copied().unwrap_or(u32::MAX);
+        Some(Self { to_second: (0..count(a)).map(of).collect(), is_equality })
+    }
+
+    fn holds(&self, a: u32, b: u32) -> bool {
+        (self.to_second.get(a as usize) == Some(&b)) == self.is_equality
+    }
+}

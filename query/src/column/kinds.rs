@@ -1,0 +1,45 @@
+//! Conditions on the kind of a value, and booleans as conditions.
+
+use super::{ColumnId, Kind, Mask, Snapshot, Truth};
+
+impl Snapshot {
+    /// Whether the kind of each row's value, or that it has none, is wanted.
+    #[must_use]
+    pub fn kinds(&self, column: ColumnId, wanted: &dyn Fn(Kind) -> bool) -> Truth {
+        let table = Kind::ALL.map(wanted);
+        let mut yes = self.mask_of_kinds(column, &table);
+        yes.and(self.live());
+        let mut no = self.live().clone();
+        no.and_not(&yes);
+        Truth { yes, no }
+    }
+
+    /// A boolean as a condition.
+    #[must_use]
+    pub fn truth(&self, column: ColumnId) -> Truth {
+        let of = |kind: Kind| {
+            let mut mask = self.mask_of_kinds(column, &Kind::ALL.map(|other| other == kind));
+            mask.and(self.live());
+            mask
+        };
+        Truth { yes: of(Kind::True), no: of(Kind::False) }
+    }
+
+    fn mask_of_kinds(&self, column: ColumnId, wanted: &[bool; 9]) -> Mask {
+        let column = self.column(column);
+        let mut mask = Mask::none(self.slots());
+        let words = column.chunk_rows() / 64;
+        let absent = wanted[Kind::Absent as usize];
+        if absent {
+            for word in 0..self.slots().div_ceil(64) {
+                mask.set_word(word, u64::MAX);
+            }
+        }
+        for (index, chunk) in column.chunks() {
+            for word in 0..words {
+                mask.set_word(index * words + word, chunk.word_of(word, |kind| wanted[kind as usize]));
+            }
+        }
+        mask
+    }
+}

@@ -1,0 +1,147 @@
+//! The texts of one column by code. While few are different each is kept once; when many are, each value is kept for
+//! itself, and what no cell uses any more is counted until it is worth copying the rest.
+//!
+//! - Codes of a snapshot stay what they were: texts are only added; whoever copies the rest gives out new codes.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use hashbrown::DefaultHashBuilder;
+use std::hash::BuildHasher;
+
+/// Texts of one part; small, so that adding to the last part, which a snapshot may hold, copies little.
+const PART: usize = 256;
+/// Different texts that are worth an index.
+pub(super) const DIFFERENT_MAX: usize = 16_384;
+
+#[derive(Debug, Clone, Default)]
+struct Part {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Part {
+    fn get(&self, at: usize) -> &str {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        std::str::from_utf8(&self.bytes[start..self.ends[at] as usize]).unwrap_or_default()
+    }
+}
+
+/// Texts by code, as a snapshot holds them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Texts {
+    full: Arc<Vec<Arc<Part>>>,
+    last: Arc<Part>,
+    bytes: usize,
+    /// Whether each text is there once.
+    pub(super) is_dictionary: bool,
+}
+
+impl Texts {
+    #[inline]
+    pub(super) fn get(&self, code: u32) -> &str {
+        let (part, at) = (code as usize / PART, code as usize % PART);
+        self.full.get(part).map_or_else(|| self.last.get(at), |part| part.get(at))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.full.len() * PART + self.last.ends.len()
+    }
+
+    fn push(&mut self, text: &str) -> u32 {
+        let code = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let last = Arc::make_mut(&mut self.last);
+        last.bytes.extend_from_slice(text.as_bytes());
+        last.ends.push(u32::try_from(last.bytes.len()).unwrap_or(u32::MAX));
+        self.bytes += text.len();
+        if last.ends.len() == PART {
+            let mut full = std::mem::take(&mut self.last);
+            let part = Arc::make_mut(&mut full);
+            part.bytes.shrink_to_fit();
+            part.ends.shrink_to_fit();
+            Arc::make_mut(&mut self.full).push(full);
+        }
+        code
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes + 4 * self.len() + (self.full.len() + 1) * (size_of::<Part>() + 48)
+    }
+}
+
+/// The writer's side.
+#[derive(Debug)]
+pub(super) struct Strings {
+    pub(super) texts: Texts,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Texts that cells use; only counted when each is kept for itself.
+    used: usize,
+}
+
+impl Strings {
+    pub(super) fn new() -> Self {
+        let texts = Texts { is_dictionary: true, ..Texts::default() };
+        Self { texts, index: HashTable::new(), hasher: DefaultHashBuilder::default(), used: 0 }
+    }
+
+    /// The code of a text, new if need be.
+    pub(super) fn code(&mut self, text: &str) -> u32 {
+        if !self.texts.is_dictionary {
+            self.used += 1;
+            return self.texts.push(text);
+        }
+        let hash = self.hasher.hash_one(text);
+        let texts = &self.texts;
+        if let Some(code) = self.index.find(hash, |code| texts.get(*code) == text) {
+            return *code;
+        }
+        let code = self.texts.push(text);
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        self.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
+        code
+    }
+
+    /// Whether so many are different that each should be kept for itself.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.texts.is_dictionary && self.index.len() > DIFFERENT_MAX
+    }
+
+    /// From now on each text is kept for itself; `used` cells have one.
+    pub(super) fn give_up_index(&mut self, used: usize) {
+        self.texts.is_dictionary = false;
+        self.index = HashTable::new();
+        self.used = used;
+    }
+
+    /// A cell does not use its text any more.
+    pub(super) fn drop_one(&mut self) {
+        if !self.texts.is_dictionary {
+            self.used = self.used.saturating_sub(1);
+        }
+    }
+
+    /// Whether most texts are used by no cell.
+    pub(super) fn is_mostly_unused(&self) -> bool {
+        !self.texts.is_dictionary && self.texts.len() > 2 * self.used + 4_096
+    }
+
+    /// Starts over without texts, of which each is kept for itself.
+    pub(super) fn start_over(&mut self) -> Texts {
+        self.used = 0;
+        std::mem::take(&mut self.texts)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.texts.memory_bytes() + 5 * self.index.capacity()
+    }
+}
+
+/// The first eight bytes of a text as a number whose order is that of the texts, as far as eight bytes tell.
+#[inline]
+pub(super) fn beginning(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let len = text.len().min(8);
+    bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+    u64::from_be_bytes(bytes)
+}
