@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use crate::evaluate::{Datum, order};
 use crate::value::Value;
 
+use super::counted::held_bytes;
 use super::is_ordered;
-use super::ordered::held_bytes;
 
 /// A minimum or maximum.
 #[derive(Debug, Clone)]

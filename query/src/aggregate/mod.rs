@@ -7,10 +7,10 @@
 //! - [`Reversible`] gives the same results, and forgets values as if they had never been added.
 
 mod accumulator;
+mod counted;
 mod distinct;
 mod extreme;
 mod histogram;
-mod ordered;
 mod percentile;
 mod reversible;
 mod sum;

@@ -192,7 +192,7 @@ impl<'a> Binder<'a> {
     }
 
     fn score(&self, call: &Call<'a>) -> Result<Expr, QueryError> {
-        if !matches!(self.clause, Clause::Select | Clause::Order) || self.is_grouped() {
+        if !matches!(self.clause, Clause::Select | Clause::Order) || self.is_grouped() || self.in_aggregate {
             return Err(QueryError::new(
                 Code::Invalid,
                 call.span,

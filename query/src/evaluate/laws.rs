@@ -115,4 +115,25 @@ proptest! {
             prop_assert_eq!(b, 0);
         }
     }
+
+    #[test]
+    fn words_are_held_as_they_match(
+        text in "([aAbBk\u{212a}Ä1]{1,2}[ -]){0,6}",
+        word in "[abkä1]{1,2}",
+        beginning in "[abkä1]{1,2}",
+        phrase in prop::collection::vec("[abkä1]{1,2}", 1..3),
+        which in 0_usize..5,
+    ) {
+        use super::words::{holds, matches, tokens};
+        use crate::plan::Words;
+        let empty = Words::default;
+        let asked = [
+            Words { words: vec![word.clone()], ..empty() },
+            Words { beginnings: vec![beginning.clone()], ..empty() },
+            Words { phrases: vec![phrase.clone()], ..empty() },
+            Words { words: vec![word], beginnings: vec![beginning], ..empty() },
+            Words { absent: vec![Words { phrases: vec![phrase], ..empty() }], ..empty() },
+        ];
+        prop_assert_eq!(holds(&asked[which], &text), matches(&asked[which], &tokens(&text)));
+    }
 }

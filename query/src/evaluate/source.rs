@@ -28,7 +28,7 @@ pub trait Source {
     /// Whether the text at `path` holds the words; `index` is the place in [`crate::plan::Plan::matches`]. For one who has
     /// an index of words; by default the text is cut.
     fn matches(&self, _index: usize, path: &Path, words: &Words) -> Option<bool> {
-        self.at(path).as_text().map(|text| words::matches(words, &words::tokens(text)))
+        self.at(path).as_text().map(|text| words::holds(words, text))
     }
 }
 

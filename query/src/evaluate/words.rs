@@ -5,16 +5,54 @@ use crate::plan::Words;
 /// The words of a text in their order: runs of letters and digits, in lower case.
 #[must_use]
 pub fn tokens(text: &str) -> Vec<String> {
-    text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    cut(text).map(str::to_lowercase).collect()
+}
+
+fn cut(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Whether a text holds what is asked: as [`matches()`] of its [`tokens`], without making them where it is plain ASCII.
+#[must_use]
+pub fn holds(words: &Words, text: &str) -> bool {
+    if !text.is_ascii() {
+        return matches(words, &tokens(text));
+    }
+    let tokens: Vec<&str> = cut(text).collect();
+    all_hold(
+        words,
+        &tokens,
+        |token, word| token.eq_ignore_ascii_case(word),
+        |token, beginning| {
+            token
+                .as_bytes()
+                .get(..beginning.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
+        },
+    )
 }
 
 /// Whether a text of these words holds what is asked.
 #[must_use]
 pub fn matches(words: &Words, tokens: &[String]) -> bool {
-    words.words.iter().all(|word| tokens.contains(word))
-        && words.beginnings.iter().all(|beginning| tokens.iter().any(|token| token.starts_with(beginning.as_str())))
-        && words.phrases.iter().all(|phrase| occurrences(phrase, tokens) > 0)
-        && !words.absent.iter().any(|absent| matches(absent, tokens))
+    all_hold(words, tokens, |token, word| token == word, |token, beginning| token.starts_with(beginning))
+}
+
+fn all_hold<T: AsRef<str>>(
+    words: &Words,
+    tokens: &[T],
+    is: fn(&str, &str) -> bool,
+    begins: fn(&str, &str) -> bool,
+) -> bool {
+    let any = |wanted: &str, fits: fn(&str, &str) -> bool| tokens.iter().any(|token| fits(token.as_ref(), wanted));
+    let follow = |phrase: &[String]| {
+        let fits = |window: &[T]| window.iter().zip(phrase).all(|(token, word)| is(token.as_ref(), word));
+        !phrase.is_empty() && tokens.windows(phrase.len()).any(fits)
+    };
+    words.words.iter().all(|word| any(word, is))
+        && words.beginnings.iter().all(|beginning| any(beginning, begins))
+        && words.phrases.iter().all(|phrase| follow(phrase))
+        && !words.absent.iter().any(|absent| all_hold(absent, tokens, is, begins))
 }
 
 /// How often the words stand one after the other.

@@ -1,3 +1,5 @@
+//! Ranks of a few texts, and what must hold between ranks.
+
 use super::{Statistics, counts, score, terms};
 use crate::evaluate::words::tokens;
 use crate::plan::Words;
