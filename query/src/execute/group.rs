@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::filter::Matched;
 use super::places::Place;
+use super::order::canonical;
 use super::project::object;
 use super::rows::{Reading, RowRef, datum};
 use super::{Cost, GROUPS_MAX, ROWS_BETWEEN, Stop};
@@ -250,7 +251,8 @@ fn finished(reading: &Reading<'_>, grouped: &Grouped<'_>, groups: Groups) -> Vec
         } else {
             keys.iter().for_each(|value| key::encode_value(value.as_ref(), &mut place));
         }
-        rows.push((place, object(grouped.elements, &source, &reading.context)));
+        let row = object(grouped.elements, &source, &reading.context);
+        rows.push((place, if reading.input.plan.distinct { canonical(row) } else { row }));
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     rows.dedup_by(|a, b| a.0 == b.0);

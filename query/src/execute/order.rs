@@ -163,7 +163,7 @@ fn element_keys(reading: &Reading<'_>, row: RowRef, score: Option<f64>, out: &mu
 }
 
 /// Members that stand for many rows are written alike whichever of these was met first.
-fn canonical(row: Value) -> Value {
+pub(super) fn canonical(row: Value) -> Value {
     match row {
         Value::Object(members) => {
             let alike = |(name, value): (String, Value)| Some((name, representative(Datum::from(&value))?));

@@ -163,8 +163,7 @@ impl Run {
             let differs = |id: &&String| documents.get(*id) != old.get(*id);
             changed.insert(name, ids.filter(differs).cloned().collect());
         }
-        let mut queries = Queries::new(&mut self.chance);
-        let (text, _) = (queries.any(), queries.is_joined());
+        let text = Queries::new(&mut self.chance).any();
         let Some(plan) = self.plan(&text) else { return };
         let snapshots = self.engine.snapshots();
         let moment = Moment { snapshots: &snapshots, world: then, changed: &changed, now_ms: NOW_MS };

@@ -144,15 +144,12 @@ impl<'c> Queries<'c> {
         Self { chance, collection, join }
     }
 
-    pub(crate) fn is_joined(&self) -> bool {
-        self.join
-    }
-
     /// Rows that change one by one: no groups, no order, no past.
     pub(crate) fn live(&mut self) -> String {
-        let elements = if self.chance.one_in(3) { "*".to_owned() } else { self.elements(false) };
         self.join = false;
-        format!("SELECT {elements} FROM {}{}", self.collection, self.filter())
+        let elements = if self.chance.one_in(3) { "*".to_owned() } else { self.elements(false) };
+        let filter = self.filter();
+        format!("SELECT {elements} FROM {}{filter}", self.collection)
     }
 
     pub(crate) fn any(&mut self) -> String {

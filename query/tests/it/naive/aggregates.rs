@@ -57,9 +57,8 @@ pub(super) fn grouped(fleet: &Fleet, select: &Select, rows: &[(&String, &Json)])
             None => groups.push((keys, vec![row])),
         }
     }
-    let mut out = Vec::new();
+    let (mut out, nothing) = (Vec::new(), Json::Null);
     for (keys, rows) in &groups {
-        let nothing = Json::Null;
         // Everything else than aggregates is made of keys, which all rows of the group share.
         let first = rows.first().copied().unwrap_or(&nothing);
         let scope = Scope { group: Some(rows), ..scope(first) };
@@ -130,7 +129,7 @@ pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Opt
             let count = numbers.len();
             #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few rows")]
             let rank = ((percent / 100.0 * count as f64).ceil() as usize).clamp(1, count);
-            Some(numbers[rank - 1].clone())
+            Some(representative(numbers[rank - 1].clone()))
         }
         "HISTOGRAM" => {
             let width = argument.flatten()?;

@@ -5,6 +5,8 @@ use serde_json::{Value as Json, json};
 use super::V;
 
 const DAY: i64 = 86_400_000;
+/// The years 0 to 9999.
+pub(crate) const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 fn days_in(year: i64, month: i64) -> i64 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -44,8 +46,8 @@ fn millis(year: i64, month: i64, day: i64, rest: i64) -> i64 {
 
 /// Milliseconds of RFC 3339 text, or the number itself.
 pub(crate) fn moment(value: &Json) -> Option<i64> {
-    if let Some(ms) = value.as_i64() {
-        return Some(ms);
+    if value.is_number() {
+        return super::numbers::whole(value).filter(|ms| RANGE.contains(ms));
     }
     let text = value.as_str()?;
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();

@@ -3,13 +3,13 @@
 use muster_query::syntax::ast::{BinaryOp, Expr, ExprKind};
 use serde_json::{Value as Json, json};
 
-use super::numbers::{double, exact, nearest};
+use super::numbers::{double, number};
 use super::{Scope, V, dates, numbers, places, texts, value};
 
 pub(super) fn call(name: &str, arguments: &[Expr], scope: &Scope<'_>) -> V {
     let of = |index: usize| arguments.get(index).and_then(|argument| value(argument, scope));
     let text = |index: usize| of(index).and_then(|value| value.as_str().map(str::to_owned));
-    let whole = |index: usize| of(index).and_then(|value| value.as_i64());
+    let whole = |index: usize| of(index).and_then(|value| numbers::whole(&value));
     let kind = |is: fn(&Json) -> bool| Some(json!(of(0).is_some_and(|value| is(&value))));
     let unit = || match arguments.first().map(|argument| &argument.kind) {
         Some(ExprKind::String(unit)) => unit.to_lowercase(),
@@ -60,7 +60,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], scope: &Scope<'_>) -> V {
         "NOW" => Some(json!(scope.fleet.now_ms)),
         "SCORE" => Some(json!(scope.score)),
         "TO_MILLIS" => text(0).and_then(|text| dates::moment(&json!(text))).and_then(dates::whole),
-        "FROM_MILLIS" => whole(0).filter(|ms| (-62_167_219_200_000..=253_402_300_799_999).contains(ms)).map(|ms| json!(dates::text(ms))),
+        "FROM_MILLIS" => whole(0).filter(|ms| dates::RANGE.contains(ms)).map(|ms| json!(dates::text(ms))),
         "DATE_ADD" => dates::add(&unit(), whole(1)?, moment(2)?).and_then(dates::whole),
         "DATE_DIFF" => dates::whole(dates::difference(&unit(), moment(1)?, moment(2)?)),
         "DATE_PART" => dates::whole(dates::part(&unit(), moment(1)?)),
@@ -87,7 +87,7 @@ pub(super) fn call(name: &str, arguments: &[Expr], scope: &Scope<'_>) -> V {
 
 fn numeric(name: &str, a: &V, b: &V) -> V {
     let a = a.as_ref().filter(|value| value.is_number())?;
-    let x = nearest(&exact(a));
+    let x = number(a)?;
     if let Some(whole) = a.as_i64() {
         match name {
             "ABS" => return whole.checked_abs().map(|whole| json!(whole)),
@@ -105,7 +105,7 @@ fn numeric(name: &str, a: &V, b: &V) -> V {
         "SQRT" => double(x.sqrt()),
         "SQUARE" => numbers::arithmetic(BinaryOp::Multiply, &Some(a.clone()), &Some(a.clone())),
         "EXP" => double(x.exp()),
-        "POWER" => double(x.powf(nearest(&exact(b.as_ref().filter(|value| value.is_number())?)))),
+        "POWER" => double(x.powf(number(b.as_ref()?)?)),
         "BUCKET" => bucket(a, b.as_ref().filter(|value| value.is_number())?),
         _ => panic!("the tests use the unknown function {name}"),
     }
@@ -119,6 +119,6 @@ pub(super) fn bucket(value: &Json, width: &Json) -> V {
         }
         return i64::try_from(i128::from(value).div_euclid(i128::from(width)) * i128::from(width)).ok().map(|found| json!(found));
     }
-    let (value, width) = (nearest(&exact(value)), nearest(&exact(width)));
+    let (value, width) = (number(value)?, number(width)?);
     if width <= 0.0 { None } else { double((value / width).floor() * width) }
 }

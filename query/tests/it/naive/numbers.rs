@@ -59,7 +59,8 @@ pub(crate) fn compare_numbers(a: &Json, b: &Json) -> Ordering {
 }
 
 pub(crate) fn number(value: &Json) -> Option<f64> {
-    value.is_number().then(|| nearest(&exact(value)))
+    // Not by way of `exact`, which has no zero with a sign.
+    if value.as_i64().is_some() { Some(nearest(&exact(value))) } else { value.as_f64() }
 }
 
 /// A result in doubles; what is not finite is undefined.
@@ -98,4 +99,11 @@ pub(crate) fn negate(value: &V) -> V {
         Some(whole) => whole.checked_neg().map(|whole| json!(whole)),
         None => value.is_number().then(|| json!(-value.as_f64().unwrap_or_default())),
     }
+}
+
+/// A whole number of 64 bits, however it is held.
+pub(crate) fn whole(value: &Json) -> Option<i64> {
+    let exact = value.is_number().then(|| exact(value))?;
+    let whole = &exact >> SCALE;
+    (&whole << SCALE == exact).then(|| i64::try_from(whole).ok()).flatten()
 }
