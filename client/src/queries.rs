@@ -29,8 +29,8 @@ impl crate::Client {
     ) -> Result<tonic::Streaming<WatchAggregateResponse>, CallError> {
         let node = self.shared().endpoints.preferred();
         let limit = self.retry_policy().deadline;
-        let mut stub =
-            query_service_client::QueryServiceClient::new(node.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut stub = query_service_client::QueryServiceClient::new(node.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let status = match tokio::time::timeout(limit, stub.watch_aggregate(self.authorized(request))).await {
             Ok(Ok(answers)) => return Ok(answers.into_inner()),
             Ok(Err(status)) => status,

@@ -84,10 +84,12 @@ fn underlined(text: &str, span: Span) -> String {
     let marked_shown = &marked[..marked.len().min(SHOWN_AFTER)];
     let after_shown = &after[..after.len().min(SHOWN_AFTER.saturating_sub(marked_shown.len()))];
     let more = if marked_shown.len() + after_shown.len() < marked.len() + after.len() { "…" } else { "" };
-    let shown = |chars: &[char]| chars.iter().map(|c| if c.is_control() && *c != '\t' { ' ' } else { *c }).collect::<String>();
+    let shown =
+        |chars: &[char]| chars.iter().map(|c| if c.is_control() && *c != '\t' { ' ' } else { *c }).collect::<String>();
     let line = format!("{dots}{}{}{}{more}", shown(&before[cut..]), shown(marked_shown), shown(after_shown));
     // Tabs stay tabs, so that the carets stand below what they mean.
-    let pad: String = dots.chars().chain(before[cut..].iter().copied()).map(|c| if c == '\t' { c } else { ' ' }).collect();
+    let pad: String =
+        dots.chars().chain(before[cut..].iter().copied()).map(|c| if c == '\t' { c } else { ' ' }).collect();
     let carets = "^".repeat(marked_shown.len().max(1));
     format!("line {line_number}, column {column}:\n  {line}\n  {pad}{carets}")
 }

@@ -166,10 +166,7 @@ impl PageToken {
             }
             (VERSION, KIND_AT_ROW) => {
                 let (row, now_ms) = rest.split_first_chunk::<8>()?;
-                Position::AtRow {
-                    row: u64::from_be_bytes(*row),
-                    now_ms: u64::from_be_bytes(now_ms.try_into().ok()?),
-                }
+                Position::AtRow { row: u64::from_be_bytes(*row), now_ms: u64::from_be_bytes(now_ms.try_into().ok()?) }
             }
             _ => return None,
         };

@@ -67,11 +67,7 @@ impl Listing {
 }
 
 /// Prints rows under names that are known only now.
-pub(crate) fn table(
-    header: &[String],
-    rows: impl Iterator<Item = Vec<String>>,
-    with_header: bool,
-) -> io::Result<()> {
+pub(crate) fn table(header: &[String], rows: impl Iterator<Item = Vec<String>>, with_header: bool) -> io::Result<()> {
     let mut table = plain_table();
     if with_header {
         table.set_header(header.iter().map(|name| Cell::new(printable(name))));

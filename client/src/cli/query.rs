@@ -109,7 +109,11 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
                 Some(text) => text.to_owned(),
                 None => return Err(UsageError("a query is needed".to_owned()).into()),
             };
-            if ask.watch { watch(&session, &text, &ask).await } else { answer(&session, &text, ask.limit, ask.csv).await }
+            if ask.watch {
+                watch(&session, &text, &ask).await
+            } else {
+                answer(&session, &text, ask.limit, ask.csv).await
+            }
         }
     }
 }
@@ -208,11 +212,7 @@ async fn is_of_rows(session: &Session, text: &str) -> anyhow::Result<bool> {
     Ok((first.starts_with("documents") || first.starts_with("rows")) && !first.contains("ordered"))
 }
 
-async fn watch_rows(
-    session: &Session,
-    request: proto::WatchQueryRequest,
-    count: Option<u64>,
-) -> anyhow::Result<()> {
+async fn watch_rows(session: &Session, request: proto::WatchQueryRequest, count: Option<u64>) -> anyhow::Result<()> {
     let mut watcher = session.client.watch_query(request);
     let mut printed = 0;
     while count.is_none_or(|count| printed < count) {
@@ -238,11 +238,7 @@ async fn watch_rows(
     Ok(())
 }
 
-async fn watch_answers(
-    session: &Session,
-    request: proto::WatchQueryRequest,
-    count: Option<u64>,
-) -> anyhow::Result<()> {
+async fn watch_answers(session: &Session, request: proto::WatchQueryRequest, count: Option<u64>) -> anyhow::Result<()> {
     let mut answers = session.client.watch_answers(request).await?;
     let mut printed = 0;
     while count.is_none_or(|count| printed < count) {
@@ -255,7 +251,8 @@ async fn watch_answers(
             continue;
         }
         let revision = message.header.as_ref().map_or(0, |header| header.revision);
-        let rows: Vec<Value> = message.rows_json.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
+        let rows: Vec<Value> =
+            message.rows_json.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
         if session.format == Format::Json {
             output::line(&json!({ "revision": revision, "rows": rows }).to_string())?;
         } else {

@@ -16,9 +16,38 @@ use crate::query;
 use crate::session::Session;
 
 const KEYWORDS: [&str; 33] = [
-    "SELECT", "DISTINCT", "TOP", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "GROUP BY", "HAVING",
-    "ORDER BY", "ASC", "DESC", "AS OF REVISION", "AS OF TIME", "JOIN", "COUNT()", "SUM(", "AVG(", "MIN(", "MAX(",
-    "PERCENTILE(", "HISTOGRAM(", "IS_DEFINED(", "STARTSWITH(", "CONTAINS(", "MATCH(", "devices", "devices.modules",
+    "SELECT",
+    "DISTINCT",
+    "TOP",
+    "FROM",
+    "WHERE",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "GROUP BY",
+    "HAVING",
+    "ORDER BY",
+    "ASC",
+    "DESC",
+    "AS OF REVISION",
+    "AS OF TIME",
+    "JOIN",
+    "COUNT()",
+    "SUM(",
+    "AVG(",
+    "MIN(",
+    "MAX(",
+    "PERCENTILE(",
+    "HISTOGRAM(",
+    "IS_DEFINED(",
+    "STARTSWITH(",
+    "CONTAINS(",
+    "MATCH(",
+    "devices",
+    "devices.modules",
     "assets",
 ];
 const PATHS_MAX: i32 = 1_000;
@@ -82,8 +111,7 @@ async fn known_paths(session: &Session) -> anyhow::Result<Vec<String>> {
     let mut known: Vec<String> = KEYWORDS.iter().map(|word| (*word).to_owned()).collect();
     for collection in ["devices", "devices.modules", "assets"] {
         let (parent, prefix) = (session.parent(), String::new());
-        let request =
-            proto::ListPathsRequest { parent, collection: collection.to_owned(), prefix, limit: PATHS_MAX };
+        let request = proto::ListPathsRequest { parent, collection: collection.to_owned(), prefix, limit: PATHS_MAX };
         known.extend(session.client.queries().list_paths(request).await?.paths.into_iter().map(|path| path.path));
     }
     known.sort();

@@ -109,11 +109,7 @@ pub(super) fn invalid(error: &QueryError, text: &str) -> Failure {
 }
 
 /// A view as fresh as asked in which the namespace exists.
-pub(super) async fn view_of(
-    read: &Read,
-    namespace: &str,
-    options: Option<v1::ReadOptions>,
-) -> Result<View, Failure> {
+pub(super) async fn view_of(read: &Read, namespace: &str, options: Option<v1::ReadOptions>) -> Result<View, Failure> {
     let view = read.view(options).await?;
     let parent = Key::Namespace(namespace.to_owned());
     if view.get(&parent)?.is_none() {
@@ -210,8 +206,11 @@ async fn whole(read: Read, request: v1::QueryRequest) -> Result<Streaming<v1::Qu
     let answered = read.services.queries.answer(&view, question, None).await?;
     let columns = columns(&answered.question.plan);
     let messages = stream::unfold(Some(0), move |from| {
-        let (read, answered, columns) =
-            (Read { services: Arc::clone(&read.services), caller: read.caller.clone() }, Arc::clone(&answered), columns.clone());
+        let (read, answered, columns) = (
+            Read { services: Arc::clone(&read.services), caller: read.caller.clone() },
+            Arc::clone(&answered),
+            columns.clone(),
+        );
         async move {
             let from = from?;
             // An answer without rows is one message, so that its revision is told.
@@ -332,4 +331,3 @@ impl From<AnswerError> for Failure {
         }
     }
 }
-

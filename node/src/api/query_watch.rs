@@ -236,7 +236,8 @@ async fn answer(
     let queries = &read.services.queries;
     let answered = queries.answer(view, question.clone(), None).await?;
     if answered.selection.len() > ANSWER_ROWS_MAX {
-        let message = format!("a live answer has at most {ANSWER_ROWS_MAX} rows, this has {}", answered.selection.len());
+        let message =
+            format!("a live answer has at most {ANSWER_ROWS_MAX} rows, this has {}", answered.selection.len());
         return Err(Failure::Other(Transport::QueryBudget, message));
     }
     let rows = queries.rows(&answered, 0, ANSWER_ROWS_MAX).await?;

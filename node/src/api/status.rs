@@ -147,7 +147,7 @@ impl Transport {
             Self::OutcomeUnknown => Code::Unknown,
             Self::MessageTooLarge | Self::MessageMalformed | Self::PageTokenInvalid | Self::QueryInvalid => {
                 Code::InvalidArgument
-            },
+            }
             Self::Unauthenticated => Code::Unauthenticated,
             Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
                 Code::FailedPrecondition

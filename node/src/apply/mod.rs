@@ -15,8 +15,8 @@
 //!   an error, nothing is written, and the node stops.
 //! - Nobody hears of a revision before it is written: readers, watchers and callers follow [`Applier::positions`].
 
-use std::io;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,10 +30,10 @@ use crate::request::Request;
 use crate::store::codec;
 use crate::store::error::StoreError;
 use crate::store::event_log::ChainHash;
+use crate::store::keys;
 use crate::store::overlay::Overlay;
 use crate::store::replay;
 use crate::store::states::States;
-use crate::store::keys;
 use crate::views::{Changed, Views, Which};
 
 mod command;

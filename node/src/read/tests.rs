@@ -13,6 +13,7 @@ mod compare;
 mod node;
 mod random;
 mod retention;
+mod views;
 
 use compare::{check_events, check_lists, check_past};
 use node::{Node, START_MS, request};

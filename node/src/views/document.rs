@@ -169,7 +169,9 @@ fn camel(json: Json, within: &str) -> Value {
             let rename = |name: &str| if keep { name.to_owned() } else { camel_name(name) };
             // Inside a name of a user the members are ours again.
             let inner = |name: &str| if keep { String::new() } else { name.to_owned() };
-            Value::object(members.into_iter().map(|(name, value)| (rename(&name), camel(value, &inner(&name)))).collect())
+            Value::object(
+                members.into_iter().map(|(name, value)| (rename(&name), camel(value, &inner(&name)))).collect(),
+            )
         }
         Json::Array(items) => Value::Array(items.into_iter().map(|item| camel(item, "")).collect()),
         other => Value::from(&other),

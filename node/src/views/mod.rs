@@ -28,8 +28,6 @@ use crate::store::states::{Scan, States, decode};
 pub(crate) mod document;
 mod feed;
 mod schema;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use feed::{Changed, module_row_id};
 pub use schema::{ASSETS, DEVICES, MODULES, SCHEMA};
@@ -279,10 +277,8 @@ impl Following {
         }
         let first = inner.recent.partition_point(|(of, _)| *of <= revision);
         let rows = inner.recent.range(first..).flat_map(|(_, rows)| rows);
-        let mut ids: Vec<String> = rows
-            .filter(|row| row.which == which && *row.namespace == *namespace)
-            .map(|row| row.id.clone())
-            .collect();
+        let mut ids: Vec<String> =
+            rows.filter(|row| row.which == which && *row.namespace == *namespace).map(|row| row.id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         Some((inner.position, ids))

@@ -135,14 +135,7 @@ impl Texts {
     }
 }
 
-fn by_chunk(
-    column: &Column,
-    chunk: &Chunk,
-    word: usize,
-    op: BinaryOp,
-    value: Leaf<'_>,
-    texts: &Texts,
-) -> (u64, u64) {
+fn by_chunk(column: &Column, chunk: &Chunk, word: usize, op: BinaryOp, value: Leaf<'_>, texts: &Texts) -> (u64, u64) {
     let range = 64 * word..64 * word + 64;
     if let (Kinds::One(kind, present), Some(wide)) = (&chunk.kinds, &chunk.wide) {
         let (present, wide) = (present[word], &wide[range.clone()]);
@@ -194,14 +187,7 @@ fn floats(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
     }
 }
 
-fn one_by_one(
-    column: &Column,
-    chunk: &Chunk,
-    word: usize,
-    op: BinaryOp,
-    value: Leaf<'_>,
-    texts: &Texts,
-) -> (u64, u64) {
+fn one_by_one(column: &Column, chunk: &Chunk, word: usize, op: BinaryOp, value: Leaf<'_>, texts: &Texts) -> (u64, u64) {
     let (mut yes, mut no) = (0, 0);
     let mut open = chunk.word_of(word, |kind| kind != Kind::Absent);
     while open != 0 {

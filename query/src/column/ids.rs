@@ -7,8 +7,8 @@
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use hashbrown::HashTable;
 use hashbrown::DefaultHashBuilder;
+use hashbrown::HashTable;
 
 use super::Row;
 
@@ -92,7 +92,8 @@ impl Ids {
             return Arc::clone(known);
         }
         let by_id = |a: &u32, b: &u32| id(Row(*a)).cmp(id(Row(*b)));
-        let known = order.rows.as_ref().filter(|_| order.complete_after <= order.generation && order.generation < generation);
+        let known =
+            order.rows.as_ref().filter(|_| order.complete_after <= order.generation && order.generation < generation);
         let Some(known) = known else {
             let mut made: Vec<u32> = rows.map(|row| row.0).collect();
             made.sort_unstable_by(by_id);
@@ -126,11 +127,7 @@ impl Ids {
 }
 
 /// Two ordered lists as one.
-fn merged(
-    a: impl Iterator<Item = u32>,
-    b: Vec<u32>,
-    order: impl Fn(&u32, &u32) -> std::cmp::Ordering,
-) -> Vec<u32> {
+fn merged(a: impl Iterator<Item = u32>, b: Vec<u32>, order: impl Fn(&u32, &u32) -> std::cmp::Ordering) -> Vec<u32> {
     let (mut a, mut b) = (a.peekable(), b.into_iter().peekable());
     let mut out = Vec::new();
     loop {

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use hashbrown::DefaultHashBuilder;
+use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 /// Texts of one part; small, so that adding to the last part, which a snapshot may hold, copies little.

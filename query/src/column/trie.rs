@@ -92,6 +92,9 @@ impl Trie {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.entries.iter().map(|entry| size_of::<Entry>() + 3 * entry.name.len() + 40 * entry.children.capacity()).sum()
+        self.entries
+            .iter()
+            .map(|entry| size_of::<Entry>() + 3 * entry.name.len() + 40 * entry.children.capacity())
+            .sum()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::Input;
 use super::filter::needs_rows;
 use super::places::Places;
 use super::rows::{Reading, Sides};
-use super::Input;
-use crate::plan::{Expr, Output, Path, Plan, Root};
+use crate::plan::{Expr, Output, Path, Plan, Root, text};
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub fn explain(input: &Input<'_>) -> Explanation {
     let plan = input.plan;
     let mut out = String::new();
     let mut depth = 0;
-    let mut step = |text: String| {
-        let _ = writeln!(out, "{:indent$}{text}", "", indent = 2 * depth);
+    let mut step = |line: String| {
+        writeln!(out, "{:indent$}{line}", "", indent = 2 * depth).expect("writing to a String cannot fail");
         depth += 1;
     };
     if let Some(top) = plan.top {
@@ -37,7 +37,7 @@ pub fn explain(input: &Input<'_>) -> Explanation {
     if let Some(condition) = &plan.filter {
         for part in parts(condition) {
             let way = if needs_rows(&reading, part) { "row by row" } else { "by columns" };
-            step(format!("filter {way}: {}", super::super::plan::text(part, plan)));
+            step(format!("filter {way}: {}", text(part, plan)));
         }
     }
     if let Some(relation) = plan.relation {

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::filter::Matched;
-use super::places::Place;
 use super::order::canonical;
+use super::places::Place;
 use super::project::object;
 use super::rows::{Reading, RowRef, datum};
 use super::{Cost, GROUPS_MAX, ROWS_BETWEEN, Stop};
@@ -95,8 +95,7 @@ fn row_by_row(
             reading.looked_at(ROWS_BETWEEN, if measured { groups.memory_bytes() } else { 0 })?;
         }
         let source = reading.source(row, None);
-        let keys: Vec<Datum<'_>> =
-            grouped.keys.iter().map(|key| evaluate(key, &source, &reading.context)).collect();
+        let keys: Vec<Datum<'_>> = grouped.keys.iter().map(|key| evaluate(key, &source, &reading.context)).collect();
         encoded.clear();
         keys.iter().for_each(|value| key::encode(value, &mut encoded));
         let group = groups.of(&encoded, grouped.aggregates, || {

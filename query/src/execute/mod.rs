@@ -172,7 +172,9 @@ pub fn select(input: &Input<'_>) -> Result<Selection, Stop> {
     let found = match &input.plan.output {
         Output::Groups { .. } => Found::Made(group::groups(&reading, &matched, &mut cost)?),
         _ if input.plan.distinct => Found::Made(order::distinct(&reading, &matched, ranks.as_ref(), &mut cost)?),
-        _ => Found::Rows(order::ordered(&reading, &matched, ranks.as_ref(), &mut cost)?, Arc::new(sides.clone()), ranks),
+        _ => {
+            Found::Rows(order::ordered(&reading, &matched, ranks.as_ref(), &mut cost)?, Arc::new(sides.clone()), ranks)
+        }
     };
     reading.fault()?;
     cost.documents_read = reading.documents_read() + sides.len();

@@ -75,9 +75,7 @@ fn by_keys(
     ranks: Option<&Ranks>,
     cost: &mut Cost,
 ) -> Result<Vec<RowRef>, Stop> {
-    let order = |a: &Keyed, b: &Keyed| {
-        a.key.cmp(&b.key).then_with(|| reading.id(a.row).cmp(reading.id(b.row)))
-    };
+    let order = |a: &Keyed, b: &Keyed| a.key.cmp(&b.key).then_with(|| reading.id(a.row).cmp(reading.id(b.row)));
     let keep = top.saturating_mul(2).saturating_add(ROWS_BETWEEN);
     let (mut found, mut bytes, mut unasked) = (Vec::new(), 0, 0);
     for row in rows {

@@ -43,7 +43,8 @@ impl<'p> Places<'p> {
     /// The place of a path of the plan.
     pub(super) fn of(&self, path: &Path) -> Place {
         let same = self.known.iter().find(|(known, _)| std::ptr::eq(*known, path));
-        same.or_else(|| self.known.iter().find(|(known, _)| *known == path)).map_or(Place::Document, |(_, place)| *place)
+        same.or_else(|| self.known.iter().find(|(known, _)| *known == path))
+            .map_or(Place::Document, |(_, place)| *place)
     }
 
     /// Paths that lie in documents only, each once.

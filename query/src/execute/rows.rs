@@ -11,6 +11,9 @@ use crate::evaluate::{Context, Datum, Document, Source};
 use crate::plan::{Path, Root};
 use crate::value::Value;
 
+/// Documents of joined rows that are remembered; one may be asked for by many rows.
+const JOINED_MAX: usize = 1_000;
+
 /// A row of the collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowRef {
@@ -127,8 +130,10 @@ impl<'a> Reading<'a> {
         }
         let joined = self.input.joined.as_ref()?;
         let document = self.read(joined, id).map(Arc::new);
-        // Bounded by nothing but the rows that changed or that are written out: a page, or an as-of query's changes.
-        self.joined.borrow_mut().insert(id.to_owned(), document.clone());
+        let mut known = self.joined.borrow_mut();
+        if known.len() < JOINED_MAX {
+            known.insert(id.to_owned(), document.clone());
+        }
         document
     }
 
@@ -268,9 +273,9 @@ impl ColumnRow<'_> {
             (Joined::Document(document), _) => at(document, path).into(),
             (Joined::Row(_), Place::Nowhere) => Datum::Undefined,
             (Joined::Row(row), Place::Column(column)) => {
-                self.cell(joined.snapshot, column, *row).unwrap_or_else(|| self.from_joined_document(path))
+                self.cell(joined.snapshot, column, *row).unwrap_or_else(|| self.joined_document_at(path))
             }
-            (Joined::Row(_), Place::Document) => self.from_joined_document(path),
+            (Joined::Row(_), Place::Document) => self.joined_document_at(path),
         }
     }
 
@@ -282,7 +287,7 @@ impl ColumnRow<'_> {
         joined.snapshot.row(&id).map_or(Joined::None, Joined::Row)
     }
 
-    fn from_joined_document(&self, path: &Path) -> Datum<'_> {
+    fn joined_document_at(&self, path: &Path) -> Datum<'_> {
         let document = self.reading.joined_document(RowRef::Column(self.row));
         let value = document.as_ref().and_then(|document| at(document, path)).cloned();
         value.map_or(Datum::Undefined, Datum::from_value)

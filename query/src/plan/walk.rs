@@ -6,12 +6,7 @@ impl Expr {
     /// Calls `visit` with each expression directly inside, in the order of the text.
     pub fn each_child<'e>(&'e self, visit: &mut impl FnMut(&'e Self)) {
         match self {
-            Self::Constant(_)
-            | Self::Path(_)
-            | Self::Key(_)
-            | Self::Aggregate(_)
-            | Self::Score
-            | Self::Match(_) => {}
+            Self::Constant(_) | Self::Path(_) | Self::Key(_) | Self::Aggregate(_) | Self::Score | Self::Match(_) => {}
             Self::Not(inner)
             | Self::Negate(inner)
             | Self::In(inner, _)

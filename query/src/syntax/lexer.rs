@@ -122,7 +122,8 @@ impl<'t> Lexer<'t> {
     fn is_quoted_name(&self) -> bool {
         let Some(inner) = self.rest().strip_prefix("[[") else { return false };
         let first = inner.trim_start().chars().next();
-        self.after_dot || !first.is_none_or(|first| first.is_ascii_digit() || matches!(first, '-' | '[' | '\'' | '"' | ']'))
+        self.after_dot
+            || !first.is_none_or(|first| first.is_ascii_digit() || matches!(first, '-' | '[' | '\'' | '"' | ']'))
     }
 
     fn quoted(&mut self) -> Result<Token, QueryError> {

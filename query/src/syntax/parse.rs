@@ -197,7 +197,9 @@ impl<'l> Parser<'l> {
             match self.peek() {
                 Token::Quoted(_) => Some(self.name("a name")?),
                 // A misspelt FROM is not an alias.
-                Token::Word(word) if !is_reserved(word) && nearest(word, ["from"]).is_none() => Some(self.name("a name")?),
+                Token::Word(word) if !is_reserved(word) && nearest(word, ["from"]).is_none() => {
+                    Some(self.name("a name")?)
+                }
                 _ => None,
             }
         };

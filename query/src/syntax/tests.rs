@@ -81,7 +81,8 @@ fn every_clause_is_read() {
     assert!(select.from.join.is_some() && select.from.as_of.is_some() && select.having.is_some());
     assert_eq!((select.group_by.len(), select.order_by.len()), (2, 2));
     let Elements::List(elements) = &select.elements else { panic!("elements") };
-    let aliases: Vec<_> = elements.iter().map(|element| element.alias.as_ref().map(|alias| alias.text.as_str())).collect();
+    let aliases: Vec<_> =
+        elements.iter().map(|element| element.alias.as_ref().map(|alias| alias.text.as_str())).collect();
     assert_eq!(aliases, [Some("site"), Some("n"), None]);
 }
 
@@ -133,7 +134,12 @@ fn mistakes_are_shown_at_their_place() {
         ("SELECT * FROM devices AS OF YESTERDAY", "YESTERDAY", "REVISION"),
     ] {
         let error = mistake(text);
-        assert_eq!((shown(text, &error), error.code == Code::TooLarge), (place, false), "{text}\n{}", error.render(text));
+        assert_eq!(
+            (shown(text, &error), error.code == Code::TooLarge),
+            (place, false),
+            "{text}\n{}",
+            error.render(text)
+        );
         assert!(error.render(text).contains(said), "{text}\n{}", error.render(text));
     }
 }

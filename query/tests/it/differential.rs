@@ -19,7 +19,7 @@ const NOW_MS: u64 = 1_767_225_600_000;
 
 #[test]
 fn the_engine_answers_as_the_language_says() {
-    let seeds = std::env::var("MUSTER_QUERY_SEEDS").unwrap_or_else(|_| "0..150".to_owned());
+    let seeds = std::env::var("MUSTER_QUERY_SEEDS").unwrap_or_else(|_| "0..400".to_owned());
     let (from, to) = seeds.split_once("..").expect("MUSTER_QUERY_SEEDS is from..to");
     let bound = |text: &str| text.parse::<u64>().expect("MUSTER_QUERY_SEEDS is from..to");
     let mut answered = 0;
@@ -86,7 +86,8 @@ impl Run {
     }
 
     fn naive(&self, world: &World, text: &str) -> naive::Answer {
-        let select = parse(text, &Limits::default()).unwrap_or_else(|error| panic!("{}", self.told(&error.render(text))));
+        let select =
+            parse(text, &Limits::default()).unwrap_or_else(|error| panic!("{}", self.told(&error.render(text))));
         let now_ms = i64::try_from(NOW_MS).expect("small");
         naive::answer(&Fleet { collections: world.clone(), now_ms }, &select)
     }
@@ -97,8 +98,7 @@ impl Run {
         let Some(plan) = self.plan(&text) else { return false };
         let page = 1 + self.chance.below(7);
         let snapshots = self.engine.snapshots();
-        let moment =
-            Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
+        let moment = Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
         let found = moment.answer(&plan, page);
         self.check(&self.world, &text, found);
         !self.naive(&self.world, &text).is_empty()
@@ -140,8 +140,7 @@ impl Run {
         let changed = self.change();
         let ids: Vec<String> = changed.get(plan.collection).into_iter().flatten().cloned().collect();
         let snapshots = self.engine.snapshots();
-        let moment =
-            Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
+        let moment = Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
         for (id, row) in moment.with(&plan, |input| execute::among(input, &ids)).expect("nothing is bounded") {
             match row {
                 Some(row) => folded.insert(id, row.to_text()),
@@ -176,7 +175,9 @@ impl Run {
 fn documents_of_the_tests_are_of_all_kinds() {
     let mut chance = Chance::new(1);
     let values: Vec<Json> = (0..500).map(|_| generate::value(&mut chance, 2)).collect();
-    for kind in [Json::is_null, Json::is_boolean, Json::is_i64, Json::is_f64, Json::is_string, Json::is_array, Json::is_object] {
+    for kind in
+        [Json::is_null, Json::is_boolean, Json::is_i64, Json::is_f64, Json::is_string, Json::is_array, Json::is_object]
+    {
         assert!(values.iter().any(kind));
     }
 }

@@ -11,7 +11,8 @@ use serde_json::Value as Json;
 
 /// The collections of the tests: those of the real schema, with fewer members.
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let shortcuts: &[(&str, &[&str])] = &[("desired", &["properties", "desired"]), ("reported", &["properties", "reported"])];
+    let shortcuts: &[(&str, &[&str])] =
+        &[("desired", &["properties", "desired"]), ("reported", &["properties", "reported"])];
     let device = Relation { name: "device", collection: "devices", key: &["deviceRef", "deviceName"] };
     let devices = Collection {
         name: "devices",

@@ -32,16 +32,42 @@ impl Chance {
     }
 }
 
-const NAMES: [&str; 5] = ["a", "b", "c", "text", "list"];
+/// The last four hold values of one kind, as most members of a fleet do: the engine keeps those apart.
+const NAMES: [&str; 9] = ["a", "b", "c", "text", "list", "whole", "real", "name", "flag"];
 const TEXTS: [&str; 12] = [
-    "", "a", "ab", "b", "pump station 3", "Pump, station-7", "ü", "12", "2026-01-31T10:00:00Z", "2024-02-29T23:59:59.999Z",
-    "a\u{0}b", "station",
+    "",
+    "a",
+    "ab",
+    "b",
+    "pump station 3",
+    "Pump, station-7",
+    "ü",
+    "12",
+    "2026-01-31T10:00:00Z",
+    "2024-02-29T23:59:59.999Z",
+    "a\u{0}b",
+    "station",
 ];
 
 fn number(chance: &mut Chance) -> Json {
     let ints = [0, 1, -1, 2, 3, 7, 9_007_199_254_740_992, 9_007_199_254_740_993, i64::MAX, i64::MIN, 1_767_225_600_000];
     let doubles = [0.0, -0.0, 0.5, 1.0, 2.0, -1.5, 0.1, 0.2, 1e300, -1e300, 9_007_199_254_740_992.0, 5e-324, 9.3e18];
+    if chance.one_in(2) {
+        // Few, so that they meet.
+        return [json!(0), json!(1), json!(2.0), json!(0.5)][chance.below(4)].clone();
+    }
     if chance.one_in(2) { json!(ints[chance.below(ints.len())]) } else { json!(doubles[chance.below(doubles.len())]) }
+}
+
+/// A value for a member.
+fn value_of(chance: &mut Chance, name: &str, depth: usize) -> Json {
+    match name {
+        "whole" => json!([0, 1, 2, 3, -5, 9_007_199_254_740_993, i64::MAX][chance.below(7)]),
+        "real" => json!([0.5, 1.0, 2.0, -0.0, 1e300, 0.1][chance.below(6)]),
+        "name" => json!(format!("{}{}", chance.pick(&TEXTS), chance.below(4))),
+        "flag" => json!(chance.one_in(2)),
+        _ => value(chance, depth),
+    }
 }
 
 /// A value of any kind; deeper ones are rarer.
@@ -69,8 +95,9 @@ fn place(chance: &mut Chance) -> Json {
 
 pub(crate) fn object(chance: &mut Chance, depth: usize) -> Json {
     let mut members = Map::new();
-    for _ in 0..chance.below(5) {
-        members.insert(chance.pick(&NAMES).to_owned(), value(chance, depth));
+    for _ in 0..chance.below(8) {
+        let name = chance.pick(&NAMES);
+        members.insert(name.to_owned(), value_of(chance, name, depth));
     }
     Json::Object(members)
 }
@@ -119,7 +146,7 @@ pub(crate) fn changed(chance: &mut Chance, mut document: Json) -> Json {
         if chance.one_in(4) {
             section.as_object_mut().expect("an object").remove(name);
         } else {
-            section[name] = value(chance, 1);
+            section[name] = value_of(chance, name, 1);
         }
     }
     document["version"] = json!(document["version"].as_i64().unwrap_or_default() + 1);
@@ -167,7 +194,8 @@ impl<'c> Queries<'c> {
                 elements.push(format!("{} AS n{index}", self.aggregate()));
             }
             let group = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
-            let having = if self.chance.one_in(4) { format!(" HAVING {} > 1", self.aggregate()) } else { String::new() };
+            let having =
+                if self.chance.one_in(4) { format!(" HAVING {} > 1", self.aggregate()) } else { String::new() };
             let order = match self.chance.below(3) {
                 0 => format!(" ORDER BY n0{}", self.direction()),
                 _ => String::new(),
@@ -234,7 +262,9 @@ impl<'c> Queries<'c> {
             (_, 0) => return "version".to_owned(),
             ("devices", 1) => return "status".to_owned(),
             ("devices" | "devices.modules", 2) => return "deviceId".to_owned(),
-            ("assets", 1..=5) if self.join => self.chance.pick(&["device.tags", "device.properties.reported"]).to_owned(),
+            ("assets", 1..=5) if self.join => {
+                self.chance.pick(&["device.tags", "device.properties.reported"]).to_owned()
+            }
             ("assets", _) => "tags".to_owned(),
             (_, 3) => "desired".to_owned(),
             (_, 4..=6) => "properties.reported".to_owned(),
@@ -307,7 +337,13 @@ impl<'c> Queries<'c> {
             5 => format!("{} {compare} {path}", self.literal()),
             6 | 7 => format!("{path} {compare} {}", self.path()),
             8 => format!("{} {compare} {}", self.expression(1), self.expression(1)),
-            9 => format!("{path} {} [{}, {}, {}]", self.chance.pick(&["IN", "NIN"]), self.literal(), self.literal(), self.literal()),
+            9 => format!(
+                "{path} {} [{}, {}, {}]",
+                self.chance.pick(&["IN", "NIN"]),
+                self.literal(),
+                self.literal(),
+                self.literal()
+            ),
             10 => format!("{} IN {path}", self.literal()),
             11 => format!("{path} BETWEEN {} AND {}", self.literal(), self.literal()),
             12 => format!("{path} LIKE '{}'", self.chance.pick(&["a%", "%3", "_", "%", "%u%"])),
@@ -316,8 +352,15 @@ impl<'c> Queries<'c> {
                 let kinds = ["DEFINED", "NULL", "BOOL", "NUMBER", "STRING", "ARRAY", "OBJECT", "PRIMITIVE"];
                 format!("IS_{}({path})", self.chance.pick(&kinds))
             }
-            15 => format!("{}({path}, '{}')", self.chance.pick(&["STARTSWITH", "ENDSWITH", "CONTAINS"]), self.chance.pick(&["a", "", "pump", "3"])),
-            16 => format!("MATCH({path}, '{}')", self.chance.pick(&["pump", "stat*", "\"pump station\"", "pump -3", "station 7"])),
+            15 => format!(
+                "{}({path}, '{}')",
+                self.chance.pick(&["STARTSWITH", "ENDSWITH", "CONTAINS"]),
+                self.chance.pick(&["a", "", "pump", "3"])
+            ),
+            16 => format!(
+                "MATCH({path}, '{}')",
+                self.chance.pick(&["pump", "stat*", "\"pump station\"", "pump -3", "station 7"])
+            ),
             17 => format!("NEAR({path}, 52.0, 4.0, {})", [1, 15_000, 70_000][self.chance.below(3)]),
             18 => format!("WITHIN({path}, [[51, 3], [53, 3], [53, 5], [51, 5]])"),
             _ => format!("{} x IN {path} SATISFIES x {compare} {}", self.chance.pick(&["ANY", "ALL"]), self.literal()),

@@ -1,6 +1,5 @@
 //! The language and its engine, against each other and against tables of cases.
 
-
 mod differential;
 mod engine;
 mod generate;

@@ -11,6 +11,7 @@ use muster_domain::{At, Command, EventKind, Key, Operation, evolve};
 use tempfile::TempDir;
 
 use crate::apply::Applier;
+use crate::views::Views;
 use crate::outcome::Outcome;
 use crate::raft::{ApplyBatch, Machine};
 use crate::read::View;
@@ -122,6 +123,10 @@ impl Node {
     /// Applies one command as a batch of its own.
     pub(super) fn run(&mut self, operations: Vec<Operation>) -> Outcome {
         self.apply(&[vec![request(START_MS, operations)]]).remove(0)
+    }
+
+    pub(super) fn views(&self) -> Arc<Views> {
+        self.parts().1.views()
     }
 
     pub(super) fn view(&self) -> View {

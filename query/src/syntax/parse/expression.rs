@@ -1,9 +1,9 @@
 //! Expressions, by precedence.
 
-use super::Parser;
 use super::super::ast::{BinaryOp, Expr, ExprKind, Name, Span};
 use super::super::lexer::Token;
 use super::super::names::is_reserved;
+use super::Parser;
 use crate::error::{Code, QueryError};
 
 /// How tightly operators bind.
@@ -75,7 +75,7 @@ impl Parser<'_> {
             } else {
                 return Ok(left);
             };
-            left = if negated || nin { self.wrap(built, start, |inner| ExprKind::Not(inner))? } else { built };
+            left = if negated || nin { self.wrap(built, start, ExprKind::Not)? } else { built };
             self.refuse_chain()?;
         }
     }
@@ -170,7 +170,7 @@ impl Parser<'_> {
         let Span { start, .. } = self.span();
         if self.take_word("NOT") {
             let inner = self.tight(NOT)?;
-            return self.wrap(inner, start, |inner| ExprKind::Not(inner));
+            return self.wrap(inner, start, ExprKind::Not);
         }
         if self.take_symbol("-") {
             return self.negative(start);
@@ -195,7 +195,7 @@ impl Parser<'_> {
             Token::Float(value) => ExprKind::Float(-value),
             _ => {
                 let inner = self.tight(NEGATE)?;
-                return self.wrap(inner, start, |inner| ExprKind::Negate(inner));
+                return self.wrap(inner, start, ExprKind::Negate);
             }
         };
         self.advance();
@@ -265,7 +265,11 @@ impl Parser<'_> {
             let span = self.span();
             let text = match self.peek() {
                 Token::Word(name) | Token::Quoted(name) => name.clone(),
-                _ => return Err(self.unexpected("a name", &[]).with_help("other names than words are written `[[name]]`")),
+                _ => {
+                    return Err(self
+                        .unexpected("a name", &[])
+                        .with_help("other names than words are written `[[name]]`"));
+                }
             };
             self.advance();
             names.push(Name { text, span });

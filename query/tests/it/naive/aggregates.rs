@@ -39,7 +39,9 @@ pub(super) fn representative(value: Json) -> Json {
             _ => Json::Number(number),
         },
         Json::Array(items) => Json::Array(items.into_iter().map(representative).collect()),
-        Json::Object(members) => Json::Object(members.into_iter().map(|(name, value)| (name, representative(value))).collect()),
+        Json::Object(members) => {
+            Json::Object(members.into_iter().map(|(name, value)| (name, representative(value))).collect())
+        }
         other => other,
     }
 }
@@ -88,7 +90,9 @@ fn same_text(a: &Expr, b: &Expr) -> bool {
 
 pub(super) fn value_of_rows(argument: &Expr, scope: &Scope<'_>) -> Vec<V> {
     let rows = scope.group.unwrap_or_default();
-    rows.iter().map(|row| super::value(argument, &Scope { row, group: None, aliases: Vec::new(), ..scope.clone() })).collect()
+    rows.iter()
+        .map(|row| super::value(argument, &Scope { row, group: None, aliases: Vec::new(), ..scope.clone() }))
+        .collect()
 }
 
 pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Option<V>) -> V {
@@ -119,7 +123,8 @@ pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Opt
         #[allow(clippy::cast_precision_loss, reason = "few rows")]
         "AVG" if !numbers.is_empty() => super::numbers::double(nearest(&sum) / numbers.len() as f64),
         "MIN" | "MAX" => {
-            let mut primitives: Vec<V> = defined().filter(|value| !value.is_array() && !value.is_object()).cloned().map(Some).collect();
+            let mut primitives: Vec<V> =
+                defined().filter(|value| !value.is_array() && !value.is_object()).cloned().map(Some).collect();
             primitives.sort_by(total);
             let found = if name == "MIN" { primitives.first() } else { primitives.last() };
             found.cloned().flatten().map(representative)
@@ -127,7 +132,12 @@ pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Opt
         "PERCENTILE" if !numbers.is_empty() => {
             let percent = argument.flatten_number()?;
             let count = numbers.len();
-            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few rows")]
+            #[allow(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "few rows"
+            )]
             let rank = ((percent / 100.0 * count as f64).ceil() as usize).clamp(1, count);
             Some(representative(numbers[rank - 1].clone()))
         }
@@ -142,7 +152,9 @@ pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Opt
                 }
             }
             buckets.sort_by(|(a, _), (b, _)| compare_numbers(a, b));
-            Some(Json::Array(buckets.into_iter().map(|(from, count)| json!({ "from": from, "count": count })).collect()))
+            Some(Json::Array(
+                buckets.into_iter().map(|(from, count)| json!({ "from": from, "count": count })).collect(),
+            ))
         }
         _ => None,
     }

@@ -39,7 +39,8 @@ fn civil(ms: i64) -> (i64, i64, i64, i64) {
 
 fn millis(year: i64, month: i64, day: i64, rest: i64) -> i64 {
     let in_year = |year: i64| (1..=12).map(|month| days_in(year, month)).sum::<i64>();
-    let years: i64 = if year >= 1970 { (1970..year).map(in_year).sum() } else { -(year..1970).map(in_year).sum::<i64>() };
+    let years: i64 =
+        if year >= 1970 { (1970..year).map(in_year).sum() } else { -(year..1970).map(in_year).sum::<i64>() };
     let months: i64 = (1..month).map(|month| days_in(year, month)).sum();
     (years + months + day - 1) * DAY + rest
 }

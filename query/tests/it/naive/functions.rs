@@ -47,14 +47,19 @@ pub(super) fn call(name: &str, arguments: &[Expr], scope: &Scope<'_>) -> V {
         "ARRAY_LENGTH" => of(0)?.as_array().map(|items| json!(items.len())),
         "ARRAY_CONTAINS" => {
             let (items, wanted) = (of(0)?, of(1));
-            let found = items.as_array()?.iter().map(|item| super::compare(BinaryOp::Equal, &wanted, &Some(item.clone())));
+            let found =
+                items.as_array()?.iter().map(|item| super::compare(BinaryOp::Equal, &wanted, &Some(item.clone())));
             found.fold(Some(false), super::or).map(Json::Bool)
         }
         "AS_NUMBER" => match of(0)? {
             number @ Json::Number(_) => Some(number),
-            Json::String(text) => serde_json::from_str::<Json>(&text).ok().filter(Json::is_number).filter(|_| text.trim() == text).map(|number| {
-                if number.is_u64() && number.as_i64().is_none() { json!(number.as_f64()) } else { number }
-            }),
+            Json::String(text) => {
+                serde_json::from_str::<Json>(&text).ok().filter(Json::is_number).filter(|_| text.trim() == text).map(
+                    |number| {
+                        if number.is_u64() && number.as_i64().is_none() { json!(number.as_f64()) } else { number }
+                    },
+                )
+            }
             _ => None,
         },
         "NOW" => Some(json!(scope.fleet.now_ms)),
@@ -117,7 +122,9 @@ pub(super) fn bucket(value: &Json, width: &Json) -> V {
         if width <= 0 {
             return None;
         }
-        return i64::try_from(i128::from(value).div_euclid(i128::from(width)) * i128::from(width)).ok().map(|found| json!(found));
+        return i64::try_from(i128::from(value).div_euclid(i128::from(width)) * i128::from(width))
+            .ok()
+            .map(|found| json!(found));
     }
     let (value, width) = (number(value)?, number(width)?);
     if width <= 0.0 { None } else { double((value / width).floor() * width) }

@@ -167,7 +167,10 @@ const MEMBERS: [&str; 9] =
     ["deviceId", "moduleId", "assetName", "status", "deviceRef", "tags", "properties", "device", "version"];
 
 fn member_name(written: &str) -> String {
-    MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(written)).map_or(written.to_owned(), |member| (*member).to_owned())
+    MEMBERS
+        .iter()
+        .find(|member| member.eq_ignore_ascii_case(written))
+        .map_or(written.to_owned(), |member| (*member).to_owned())
 }
 
 fn path(names: &[Name], scope: &Scope<'_>) -> V {
@@ -231,14 +234,18 @@ fn value(expr: &Expr, scope: &Scope<'_>) -> V {
             _ => None,
         }),
         ExprKind::Binary(BinaryOp::Or, a, b) => boolean(or(truth(&of(a)), truth(&of(b)))),
-        ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder), a, b) => {
-            numbers::arithmetic(*op, &of(a), &of(b))
-        }
+        ExprKind::Binary(
+            op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder),
+            a,
+            b,
+        ) => numbers::arithmetic(*op, &of(a), &of(b)),
         ExprKind::Binary(op, a, b) => boolean(compare(*op, &of(a), &of(b))),
         ExprKind::In(a, list) => boolean(is_in(&of(a), list, scope)),
         ExprKind::Between(a, low, high) => {
-            let (low, high) =
-                (compare(BinaryOp::GreaterOrEqual, &of(a), &of(low)), compare(BinaryOp::LessOrEqual, &of(a), &of(high)));
+            let (low, high) = (
+                compare(BinaryOp::GreaterOrEqual, &of(a), &of(low)),
+                compare(BinaryOp::LessOrEqual, &of(a), &of(high)),
+            );
             boolean(match (low, high) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),

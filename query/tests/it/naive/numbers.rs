@@ -21,7 +21,8 @@ pub(crate) fn exact(value: &Json) -> BigInt {
 fn exact_double(value: f64) -> BigInt {
     let bits = value.to_bits();
     let (exponent, fraction) = ((bits >> 52 & 0x7FF) as u32, bits & ((1 << 52) - 1));
-    let magnitude = if exponent == 0 { BigInt::from(fraction) } else { BigInt::from(fraction | 1 << 52) << (exponent - 1) };
+    let magnitude =
+        if exponent == 0 { BigInt::from(fraction) } else { BigInt::from(fraction | 1 << 52) << (exponent - 1) };
     if value.is_sign_negative() { -magnitude } else { magnitude }
 }
 

@@ -26,7 +26,11 @@ pub(crate) fn like(text: &str, pattern: &str, escape: Option<char>) -> bool {
 }
 
 pub(crate) fn words(text: &str) -> Vec<String> {
-    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// One part of what is looked for.
