@@ -9,6 +9,7 @@ mod door;
 mod fleet;
 mod kills;
 mod membership;
+mod queries;
 mod refusals;
 mod requests;
 mod retention;
