@@ -85,7 +85,7 @@ pub enum DataDirError {
 pub struct DataDir {
     path: PathBuf,
     /// The lock lasts as long as this file stays open.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -110,11 +110,28 @@ impl DataDir {
         let lock_path = path.join("LOCK");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
         let lock = lock.map_err(failed("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &lock_path)(source)),
+        try_lock(&lock, path)?;
+        Ok(Self { path: path.to_owned(), _lock: Some(lock) })
+    }
+
+    /// The same for somebody who only reads: makes nothing, and works where nothing may be written. A directory without a
+    /// lock file, such as a copy, is not locked.
+    ///
+    /// # Errors
+    /// When another process holds it, or an interrupted restore left its traces.
+    pub fn open_to_read(path: &Path) -> Result<Self, DataDirError> {
+        let lock_path = path.join("LOCK");
+        let lock = match File::open(&lock_path) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(failed("open", &lock_path)(error)),
+        };
+        lock.as_ref().map_or(Ok(()), |lock| try_lock(lock, path))?;
+        let data_dir = Self { path: path.to_owned(), _lock: lock };
+        if data_dir.restoring_path().exists() {
+            return Err(DataDirError::HalfRestored(path.to_owned()));
         }
+        Ok(data_dir)
     }
 
     /// Where it is.
@@ -209,6 +226,14 @@ impl DataDir {
     }
 }
 
+fn try_lock(lock: &File, path: &Path) -> Result<(), DataDirError> {
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed("lock", &path.join("LOCK"))(source)),
+    }
+}
+
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     move |source| DataDirError::Io { action, path: path.to_owned(), source }
 }
@@ -225,8 +250,13 @@ mod tests {
         let path = folder.path().join("data");
         let first = DataDir::open(&path).expect("free");
         assert!(matches!(DataDir::open(&path), Err(DataDirError::Locked(_))));
+        assert!(matches!(DataDir::open_to_read(&path), Err(DataDirError::Locked(_))));
         drop(first);
         DataDir::open(&path).expect("free again");
+        let copy = folder.path().join("copy");
+        std::fs::create_dir(&copy).expect("made");
+        DataDir::open_to_read(&copy).expect("nobody's");
+        assert_eq!(std::fs::read_dir(&copy).expect("read").count(), 0, "reading makes no file");
     }
 
     #[test]

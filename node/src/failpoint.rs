@@ -65,6 +65,12 @@ points! {
     BackupCopied = "backup.copied",
     /// Backup: a chunk is about to go out.
     BackupSending = "backup.sending",
+    /// Restore: the files are copied, nobody has looked into them.
+    RestoreCopied = "restore.copied",
+    /// Restore: everything is there, the directory belongs to nobody yet.
+    RestoreFilled = "restore.filled",
+    /// Restore: the directory belongs to the new cluster, and is not said to be whole.
+    RestoreClaimed = "restore.claimed",
 }
 
 struct Armed {

@@ -13,6 +13,8 @@ use tokio::process::Command;
 
 use crate::table::Table;
 
+mod interrupted;
+
 const WRITERS: usize = 4;
 
 async fn run(program: &str, arguments: &[&str]) -> anyhow::Result<Output> {

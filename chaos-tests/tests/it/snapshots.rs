@@ -16,7 +16,7 @@ const WRITERS: usize = 4;
 /// While a snapshot is built.
 const BUILDING: [Point; 4] = [Point::BuildCopied, Point::BuildDescribed, Point::PublishComplete, Point::PublishNamed];
 /// While one arrives and is installed.
-const ARRIVING: [Point; 11] = [
+const ARRIVING: [Point; 12] = [
     Point::ReceiveBegun,
     Point::ReceiveChunk,
     Point::ReceiveFile,
@@ -28,6 +28,7 @@ const ARRIVING: [Point; 11] = [
     Point::StateLinked,
     Point::StateOpened,
     Point::StatePointed,
+    Point::InstallDone,
 ];
 
 fn settings() -> String {

@@ -19,6 +19,8 @@ use muster_node::tasks::{EXIT_DIVERGED, EXIT_STORAGE};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
+mod untouched;
+
 /// Envelope type of a stored position.
 const POSITION_TYPE: u16 = 18;
 

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Begin after what this cursor has acknowledged
     #[arg(long, value_name = "CURSOR", conflicts_with = "from")]
     cursor: Option<String>,
-    /// Acknowledge at the cursor what was printed
+    /// Acknowledge at the cursor what was printed; --count then ends after the whole revision of its last event
     #[arg(long, requires = "cursor")]
     ack: bool,
     /// Only events of this kind, such as twin.patched or twin.*; repeat for several
@@ -100,7 +100,8 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
         talk(format_args!("only the given endpoints are used: {error}"));
     }
     let mut watcher = session.client.watch(request);
-    let (mut printed, mut acknowledged) = (0, 0);
+    let mut printed = Printed { enough: arguments.count, whole: arguments.ack, ..Printed::default() };
+    let mut acknowledged = 0;
     loop {
         let message = tokio::select! {
             message = watcher.next() => message?,
@@ -116,16 +117,7 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
                 list(&session, &listed)?;
                 (!arguments.ack && listed.complete).then_some(listed.revision)
             }
-            Content::Events(events) => {
-                for event in &events.events {
-                    show(&session, event)?;
-                    printed += 1;
-                    if arguments.count == Some(printed) {
-                        break;
-                    }
-                }
-                (!events.continues).then_some(events.revision)
-            }
+            Content::Events(events) => printed.show(&session, &events)?,
             Content::Progress(progress) => {
                 if arguments.progress {
                     talk(format_args!("everything up to revision {} was told", progress.revision));
@@ -133,17 +125,54 @@ pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Resu
                 Some(progress.revision)
             }
         };
-        let is_enough = arguments.count.is_some_and(|count| printed >= count);
         // Not for progress alone: an acknowledgement is a revision, and would be progress again.
-        if let Some(revision) = told.filter(|_| arguments.ack && printed > acknowledged && !is_enough) {
+        if let Some(revision) = told.filter(|_| arguments.ack && printed.count > acknowledged) {
             let name = acknowledge.clone();
             let request = proto::AcknowledgeCursorRequest { name, revision, request_id: String::new() };
             session.client.cursors().acknowledge(request).await?;
-            acknowledged = printed;
+            acknowledged = printed.count;
         }
-        if is_enough || told.zip(arguments.until).is_some_and(|(told, until)| told >= until) {
+        // A cursor knows whole revisions only, so the end of the last one is awaited where it is to be acknowledged.
+        let is_whole = told.is_some() || !printed.whole;
+        if (printed.is_enough() && is_whole) || told.zip(arguments.until).is_some_and(|(told, until)| told >= until) {
             return Ok(());
         }
+    }
+}
+
+/// What was printed so far.
+#[derive(Debug, Default)]
+struct Printed {
+    count: u64,
+    /// Of the last event.
+    revision: u64,
+    /// After so many nothing more is wanted.
+    enough: Option<u64>,
+    /// Never ends within a revision.
+    whole: bool,
+}
+
+impl Printed {
+    fn is_enough(&self) -> bool {
+        self.enough.is_some_and(|enough| self.count >= enough)
+    }
+
+    /// Does the next event, of that revision, come too late?
+    fn ends_before(&self, revision: u64) -> bool {
+        self.is_enough() && !(self.whole && revision == self.revision)
+    }
+
+    /// Prints events until there are enough; returns up to which revision everything was told, when that is known.
+    fn show(&mut self, session: &Session, events: &proto::WatchEvents) -> anyhow::Result<Option<u64>> {
+        for told in &events.events {
+            let revision = told.event.as_ref().map_or(self.revision, |event| event.revision);
+            if self.ends_before(revision) {
+                return Ok(self.whole.then_some(self.revision));
+            }
+            show(session, told)?;
+            (self.count, self.revision) = (self.count + 1, revision);
+        }
+        Ok((!events.continues).then_some(events.revision))
     }
 }
 

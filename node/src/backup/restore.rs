@@ -18,6 +18,7 @@ use muster_domain::Key;
 
 use super::verify;
 use crate::data_dir::DataDir;
+use crate::failpoint::{self, Point};
 use crate::raft::{self, Member};
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::verify::Verified;
@@ -89,7 +90,9 @@ pub fn restore(plan: &Restore, mut progress: impl FnMut(u64, u64)) -> anyhow::Re
     refuse_if_used(path)?;
     data_dir.begin_restore()?;
     let verified = fill(plan, &backup, path, &mut count).and_then(|verified| {
+        failpoint::reach(Point::RestoreFilled);
         data_dir.claim(&plan.cluster_id, plan.node_id)?;
+        failpoint::reach(Point::RestoreClaimed);
         data_dir.end_restore()?;
         Ok(verified)
     });
@@ -107,6 +110,7 @@ fn fill(plan: &Restore, backup: &Backup, path: &Path, count: &mut impl FnMut(u64
     let database = state.join("1");
     fs::create_dir_all(&database).with_context(|| format!("cannot create {}", database.display()))?;
     backup.extract(&database, count)?;
+    failpoint::reach(Point::RestoreCopied);
     let verified = verify::checkpoint(&database, backup.manifest(), !plan.quick, |_, _| {})?;
     durable::replace_file(&state.join("CURRENT"), b"1\n").context("cannot write state/CURRENT")?;
     let state = StateDb::open(path, StateOptions::default())?;

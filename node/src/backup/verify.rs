@@ -34,7 +34,7 @@ pub struct DataDirReport {
 /// When a node runs on it, when something cannot be read, and for the first difference.
 pub fn data_dir(path: &Path, progress: impl FnMut(u64, u64)) -> anyhow::Result<DataDirReport> {
     ensure!(path.is_dir(), "{} is not a directory", path.display());
-    let data_dir = DataDir::open(path)?;
+    let data_dir = DataDir::open_to_read(path)?;
     let identity = data_dir.identity()?.with_context(|| format!("{} holds no node's data", path.display()))?;
     let log = raft::check_log(path).context("the Raft log")?;
     let state = state_db::current_in(path)?;

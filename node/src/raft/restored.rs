@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rocksdb::{DB, WriteBatch};
 
-use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES};
+use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES, inspect};
 use super::snapshot::applied_in;
 use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
 use super::{gate::Gate, meta_keys, wire};
@@ -67,20 +67,21 @@ fn write_membership(state: &StateDb, last: LogId, node_id: NodeId, member: Membe
     db.flush_wal(true).map_err(io::Error::other)
 }
 
-/// Reads a whole Raft log as a start does, and returns the indexes of its first and last entry, if it has any.
+/// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it has any.
 ///
 /// # Errors
 /// When it is damaged, or ends before what was known to be durable.
 pub fn check_log(data_dir: &Path) -> Result<Option<(u64, u64)>, LogOpenError> {
     let path = data_dir.join("HIGH_WATER");
-    let known = HighWater::open(&path).map_err(|source| LogOpenError::HighWater { path, source })?.mark();
+    let known = HighWater::read(&path).map_err(|source| LogOpenError::HighWater { path, source })?;
     let path = data_dir.join("raftlog");
-    let (disk, found) = LogDisk::open(&path, SEGMENT_BYTES)?;
+    let inspected = inspect(&path)?;
+    let found = inspected.recovered;
     if !found.reaches(known) {
         let describe =
             |mark: Option<(u64, u64)>| mark.map_or("nothing".to_owned(), |(_, index)| format!("index {index}"));
         let last = found.last.map(|last| (last.leader_id.term, last.index));
         return Err(LogOpenError::LogLost { path, found: describe(last), known: describe(known.last) });
     }
-    Ok(disk.ends())
+    Ok(inspected.ends)
 }

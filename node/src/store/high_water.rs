@@ -52,16 +52,20 @@ impl HighWater {
             durable::sync_dir(parent)?;
             return Ok(this);
         }
-        let newest =
-            [0, 1].into_iter().filter_map(|slot| read_slot(&file, slot).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let Some(record) = newest.into_iter().max_by_key(|record| record.sequence) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("both slots of {} are damaged", path.display()),
-            ));
-        };
-        let mark = Mark { last: record.last.map(|last| (last.term, last.index)), vote_term: record.vote_term };
-        Ok(Self { file, sequence: record.sequence, mark })
+        let record = newest(&file, path)?;
+        Ok(Self { file, sequence: record.sequence, mark: mark_in(&record) })
+    }
+
+    /// The mark last written, without a file that could be written; the empty mark when there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or when both slots are damaged.
+    pub fn read(path: &Path) -> io::Result<Mark> {
+        match File::open(path) {
+            Ok(file) => Ok(mark_in(&newest(&file, path)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Mark::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The mark last written.
@@ -94,6 +98,19 @@ impl HighWater {
 }
 
 /// A slot's record; `None` when it was never written or is torn.
+fn newest(file: &File, path: &Path) -> io::Result<RaftHighWater> {
+    let whole = [0, 1].into_iter().filter_map(|slot| read_slot(file, slot).transpose());
+    let whole = whole.collect::<Result<Vec<_>, _>>()?;
+    whole.into_iter().max_by_key(|record| record.sequence).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("both slots of {} are damaged", path.display()))
+    })
+}
+
+fn mark_in(record: &RaftHighWater) -> Mark {
+    let last = record.last.as_ref().map(|last| (last.term, last.index));
+    Mark { last, vote_term: record.vote_term }
+}
+
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<RaftHighWater>> {
     let mut bytes = vec![0; SLOT_BYTES];
     let mut filled = 0;
@@ -124,11 +141,14 @@ mod tests {
     fn the_last_mark_survives_reopening() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("HIGH_WATER");
+        assert_eq!(HighWater::read(&path).unwrap(), Mark::default());
+        assert!(!path.exists(), "reading makes no file");
         assert_eq!(HighWater::open(&path).unwrap().mark(), Mark::default());
         let mut file = HighWater::open(&path).unwrap();
         for index in 1..6 {
             file.write(mark(2, index)).unwrap();
         }
+        assert_eq!(HighWater::read(&path).unwrap(), mark(2, 5));
         assert_eq!(HighWater::open(&path).unwrap().mark(), mark(2, 5));
     }
 

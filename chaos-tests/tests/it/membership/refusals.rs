@@ -1,7 +1,7 @@
 //! What must be refused: a stale token, removing the last voter, what leaves no majority, promoting one far behind.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::eventually::eventually;
@@ -56,6 +56,28 @@ async fn a_stale_token_lets_nobody_in() -> anyhow::Result<()> {
     let request = proto::AdmitNodeRequest { replaces: 77, ..voter("for-nobody") };
     assert_eq!(refusal(admin.members().admit(request).await), (Code::NotFound, "NOT_FOUND".to_owned()));
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_lets_nobody_in() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let mut cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    // The shortest life that is allowed.
+    let short = proto::AdmitNodeRequest { token_lifetime_seconds: 60, ..voter("late") };
+    let admitted = cluster.client_of(&[1])?.members().admit(short).await?;
+    let expires = admitted.token_expire_time.ok_or_else(|| anyhow::anyhow!("the token has an end"))?;
+    cluster.prepare_node(&admitted).await?;
+    eventually("the token has expired", Duration::from_secs(90), async || {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|error| error.to_string())?;
+        let left = expires.seconds + 1 - now.as_secs().cast_signed();
+        if left <= 0 { Ok(()) } else { Err(format!("it has {left} s left")) }
+    })
+    .await?;
+    cluster.start_node(admitted.node_id)?;
+    let said = format!("JOIN_TOKEN_STALE: the join token of node {} has expired", admitted.node_id);
+    refused_to_join(&mut cluster, admitted.node_id, &said).await?;
+    cluster.forget_node(admitted.node_id)?;
+    wait_for_voters(&cluster, &[1]).await
 }
 
 async fn refused_to_join(cluster: &mut Cluster, id: u64, said: &str) -> anyhow::Result<()> {

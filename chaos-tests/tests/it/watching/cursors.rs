@@ -1,8 +1,10 @@
 //! Cursors: they move forward only, survive everything, and a consumer goes on from them.
 
-use anyhow::Context;
-use muster_chaos::cluster::{Cluster, Options};
+use anyhow::{Context, ensure};
+use muster_chaos::cluster::{Cluster, Options, binary};
 use muster_client::{Client, Code, names, proto};
+
+use tokio::process::Command;
 
 use super::{everything, kinds, started, until, watch};
 use crate::table::Table;
@@ -92,6 +94,62 @@ async fn cursors_that_break_a_rule_are_refused() -> anyhow::Result<()> {
     };
     let future = (Code::InvalidArgument, "INVALID_FIELD", "acknowledged_revision");
     table.refused("created in the future", &client.cursors().create(request).await, future);
+    table.finish();
+    Ok(())
+}
+
+/// Runs `muster watch --ack --count`, and returns which kinds of events it told.
+async fn consume(cluster: &Cluster, count: u64) -> anyhow::Result<Vec<String>> {
+    let output = Command::new(binary("muster")?)
+        .args(["--endpoint", &cluster.endpoint(1), "--output", "json", "--ca-file"])
+        .arg(cluster.pki().join("client-ca.crt"))
+        .arg("--token-file")
+        .arg(cluster.pki().join("admin.token"))
+        .args(["watch", "--all", "--cursor", "feed", "--ack", "--kind", "device.*", "--kind", "twin.*"])
+        .args(["--count", &count.to_string()])
+        .output();
+    let output = tokio::time::timeout(super::PATIENCE, output).await.context("muster watch does not end")??;
+    ensure!(output.status.success(), "muster watch: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    text.lines()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line)?;
+            Ok(event["kind"].as_str().context("a kind")?.to_owned())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_counted_event_is_acknowledged_before_the_command_ends() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let cluster = Cluster::start(Options { nodes: 1, ..Options::default() }).await?;
+    let client = cluster.client()?;
+    let request = proto::CreateNamespaceRequest { namespace_id: "plant1".to_owned(), ..Default::default() };
+    client.namespaces().create(request).await?;
+    create(&client, "", "feed", true).await?;
+    let mut made = Vec::new();
+    for id in ["pump1", "pump2", "pump3", "pump4"] {
+        let parent = names::namespace("plant1");
+        let request = proto::CreateDeviceRequest { parent, device_id: id.to_owned(), ..Default::default() };
+        made.push(client.devices().create(request).await?.header.context("a header")?.revision);
+    }
+    let stands = async || -> anyhow::Result<u64> {
+        let listed = client.cursors().list(proto::ListCursorsRequest::default()).await?.cursors;
+        Ok(listed.first().context("the cursor")?.acknowledged_revision)
+    };
+    let device = ["device.created", "twin.created"];
+    let mut table = Table::default();
+    // A device and its twin are one revision, and a cursor cannot stand between them.
+    table.same("two of eight", consume(&cluster, 2).await?, device.map(str::to_owned).to_vec());
+    table.same("stands after the first device", stands().await?, made[0]);
+    table.same("one more, and what belongs to it", consume(&cluster, 1).await?, device.map(str::to_owned).to_vec());
+    table.same("stands after the second device", stands().await?, made[1]);
+    table.same(
+        "all that is left",
+        consume(&cluster, 4).await?,
+        [device, device].concat().iter().map(|kind| (*kind).to_owned()).collect(),
+    );
+    ensure!(stands().await? >= made[3], "it stands at {}, and all was told up to {}", stands().await?, made[3]);
     table.finish();
     Ok(())
 }

@@ -14,6 +14,7 @@
 //! | `index.rs` | where each entry lies; which segments are needed |
 //! | `spares.rs` | makes, reuses and removes files on a thread of its own |
 //! | `recover.rs` | reads everything at open, tells a torn end from damage |
+//! | `inspect.rs` | reads everything and writes nothing, for a check of a stopped node |
 //! | `segment.rs`, `frame.rs`, `record.rs` | the bytes |
 //!
 //! Nothing here knows of what is still in memory. Invariants:
@@ -27,6 +28,7 @@ mod frame;
 #[cfg(test)]
 mod golden;
 mod index;
+mod inspect;
 mod record;
 mod recover;
 mod segment;
@@ -48,6 +50,7 @@ use self::batch::End;
 pub(super) use self::batch::LogBatch;
 use self::error::damage;
 use self::index::Index;
+pub(super) use self::inspect::inspect;
 use self::spares::Spares;
 use super::types::{Entry, LogId, Vote, entry_bytes};
 use super::wire;
@@ -134,11 +137,6 @@ impl LogDisk {
             }
         }
         Ok(())
-    }
-
-    /// The indexes of the first and last entry.
-    pub(super) fn ends(&self) -> Option<(u64, u64)> {
-        self.index().ends()
     }
 
     pub(super) fn batch(&self) -> LogBatch<'_> {

@@ -29,7 +29,7 @@ use super::error::{LogOpenError, damage};
 use super::frame::{self, FORMAT, Frame, HEADER_BYTES, NoFrame};
 use super::index::{Index, Order, Place};
 use super::record::{self, Marks, Record};
-use super::segment::{self, DATA_START, Segment, SegmentError};
+use super::segment::{self, Access, DATA_START, Segment, SegmentError};
 use super::spares::TEMPORARY;
 use super::{Recovered, decode};
 use crate::raft::types::LogId;
@@ -52,8 +52,31 @@ pub(super) struct Found {
 /// Reads the log in `dir`; makes its first segment when there is none.
 pub(super) fn recover(dir: &Path, segment_bytes: usize) -> Result<Found, LogOpenError> {
     let files = |source| LogOpenError::Files { path: dir.to_owned(), source };
-    let damaged = |source| LogOpenError::Damaged { path: dir.to_owned(), source };
     remove_temporary(dir).map_err(files)?;
+    let mut replay = replay(dir, Access::Write)?;
+    if replay.segments.is_empty() {
+        let path = dir.join(format!("first.{TEMPORARY}"));
+        let first = segment::blank(&path, segment_bytes).and_then(|file| Segment::publish(dir, &path, file, 1));
+        replay.segments.push_back(Arc::new(first.map_err(files)?));
+    }
+    // A name may be there and not be durable yet.
+    durable::sync_dir(dir).map_err(files)?;
+    replay.sync_last().map_err(files)?;
+    replay.finish().map_err(|source| LogOpenError::Damaged { path: dir.to_owned(), source })
+}
+
+/// Reads the log in `dir` as [`recover`] does, and writes nothing; `None` when there is not even a first segment.
+pub(super) fn inspect(dir: &Path) -> Result<Option<Found>, LogOpenError> {
+    let replay = replay(dir, Access::Read)?;
+    if replay.segments.is_empty() {
+        return Ok(None);
+    }
+    replay.finish().map(Some).map_err(|source| LogOpenError::Damaged { path: dir.to_owned(), source })
+}
+
+fn replay(dir: &Path, access: Access) -> Result<Replay, LogOpenError> {
+    let files = |source| LogOpenError::Files { path: dir.to_owned(), source };
+    let damaged = |source| LogOpenError::Damaged { path: dir.to_owned(), source };
     let numbers = segment::list(dir).map_err(files)?;
     let mut replay = Replay::default();
     for (position, number) in numbers.iter().enumerate() {
@@ -61,7 +84,7 @@ pub(super) fn recover(dir: &Path, segment_bytes: usize) -> Result<Found, LogOpen
         if *number != expected {
             return Err(damaged(damage(format!("{} is missing", segment::name(expected)))));
         }
-        match Segment::open(dir, *number) {
+        match Segment::open(dir, *number, access) {
             Ok((segment, bytes)) => replay.segment(segment, bytes).map_err(|stop| stop.into_error(dir))?,
             Err(SegmentError::Io(source)) => return Err(files(source)),
             Err(SegmentError::Newer(format)) => return Err(Stop::Newer(format).into_error(dir)),
@@ -71,15 +94,7 @@ pub(super) fn recover(dir: &Path, segment_bytes: usize) -> Result<Found, LogOpen
             }
         }
     }
-    if numbers.is_empty() {
-        let path = dir.join(format!("first.{TEMPORARY}"));
-        let first = segment::blank(&path, segment_bytes).and_then(|file| Segment::publish(dir, &path, file, 1));
-        replay.segments.push_back(Arc::new(first.map_err(files)?));
-    }
-    // A name may be there and not be durable yet.
-    durable::sync_dir(dir).map_err(files)?;
-    replay.sync_last().map_err(files)?;
-    replay.finish().map_err(damaged)
+    Ok(replay)
 }
 
 fn remove_temporary(dir: &Path) -> io::Result<()> {

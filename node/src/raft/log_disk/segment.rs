@@ -41,6 +41,14 @@ pub(super) struct Segment {
     file: File,
 }
 
+/// What a segment is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    /// And to read.
+    Write,
+}
+
 /// Why a file is no segment.
 pub(super) enum SegmentError {
     Io(io::Error),
@@ -70,9 +78,10 @@ impl Segment {
     }
 
     /// Opens a segment and reads all of it.
-    pub(super) fn open(dir: &Path, number: u64) -> Result<(Self, Bytes), SegmentError> {
+    pub(super) fn open(dir: &Path, number: u64, access: Access) -> Result<(Self, Bytes), SegmentError> {
         let path = dir.join(name(number));
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(SegmentError::Io)?;
+        let writes = access == Access::Write;
+        let file = OpenOptions::new().read(true).write(writes).open(&path).map_err(SegmentError::Io)?;
         let bytes = fs::read(&path).map_err(SegmentError::Io)?;
         let header = bytes.first_chunk::<HEADER_BYTES>().ok_or(SegmentError::Header)?;
         let (body, sum) = header.split_at(SUM_AT);
@@ -165,7 +174,7 @@ fn size(file: &File) -> io::Result<usize> {
 mod tests {
     use std::os::unix::fs::FileExt;
 
-    use super::{DATA_START, Segment, SegmentError, blank, list, name};
+    use super::{Access, DATA_START, Segment, SegmentError, blank, list, name};
 
     #[test]
     fn a_published_segment_opens_and_a_second_life_has_another_salt() {
@@ -173,7 +182,7 @@ mod tests {
         let temporary = dir.path().join("new.tmp");
         let first = Segment::publish(dir.path(), &temporary, blank(&temporary, 9000).unwrap(), 7).unwrap();
         assert_eq!(list(dir.path()).unwrap(), [7]);
-        let (opened, bytes) = Segment::open(dir.path(), 7).ok().unwrap();
+        let (opened, bytes) = Segment::open(dir.path(), 7, Access::Read).ok().unwrap();
         assert_eq!((opened.salt(), opened.capacity(), bytes.len()), (first.salt(), 9000, 9000));
         let (salt, file) = (first.salt(), first.into_file(9000).unwrap());
         let second = Segment::publish(dir.path(), &dir.path().join(name(7)), file, 8).unwrap();
@@ -192,9 +201,9 @@ mod tests {
             let mut byte = [0];
             segment.file.read_exact_at(&mut byte, bit / 8).unwrap();
             segment.file.write_all_at(&[byte[0] ^ 1 << (bit % 8)], bit / 8).unwrap();
-            assert!(matches!(Segment::open(dir.path(), 1), Err(SegmentError::Header)), "bit {bit}");
+            assert!(matches!(Segment::open(dir.path(), 1, Access::Read), Err(SegmentError::Header)), "bit {bit}");
             segment.file.write_all_at(&byte, bit / 8).unwrap();
         }
-        assert!(Segment::open(dir.path(), 1).is_ok());
+        assert!(Segment::open(dir.path(), 1, Access::Read).is_ok());
     }
 }

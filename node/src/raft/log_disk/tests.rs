@@ -13,9 +13,9 @@ use crate::raft::chain;
 use crate::raft::types::{Entry, EntryPayload, LogId, Payload, Vote, log_id};
 
 /// One page of frames to a segment.
-const SMALL: usize = DATA_START + 4096;
+pub(super) const SMALL: usize = DATA_START + 4096;
 
-fn entry(term: u64, index: u64, bytes: usize) -> Entry {
+pub(super) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
     let payload = format!("{term}/{index} ").into_bytes().into_iter().cycle().take(bytes).collect::<Vec<_>>();
     Entry { log_id: log_id(term, index), payload: EntryPayload::Normal(Payload(payload.into())) }
 }
@@ -26,7 +26,7 @@ fn round(disk: &LogDisk, fill: impl FnOnce(&mut LogBatch<'_>)) {
     batch.commit_synced().unwrap();
 }
 
-fn append(disk: &LogDisk, entries: impl IntoIterator<Item = Entry>) {
+pub(super) fn append(disk: &LogDisk, entries: impl IntoIterator<Item = Entry>) {
     round(disk, |batch| entries.into_iter().for_each(|entry| batch.put(&entry)));
 }
 
