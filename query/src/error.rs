@@ -1,5 +1,7 @@
 //! What is wrong with a query, and where. It knows no gRPC and no terminal.
 
+mod render;
+
 use crate::syntax::ast::Span;
 
 /// Why a query is refused. Nothing was answered.
@@ -35,63 +37,12 @@ impl QueryError {
         Self { code, span, message: message.into(), help: String::new() }
     }
 
-    /// For people: the message, the line of `text` with the place underlined, and what could be done.
-    #[must_use]
-    pub fn render(&self, text: &str) -> String {
-        let mut out = self.message.clone();
-        if self.span.end > self.span.start || self.span.start > 0 {
-            out.push('\n');
-            out.push_str(&underlined(text, self.span));
-        }
-        if !self.help.is_empty() {
-            out.push_str("\nhelp: ");
-            out.push_str(&self.help);
-        }
-        out
-    }
-
     /// With what was expected, or could be done.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
         self
     }
-}
-
-/// Characters of a line that are shown around the place.
-const SHOWN_BEFORE: usize = 50;
-const SHOWN_AFTER: usize = 70;
-
-/// The line in which a place begins, with carets under the place.
-fn underlined(text: &str, span: Span) -> String {
-    let at = |byte: u32| {
-        let mut byte = (byte as usize).min(text.len());
-        while !text.is_char_boundary(byte) {
-            byte -= 1;
-        }
-        byte
-    };
-    let (start, end) = (at(span.start), at(span.end));
-    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
-    let line_number = text[..line_start].matches('\n').count() + 1;
-    let before: Vec<char> = text[line_start..start].chars().collect();
-    let marked: Vec<char> = text[start..end.clamp(start, line_end)].chars().collect();
-    let after: Vec<char> = text[start + marked.iter().map(|c| c.len_utf8()).sum::<usize>()..line_end].chars().collect();
-    let column = before.len() + 1;
-    let cut = before.len().saturating_sub(SHOWN_BEFORE);
-    let dots = if cut > 0 { "…" } else { "" };
-    let marked_shown = &marked[..marked.len().min(SHOWN_AFTER)];
-    let after_shown = &after[..after.len().min(SHOWN_AFTER.saturating_sub(marked_shown.len()))];
-    let more = if marked_shown.len() + after_shown.len() < marked.len() + after.len() { "…" } else { "" };
-    let shown =
-        |chars: &[char]| chars.iter().map(|c| if c.is_control() && *c != '\t' { ' ' } else { *c }).collect::<String>();
-    let line = format!("{dots}{}{}{}{more}", shown(&before[cut..]), shown(marked_shown), shown(after_shown));
-    // Tabs stay tabs, so that the carets stand below what they mean.
-    let pad: String =
-        dots.chars().chain(before[cut..].iter().copied()).map(|c| if c == '\t' { c } else { ' ' }).collect();
-    let carets = "^".repeat(marked_shown.len().max(1));
-    format!("line {line_number}, column {column}:\n  {line}\n  {pad}{carets}")
 }
 
 /// The known name that looks most like `name`, if one is near.

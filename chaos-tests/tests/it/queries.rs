@@ -1,7 +1,7 @@
 //! Queries on real clusters: never stale, the same on all nodes, live through kills, and refused with reasons.
 
-use muster_client::{Client, names, proto};
 use muster_chaos::workload::NAMESPACE;
+use muster_client::{Client, names, proto};
 
 mod exact;
 mod live;

@@ -1,41 +1,22 @@
-//! From text to what was written: [`ast`]. It knows the grammar of `docs/language.md` and no meaning.
+//! From text to what was written, [`ast`], and back. It knows the grammar of `docs/language.md` and no meaning.
 //!
 //! ```text
-//! text ─ lexer ─▶ tokens with places ─ parse ─▶ Select        print: the way back
+//! text ── lexer ──▶ tokens ── parse ──▶ ast ── printer ──▶ canonical text
 //! ```
 //!
-//! Reading takes time in proportion to the text, and stack in proportion to [`Limits::depth`].
+//! Invariants: no text panics; nothing recurses deeper than [`Limits::depth`] and no tree is higher; time is linear in
+//! the text, and longer text than [`Limits::characters`] is refused before it is looked at.
 
 pub mod ast;
+mod chain;
+mod keyword;
 mod lexer;
-mod names;
+mod limits;
 mod parse;
-mod print;
-
-pub use names::{is_reserved, path_text};
-pub use parse::{parse, parse_condition};
-pub use print::{print, print_condition};
-
-/// Limits of a text; beyond them it is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Characters.
-    pub characters: usize,
-    /// Levels of nesting.
-    pub depth: usize,
-    /// Elements of an array.
-    pub list: usize,
-    /// Elements of `SELECT`.
-    pub elements: usize,
-    /// Keys of `GROUP BY` and `ORDER BY`.
-    pub keys: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { characters: 8_192, depth: 64, list: 1_000, elements: 100, keys: 16 }
-    }
-}
-
+mod printer;
 #[cfg(test)]
 mod tests;
+
+pub use limits::Limits;
+pub use parse::{parse, parse_condition};
+pub use printer::{path_text, print, print_condition};

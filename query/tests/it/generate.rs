@@ -194,8 +194,11 @@ impl<'c> Queries<'c> {
                 elements.push(format!("{} AS n{index}", self.aggregate()));
             }
             let group = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
-            let having =
-                if self.chance.one_in(4) { format!(" HAVING {} > 1", self.aggregate()) } else { String::new() };
+            let having = if !keys.is_empty() && self.chance.one_in(4) {
+                format!(" HAVING {} > 1", self.aggregate())
+            } else {
+                String::new()
+            };
             let order = match self.chance.below(3) {
                 0 => format!(" ORDER BY n0{}", self.direction()),
                 _ => String::new(),

@@ -122,7 +122,10 @@ async fn agree(cluster: &Cluster) -> anyhow::Result<()> {
                 let request = proto::QueryRequest { read: Some(read), ..query(&text) };
                 let found = answer(&cluster.client_of(&[id])?, request).await?;
                 ensure!(found.0 == past, "node {id} answered as of {} instead of {past}", found.0);
-                ensure!(first.get_or_insert_with(|| found.clone()) == &found, "node {id} differs: {text}\n{found:?}\n{first:?}");
+                ensure!(
+                    first.get_or_insert_with(|| found.clone()) == &found,
+                    "node {id} differs: {text}\n{found:?}\n{first:?}"
+                );
             }
         }
     }

@@ -100,7 +100,13 @@ async fn pages_belong_to_one_query_and_one_caller() -> anyhow::Result<()> {
     let invalid = (Code::InvalidArgument, "PAGE_TOKEN_INVALID".to_owned());
     for (case, outcome) in [
         ("altered", client.queries().query(paged(&altered)).await),
-        ("of another text", client.queries().query(proto::QueryRequest { page_token: good.clone(), ..query("SELECT * FROM devices") }).await),
+        (
+            "of another text",
+            client
+                .queries()
+                .query(proto::QueryRequest { page_token: good.clone(), ..query("SELECT * FROM devices") })
+                .await,
+        ),
         ("of another caller", other.queries().query(paged(&good)).await),
     ] {
         let (code, reason, _) = refusal(outcome);

@@ -11,7 +11,6 @@ use muster_domain::{At, Command, EventKind, Key, Operation, evolve};
 use tempfile::TempDir;
 
 use crate::apply::Applier;
-use crate::views::Views;
 use crate::outcome::Outcome;
 use crate::raft::{ApplyBatch, Machine};
 use crate::read::View;
@@ -22,6 +21,7 @@ use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::{States, family, seal};
 use crate::store::unwritten::Limits;
 use crate::store::{columns, keys, sweep};
+use crate::views::Views;
 
 pub(super) const START_MS: u64 = 1_795_000_000_000;
 

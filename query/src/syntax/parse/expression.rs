@@ -1,311 +1,207 @@
-//! Expressions, by precedence.
+//! What binds how strongly: one function for each level of section 4 of the language, the loosest first.
 
-use super::super::ast::{BinaryOp, Expr, ExprKind, Name, Span};
-use super::super::lexer::Token;
-use super::super::names::is_reserved;
-use super::Parser;
+use super::{Parser, Result, Tall};
 use crate::error::{Code, QueryError};
-
-/// How tightly operators bind.
-const OR: u8 = 1;
-const AND: u8 = 2;
-const NOT: u8 = 3;
-const COMPARE: u8 = 4;
-const ADD: u8 = 5;
-const MULTIPLY: u8 = 6;
-const NEGATE: u8 = 7;
-
-/// How high an expression may be: what walks over it has a stack.
-const HEIGHT_MAX: usize = 512;
-
-/// An expression, and how many expressions lie in each other at most.
-struct Built {
-    expr: Expr,
-    height: usize,
-}
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
+use crate::syntax::chain;
+use crate::syntax::lexer::{Kind, Symbol};
 
 impl Parser<'_> {
-    /// An expression.
-    pub(super) fn expression(&mut self) -> Result<Expr, QueryError> {
-        Ok(self.tight(0)?.expr)
+    pub(super) fn expression(&mut self) -> Result<Tall> {
+        self.logic("OR", BinaryOp::Or, |parser| parser.logic("AND", BinaryOp::And, Self::negation))
     }
 
-    /// An expression whose operators bind at least so tightly.
-    fn tight(&mut self, least: u8) -> Result<Built, QueryError> {
-        if self.depth == self.limits.depth {
-            return Err(self.too_large(format!("nesting goes deeper than {} levels", self.limits.depth)));
+    /// `a AND b AND c`, and `OR`: one tree as low as it can be, whatever the parentheses.
+    fn logic(&mut self, word: &str, op: BinaryOp, operand: impl Fn(&mut Self) -> Result<Tall>) -> Result<Tall> {
+        let first = operand(self)?;
+        if !self.is_word(0, word) {
+            return Ok(first);
         }
-        self.depth += 1;
-        let built = self.climb(least);
-        self.depth -= 1;
-        built
-    }
-
-    fn climb(&mut self, least: u8) -> Result<Built, QueryError> {
-        let mut left = self.prefix()?;
-        loop {
-            let start = left.expr.span.start;
-            if let Some((op, binds)) = self.binary() {
-                if binds < least {
-                    return Ok(left);
-                }
-                self.advance();
-                let right = self.tight(binds + 1)?;
-                left = self.binary_of(op, left, right, start)?;
-                if binds == COMPARE {
-                    self.refuse_chain()?;
-                }
-                continue;
-            }
-            if least > COMPARE {
-                return Ok(left);
-            }
-            let negated = self.is_word("NOT")
-                && matches!(self.peek_after(), Token::Word(word) if ["in", "between", "like"].contains(&word.to_lowercase().as_str()));
-            if negated {
-                self.advance();
-            }
-            let nin = self.take_word("NIN");
-            let built = if nin || self.take_word("IN") {
-                self.in_list(left)?
-            } else if self.take_word("BETWEEN") {
-                self.between(left)?
-            } else if self.take_word("LIKE") {
-                self.like(left)?
-            } else {
-                return Ok(left);
-            };
-            left = if negated || nin { self.wrap(built, start, ExprKind::Not)? } else { built };
-            self.refuse_chain()?;
+        let mut below = first.height;
+        let mut operands = Vec::new();
+        chain::flatten(op, first.expr, &mut operands);
+        while self.take_word(word) {
+            let next = operand(self)?;
+            below = below.max(next.height);
+            chain::flatten(op, next.expr, &mut operands);
         }
+        let height = below + chain::height(operands.len());
+        self.checked(chain::balance(op, operands), height)
     }
 
-    /// Comparisons stand alone: `a < b < c` would compare a boolean.
-    fn refuse_chain(&self) -> Result<(), QueryError> {
-        let chains = self.binary().is_some_and(|(_, binds)| binds == COMPARE)
-            || ["in", "nin", "between", "like"].iter().any(|word| self.is_word(word));
-        if !chains {
-            return Ok(());
+    fn negation(&mut self) -> Result<Tall> {
+        let start = self.span().start;
+        if self.take_word("NOT") {
+            let operand = self.deeper(Self::negation)?;
+            return self.above(start, operand.height, ExprKind::Not(Box::new(operand.expr)));
         }
-        let error = QueryError::new(Code::Syntax, self.span(), "comparisons cannot be chained");
-        Err(error.with_help("join them with AND, or write parentheses"))
+        if self.at_quantifier() {
+            return self.quantified();
+        }
+        self.comparison()
     }
 
-    fn binary(&self) -> Option<(BinaryOp, u8)> {
-        Some(match self.peek() {
-            Token::Word(word) if word.eq_ignore_ascii_case("or") => (BinaryOp::Or, OR),
-            Token::Word(word) if word.eq_ignore_ascii_case("and") => (BinaryOp::And, AND),
-            Token::Symbol("=") => (BinaryOp::Equal, COMPARE),
-            Token::Symbol("!=" | "<>") => (BinaryOp::NotEqual, COMPARE),
-            Token::Symbol("<") => (BinaryOp::Less, COMPARE),
-            Token::Symbol("<=") => (BinaryOp::LessOrEqual, COMPARE),
-            Token::Symbol(">") => (BinaryOp::Greater, COMPARE),
-            Token::Symbol(">=") => (BinaryOp::GreaterOrEqual, COMPARE),
-            Token::Symbol("+") => (BinaryOp::Add, ADD),
-            Token::Symbol("-") => (BinaryOp::Subtract, ADD),
-            Token::Symbol("*") => (BinaryOp::Multiply, MULTIPLY),
-            Token::Symbol("/") => (BinaryOp::Divide, MULTIPLY),
-            Token::Symbol("%") => (BinaryOp::Remainder, MULTIPLY),
+    /// A node above trees that are at most `below` high, from `start` to the last token taken.
+    pub(super) fn above(&self, start: u32, below: usize, kind: ExprKind) -> Result<Tall> {
+        self.checked(Expr { kind, span: self.since(start) }, below + 1)
+    }
+
+    fn checked(&self, expr: Expr, height: usize) -> Result<Tall> {
+        if height > self.limits.depth {
+            return Err(self.too_deep(expr.span));
+        }
+        Ok(Tall { expr, height })
+    }
+
+    fn comparison(&mut self) -> Result<Tall> {
+        let start = self.span().start;
+        let left = self.sum()?;
+        let negated = self.is_word(0, "NOT") && ["IN", "LIKE", "BETWEEN"].iter().any(|word| self.is_word(1, word));
+        if negated {
+            self.advance();
+        }
+        let compared = if let Some(op) = self.comparison_sign() {
+            self.advance();
+            let right = self.sum()?;
+            let kind = ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr));
+            self.above(start, left.height.max(right.height), kind)?
+        } else if self.take_word("IN") {
+            self.among(start, left, negated)?
+        } else if self.take_word("NIN") {
+            self.among(start, left, true)?
+        } else if self.take_word("BETWEEN") {
+            self.between(start, left, negated)?
+        } else if self.take_word("LIKE") {
+            self.like(start, left, negated)?
+        } else {
+            return Ok(left);
+        };
+        self.no_chain()?;
+        Ok(compared)
+    }
+
+    fn comparison_sign(&self) -> Option<BinaryOp> {
+        Some(match self.symbol(0)? {
+            Symbol::Equal => BinaryOp::Equal,
+            Symbol::NotEqual => BinaryOp::NotEqual,
+            Symbol::Less => BinaryOp::Less,
+            Symbol::LessOrEqual => BinaryOp::LessOrEqual,
+            Symbol::Greater => BinaryOp::Greater,
+            Symbol::GreaterOrEqual => BinaryOp::GreaterOrEqual,
             _ => return None,
         })
     }
 
-    fn binary_of(&self, op: BinaryOp, left: Built, right: Built, start: u32) -> Result<Built, QueryError> {
-        let height = left.height.max(right.height);
-        self.build(ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr)), start, height)
-    }
-
-    fn wrap(&self, inner: Built, start: u32, kind: impl FnOnce(Box<Expr>) -> ExprKind) -> Result<Built, QueryError> {
-        self.build(kind(Box::new(inner.expr)), start, inner.height)
-    }
-
-    fn build(&self, kind: ExprKind, start: u32, height: usize) -> Result<Built, QueryError> {
-        if height == HEIGHT_MAX {
-            return Err(self.too_large(format!("more than {HEIGHT_MAX} operators lie in each other")));
+    fn no_chain(&self) -> Result<()> {
+        let words = ["IN", "NIN", "BETWEEN", "LIKE", "NOT"];
+        if self.comparison_sign().is_none() && !words.iter().any(|word| self.is_word(0, word)) {
+            return Ok(());
         }
-        Ok(Built { expr: Expr { kind, span: self.since(start) }, height: height + 1 })
+        let help = "join them with AND, or put one into parentheses";
+        Err(QueryError::new(Code::Syntax, self.span(), "comparisons do not chain").with_help(help))
     }
 
-    fn in_list(&mut self, value: Built) -> Result<Built, QueryError> {
-        let start = value.expr.span.start;
-        let list = if self.take_symbol("(") { self.array(")")? } else { self.tight(ADD)? };
+    fn maybe_not(&self, start: u32, inner: Tall, negated: bool) -> Result<Tall> {
+        if !negated {
+            return Ok(inner);
+        }
+        self.above(start, inner.height, ExprKind::Not(Box::new(inner.expr)))
+    }
+
+    fn among(&mut self, start: u32, value: Tall, negated: bool) -> Result<Tall> {
+        let list = match self.symbol(0) {
+            Some(Symbol::BracketOpen) => self.array(Symbol::BracketClose)?,
+            Some(Symbol::ParenOpen) => self.array(Symbol::ParenClose)?,
+            _ => self.sum()?,
+        };
+        if matches!(&list.expr.kind, ExprKind::Array(elements) if elements.is_empty()) {
+            let error = QueryError::new(Code::Syntax, list.expr.span, "IN needs at least one element");
+            return Err(error);
+        }
         let height = value.height.max(list.height);
-        self.build(ExprKind::In(Box::new(value.expr), Box::new(list.expr)), start, height)
+        let inner = self.above(start, height, ExprKind::In(Box::new(value.expr), Box::new(list.expr)))?;
+        self.maybe_not(start, inner, negated)
     }
 
-    fn between(&mut self, value: Built) -> Result<Built, QueryError> {
-        let start = value.expr.span.start;
-        let low = self.tight(ADD)?;
+    fn between(&mut self, start: u32, value: Tall, negated: bool) -> Result<Tall> {
+        let low = self.sum()?;
         self.expect_word("AND")?;
-        let high = self.tight(ADD)?;
+        let high = self.sum()?;
         let height = value.height.max(low.height).max(high.height);
         let kind = ExprKind::Between(Box::new(value.expr), Box::new(low.expr), Box::new(high.expr));
-        self.build(kind, start, height)
+        let inner = self.above(start, height, kind)?;
+        self.maybe_not(start, inner, negated)
     }
 
-    fn like(&mut self, value: Built) -> Result<Built, QueryError> {
-        let start = value.expr.span.start;
-        let pattern = self.literal_text("a pattern, as a string")?;
-        let mut escape = None;
-        if self.take_word("ESCAPE") {
-            let span = self.span();
-            let text = self.literal_text("one character, as a string")?;
-            let mut chars = text.chars();
-            escape = chars.next();
-            if escape.is_none() || chars.next().is_some() {
-                return Err(QueryError::new(Code::Invalid, span, "ESCAPE takes exactly one character"));
-            }
+    fn like(&mut self, start: u32, value: Tall, negated: bool) -> Result<Tall> {
+        let pattern = self.string("a pattern as a string")?;
+        let escape = if self.take_word("ESCAPE") { Some(self.escape()?) } else { None };
+        let kind = ExprKind::Like { value: Box::new(value.expr), pattern, escape };
+        let inner = self.above(start, value.height, kind)?;
+        self.maybe_not(start, inner, negated)
+    }
+
+    fn escape(&mut self) -> Result<char> {
+        let span = self.span();
+        let text = self.string("one character as a string")?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(char), None) => Ok(char),
+            _ => Err(QueryError::new(Code::Syntax, span, "ESCAPE takes a string of one character")),
         }
-        self.wrap(value, start, |value| ExprKind::Like { value, pattern, escape })
     }
 
-    fn literal_text(&mut self, what: &str) -> Result<String, QueryError> {
-        let Token::Text(text) = self.peek() else { return Err(self.unexpected(what, &[])) };
+    fn string(&mut self, what: &str) -> Result<String> {
+        let Kind::String(text) = &self.token(0).kind else { return Err(self.unexpected(&[what])) };
         let text = text.clone();
         self.advance();
         Ok(text)
     }
 
-    fn prefix(&mut self) -> Result<Built, QueryError> {
-        let Span { start, .. } = self.span();
-        if self.take_word("NOT") {
-            let inner = self.tight(NOT)?;
-            return self.wrap(inner, start, ExprKind::Not);
-        }
-        if self.take_symbol("-") {
-            return self.negative(start);
-        }
-        if self.take_symbol("(") {
-            let inner = self.tight(0)?;
-            self.expect_symbol(")")?;
-            // The place of what is in parentheses includes them, so that operators around it are shown whole.
-            let span = self.since(start);
-            return Ok(Built { expr: Expr { span, ..inner.expr }, height: inner.height });
-        }
-        if self.take_symbol("[") {
-            return self.array("]");
-        }
-        self.operand(start)
+    pub(super) fn sum(&mut self) -> Result<Tall> {
+        self.arithmetic(Self::product, |symbol| match symbol {
+            Symbol::Plus => Some(BinaryOp::Add),
+            Symbol::Minus => Some(BinaryOp::Subtract),
+            _ => None,
+        })
     }
 
-    /// A literal with a sign is a literal: the least integer has no positive counterpart.
-    fn negative(&mut self, start: u32) -> Result<Built, QueryError> {
-        let kind = match self.peek() {
-            Token::Int(value) => ExprKind::Int(0_i64.wrapping_sub_unsigned(*value)),
-            Token::Float(value) => ExprKind::Float(-value),
-            _ => {
-                let inner = self.tight(NEGATE)?;
-                return self.wrap(inner, start, ExprKind::Negate);
-            }
-        };
-        self.advance();
-        self.build(kind, start, 0)
+    fn product(&mut self) -> Result<Tall> {
+        self.arithmetic(Self::signed, |symbol| match symbol {
+            Symbol::Star => Some(BinaryOp::Multiply),
+            Symbol::Slash => Some(BinaryOp::Divide),
+            Symbol::Percent => Some(BinaryOp::Remainder),
+            _ => None,
+        })
     }
 
-    /// Elements up to the closing bracket; the opening one is read.
-    fn array(&mut self, close: &str) -> Result<Built, QueryError> {
-        let start = self.last_end().saturating_sub(1);
-        let mut height = 0;
-        let mut elements = Vec::new();
-        if !self.take_symbol(close) {
-            let most = self.limits.list;
-            elements = self.list(most, "elements in this list", |parser| {
-                let built = parser.tight(0)?;
-                height = height.max(built.height);
-                Ok(built.expr)
-            })?;
-            self.expect_symbol(close)?;
-        }
-        self.build(ExprKind::Array(elements), start, height)
-    }
-
-    fn operand(&mut self, start: u32) -> Result<Built, QueryError> {
-        let kind = match self.peek().clone() {
-            Token::Int(value) => match i64::try_from(value) {
-                Ok(value) => ExprKind::Int(value),
-                Err(_) => {
-                    let message = "this integer does not fit into 64 bits with sign";
-                    return Err(QueryError::new(Code::Syntax, self.span(), message));
-                }
-            },
-            Token::Float(value) => ExprKind::Float(value),
-            Token::Text(text) => ExprKind::String(text),
-            Token::Quoted(_) => return self.path(start),
-            Token::Word(word) => match word.to_lowercase().as_str() {
-                "true" => ExprKind::Bool(true),
-                "false" => ExprKind::Bool(false),
-                "null" => ExprKind::Null,
-                "undefined" => ExprKind::Undefined,
-                "any" => return self.quantified(start, false),
-                "all" => return self.quantified(start, true),
-                _ if is_reserved(&word) => return Err(self.no_operand()),
-                _ if *self.peek_after() == Token::Symbol("(") => return self.call(start),
-                _ => return self.path(start),
-            },
-            Token::Symbol(_) | Token::End => return Err(self.no_operand()),
-        };
-        self.advance();
-        self.build(kind, start, 0)
-    }
-
-    fn no_operand(&self) -> QueryError {
-        let error = self.unexpected("a value, a path or a function", &[]);
-        match self.peek() {
-            Token::Word(word) if is_reserved(word) => {
-                error.with_help(format!("`{word}` is a keyword; as a name it is written `[[{word}]]`"))
-            }
-            _ => error,
-        }
-    }
-
-    fn path(&mut self, start: u32) -> Result<Built, QueryError> {
-        let mut names = vec![self.name("a path")?];
-        while self.take_symbol(".") {
-            // Behind a dot nothing but a name can stand, so that keywords need no brackets there.
-            let span = self.span();
-            let text = match self.peek() {
-                Token::Word(name) | Token::Quoted(name) => name.clone(),
-                _ => {
-                    return Err(self
-                        .unexpected("a name", &[])
-                        .with_help("other names than words are written `[[name]]`"));
-                }
-            };
+    /// From left to right: doubles are not associative, so the tree leans, and its height bounds the chain.
+    fn arithmetic(
+        &mut self,
+        operand: impl Fn(&mut Self) -> Result<Tall>,
+        operator: impl Fn(Symbol) -> Option<BinaryOp>,
+    ) -> Result<Tall> {
+        let start = self.span().start;
+        let mut left = operand(self)?;
+        while let Some(op) = self.symbol(0).and_then(&operator) {
             self.advance();
-            names.push(Name { text, span });
+            let right = operand(self)?;
+            let height = left.height.max(right.height);
+            left = self.above(start, height, ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr)))?;
         }
-        self.build(ExprKind::Path(names), start, 0)
+        Ok(left)
     }
 
-    fn quantified(&mut self, start: u32, all: bool) -> Result<Built, QueryError> {
-        self.advance();
-        let variable = self.name("a name for the element")?;
-        self.expect_word("IN")?;
-        let list = self.tight(ADD)?;
-        self.expect_word("SATISFIES")?;
-        let condition = self.tight(0)?;
-        let height = list.height.max(condition.height);
-        let (list, condition) = (Box::new(list.expr), Box::new(condition.expr));
-        self.build(ExprKind::Quantified { all, variable, list, condition }, start, height)
-    }
-
-    fn call(&mut self, start: u32) -> Result<Built, QueryError> {
-        let name = self.name("a function")?;
-        self.expect_symbol("(")?;
-        let (mut distinct, mut star, mut arguments, mut height) = (false, false, Vec::new(), 0);
-        if self.take_symbol("*") {
-            star = true;
-            self.expect_symbol(")")?;
-        } else if !self.take_symbol(")") {
-            distinct = self.take_word("DISTINCT");
-            let most = self.limits.list;
-            arguments = self.list(most, "arguments", |parser| {
-                let built = parser.tight(0)?;
-                height = height.max(built.height);
-                Ok(built.expr)
-            })?;
-            self.expect_symbol(")")?;
+    /// A sign in front of a number is part of it.
+    fn signed(&mut self) -> Result<Tall> {
+        let start = self.span().start;
+        if !self.take(Symbol::Minus) {
+            return self.operand();
         }
-        self.build(ExprKind::Call { name, distinct, star, arguments }, start, height)
+        if matches!(self.token(0).kind, Kind::Int(_) | Kind::Float(_)) {
+            return self.number(start, true);
+        }
+        let operand = self.deeper(Self::signed)?;
+        self.above(start, operand.height, ExprKind::Negate(Box::new(operand.expr)))
     }
 }

@@ -98,7 +98,10 @@ pub(crate) fn matches(text: &str, wanted: &str) -> bool {
 }
 
 /// What the rank needs: for each `MATCH` of a condition its path, its terms and the texts of all rows.
-pub(crate) struct Statistics(Vec<(Vec<String>, Vec<Term>, Vec<Vec<String>>)>);
+pub(crate) struct Statistics(Vec<Searched>);
+
+/// Path, terms, and the words of all texts there.
+type Searched = (Vec<String>, Vec<Term>, Vec<Vec<String>>);
 
 pub(crate) fn statistics<'a>(condition: Option<&Expr>, rows: impl Iterator<Item = &'a Json> + Clone) -> Statistics {
     let mut found = Vec::new();
@@ -143,7 +146,7 @@ fn at(row: &Json, path: &[String]) -> Option<String> {
 /// Section 6: BM25 with k1 1.2 and b 0.75.
 #[allow(clippy::cast_precision_loss, reason = "counts of test rows")]
 pub(crate) fn score(statistics: &Statistics, row: &Json) -> f64 {
-    let of = |(path, terms, texts): &(Vec<String>, Vec<Term>, Vec<Vec<String>>)| {
+    let of = |(path, terms, texts): &Searched| {
         let Some(text) = at(row, path) else { return 0.0 };
         let text = words(&text);
         let rows = texts.len() as f64;
