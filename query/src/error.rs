@@ -1,5 +1,7 @@
 //! What is wrong with a query, and where. It knows no gRPC and no terminal.
 
+mod render;
+
 use crate::syntax::ast::Span;
 
 /// Why a query is refused. Nothing was answered.

@@ -199,12 +199,7 @@ fn bare(out: &mut String, kind: &ExprKind, last: bool) {
         ExprKind::Int(value) => append(out, format_args!("{value}")),
         ExprKind::Float(value) => Value::Float(*value).write(out),
         ExprKind::String(text) => string(out, text),
-        ExprKind::Array(items) => {
-            // The blank tells an array in an array from a name in brackets.
-            out.push_str(if matches!(items.first().map(|e| &e.kind), Some(ExprKind::Array(_))) { "[ " } else { "[" });
-            joined(out, items, whole);
-            out.push(']');
-        }
+        ExprKind::Array(items) => array(out, items),
         ExprKind::Path(names) => path_into(out, names.iter().map(|name| name.text.as_str())),
         ExprKind::Not(inner) => negated(out, inner, last),
         ExprKind::Negate(inner) => negative(out, inner),
@@ -226,6 +221,17 @@ fn bare(out: &mut String, kind: &ExprKind, last: bool) {
             out.push(')');
         }
     }
+}
+
+/// A blank tells an array in an array from a name in brackets.
+fn array(out: &mut String, items: &[Expr]) {
+    out.push('[');
+    let start = out.len();
+    joined(out, items, whole);
+    if out[start..].starts_with('[') {
+        out.insert(start, ' ');
+    }
+    out.push(']');
 }
 
 fn negated(out: &mut String, inner: &Expr, last: bool) {

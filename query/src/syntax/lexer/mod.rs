@@ -91,7 +91,9 @@ pub(super) fn cut(text: &str) -> (Vec<Token>, Option<QueryError>) {
         match lexer.token() {
             Ok(kind) => {
                 let ended = kind == Kind::End;
-                let span = span(start, lexer.at);
+                // What is missing at the end is missing after the last token, not after blank lines.
+                let start = if ended { lexer.ended() } else { start };
+                let span = span(start, if ended { start } else { lexer.at });
                 lexer.tokens.push(Token { kind, span });
                 if ended {
                     return (lexer.tokens, None);
@@ -164,6 +166,10 @@ impl<'a> Lexer<'a> {
     fn word(&mut self) -> Kind {
         self.take_while(continues_name);
         Kind::Word
+    }
+
+    fn ended(&self) -> usize {
+        self.tokens.last().map_or(0, |token| token.span.end as usize)
     }
 
     fn after_dot(&self) -> bool {
