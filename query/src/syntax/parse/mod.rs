@@ -194,7 +194,7 @@ impl<'a> Parser<'a> {
         }
         let message = format!("expected {}, found {}", alternatives(expected), self.found());
         let error = QueryError::new(Code::Syntax, self.span(), message);
-        let near = self.word(0).and_then(|word| nearest(word, expected.iter().copied()));
+        let near = self.word(0).and_then(|word| misspelt(word, expected));
         match near {
             Some(keyword) => error.with_help(format!("did you mean {keyword}?")),
             None => error.with_help(self.hint()),
@@ -226,6 +226,15 @@ impl<'a> Parser<'a> {
             _ => format!("`{}`", shortened(self.slice(self.span()))),
         }
     }
+}
+
+/// Which of the expected keywords is meant by `word`; of `GROUP BY` only the first half stands here.
+fn misspelt<'e>(word: &str, expected: &[&'e str]) -> Option<&'e str> {
+    let first = |keyword: &'e str| keyword.split(' ').next().unwrap_or_default();
+    let keywords =
+        expected.iter().copied().filter(|keyword| keyword.starts_with(|char: char| char.is_ascii_uppercase()));
+    let near = nearest(word, keywords.map(first)).filter(|_| word.len() > 1)?;
+    expected.iter().copied().find(|keyword| first(keyword) == near)
 }
 
 /// Messages stay short, whatever the text.

@@ -139,7 +139,7 @@ fn literals_are_exact() {
 #[test]
 fn places_are_those_of_the_text() {
     let ExprKind::Binary(_, left, right) = condition(" a.b  = -1 ").kind else { panic!("a comparison") };
-    assert_eq!((left.span, right.span), (Span { start: 1, end: 4 }, Span { start: 7, end: 9 }));
+    assert_eq!((left.span, right.span), (Span { start: 1, end: 4 }, Span { start: 8, end: 10 }));
 }
 
 #[test]
