@@ -3,13 +3,28 @@
 //! Words that IoT Hub does not reserve stay free wherever the grammar can tell: after a dot and after `AS`.
 
 /// Names nowhere, except in brackets.
-const RESERVED: [&str; 15] =
-    ["SELECT", "TOP", "FROM", "WHERE", "GROUP", "BY", "AS", "AND", "OR", "NOT", "IN", "NIN", "TRUE", "FALSE", "NULL"];
+const RESERVED: [&str; 16] = [
+    "SELECT",
+    "TOP",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "BY",
+    "AS",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "NIN",
+    "TRUE",
+    "FALSE",
+    "NULL",
+    "UNDEFINED",
+];
 /// No names at the beginning of a path, and no alias without `AS`.
 const RESERVED_IN_FRONT: [&str; 6] = ["DISTINCT", "JOIN", "HAVING", "ORDER", "BETWEEN", "LIKE"];
 /// Names where the grammar expects none of them; the printer writes them in brackets all the same.
-const CONTEXTUAL: [&str; 10] =
-    ["ANY", "ALL", "SATISFIES", "ESCAPE", "ASC", "DESC", "OF", "REVISION", "TIME", "UNDEFINED"];
+const CONTEXTUAL: [&str; 9] = ["ANY", "ALL", "SATISFIES", "ESCAPE", "ASC", "DESC", "OF", "REVISION", "TIME"];
 
 fn among(words: &[&str], word: &str) -> bool {
     words.iter().any(|known| known.eq_ignore_ascii_case(word))
@@ -17,7 +32,7 @@ fn among(words: &[&str], word: &str) -> bool {
 
 /// Whether `word` is a name nowhere.
 pub(super) fn is_reserved(word: &str) -> bool {
-    among(&RESERVED, word) || word.eq_ignore_ascii_case("UNDEFINED")
+    among(&RESERVED, word)
 }
 
 /// Whether a path or an alias without `AS` cannot begin with `word`.

@@ -143,8 +143,9 @@ impl<'a> Parser<'a> {
             Kind::Word => {
                 let word = self.slice(span);
                 if is_reserved(word) || (in_front && is_reserved_in_front(word)) {
+                    let error = self.unexpected(&[what]);
                     let help = format!("as a name it is written [[{word}]]");
-                    return Err(self.unexpected(&[what]).with_help(help));
+                    return Err(if error.help.is_empty() { error.with_help(help) } else { error });
                 }
                 word.to_owned()
             }

@@ -12,7 +12,7 @@ const QUERIES: [Case; 29] = [
     ("SELECT * FORM devices", "FORM", "expected FROM, found `FORM`", "did you mean FROM?"),
     ("SELECT a FORM devices", "FORM", "found `FORM`", "did you mean FROM?"),
     ("SELECT a, b FRM devices", "FRM", "found `FRM`", "did you mean FROM?"),
-    ("SELECT a, FROM devices", "FROM", "expected an expression, found `FROM`", ""),
+    ("SELECT a, FROM devices", "FROM", "expected an expression, found `FROM`", "comma too many"),
     ("SELECT a,", "", "expected an expression, found the end", "comma too many"),
     ("SELECT * FROM devices WHRE a = 1", "WHRE", "found `WHRE`", "did you mean WHERE?"),
     ("SELECT * FROM devices WHERE a = 1 GRUOP BY a", "GRUOP", "found `GRUOP`", "did you mean GROUP BY?"),
