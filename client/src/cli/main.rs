@@ -27,6 +27,7 @@ mod session;
 mod shapes;
 mod token;
 mod twin;
+mod twin_history;
 mod watch;
 
 use std::process::ExitCode;

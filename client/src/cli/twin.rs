@@ -10,12 +10,13 @@ use muster_client::proto;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::args::{EtagFlag, Globals, WriteFlags};
+use crate::args::{EtagFlag, Globals, ListFlags, WriteFlags};
 use crate::exit::UsageError;
 use crate::output;
 use crate::session::Session;
 use crate::shapes::document;
 use crate::shapes::twin::{section, to_json, with_metadata};
+use crate::twin_history;
 
 /// Largest document read from a file or stdin, bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -33,6 +34,19 @@ pub(crate) enum Verb {
         /// Leave out $metadata
         #[arg(long)]
         no_metadata: bool,
+    },
+    /// Tell who changed what, and when, member by member
+    History {
+        #[command(flatten)]
+        whose: Whose,
+        /// First revision [default: the oldest kept]
+        #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+        from: u64,
+        /// Last revision [default: the newest]
+        #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+        to: u64,
+        #[command(flatten)]
+        list: ListFlags,
     },
     /// Merge a patch into tags and desired: objects merge, null removes, everything else replaces
     #[command(after_help = "Examples:\n  \
@@ -207,6 +221,9 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
                 None => to_json(&twin),
             };
             return Ok(output::document(session.format, &json)?);
+        }
+        Verb::History { whose, from, to, list } => {
+            return twin_history::run(&session, name(&whose), from, to, &list).await;
         }
         Verb::Patch(change) => {
             let sections = change.sections()?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::chunk::Kinds;
 use super::stored::Column;
 use super::strings::Texts;
 use super::{Cell, ColumnId, Kind, Leaf, Mask, Row, Snapshot};
@@ -100,6 +101,14 @@ impl Snapshot {
         let mut of_row = vec![0; self.slots().next_multiple_of(column.chunk_rows())];
         for (index, chunk) in column.chunks() {
             let base = index * column.chunk_rows();
+            if let (Kinds::One(Kind::String, present), Some(texts)) = (&chunk.kinds, &chunk.codes)
+                && present.iter().all(|word| *word == u64::MAX)
+            {
+                for (place, text) in of_row[base..].iter_mut().zip(texts) {
+                    *place = coding.string(*text);
+                }
+                continue;
+            }
             for at in 0..column.chunk_rows() {
                 let code = match chunk.kind(at) {
                     Kind::Absent => continue,

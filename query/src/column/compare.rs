@@ -14,8 +14,13 @@ impl Snapshot {
     /// `column op value`; the value is a primitive.
     #[must_use]
     pub fn compare(&self, column: ColumnId, op: BinaryOp, value: &Value) -> Truth {
-        let column = self.column(column);
         let Some(value) = leaf(value) else { return Truth::nothing(self.slots()) };
+        match (op, value) {
+            (BinaryOp::Equal, Leaf::Bool(value)) => return self.equals_bool(column, value),
+            (BinaryOp::NotEqual, Leaf::Bool(value)) => return self.equals_bool(column, value).not(),
+            _ => {}
+        }
+        let column = self.column(column);
         let texts = Texts::new(column, op, value);
         self.each_word(column, |chunk, word| by_chunk(column, chunk, word, op, value, &texts))
     }

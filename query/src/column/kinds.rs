@@ -25,6 +25,18 @@ impl Snapshot {
         Truth { yes: of(Kind::True), no: of(Kind::False) }
     }
 
+    /// Whether a value is this boolean; `null` is not, all else is neither.
+    pub(super) fn equals_bool(&self, column: ColumnId, value: bool) -> Truth {
+        let truth = self.truth(column);
+        let mut truth = if value { truth } else { truth.not() };
+        if self.column(column).count(Kind::Null) > 0 {
+            let mut nulls = self.mask_of_kinds(column, &Kind::ALL.map(|kind| kind == Kind::Null));
+            nulls.and(self.live());
+            truth.no.or(&nulls);
+        }
+        truth
+    }
+
     fn mask_of_kinds(&self, column: ColumnId, wanted: &[bool; 9]) -> Mask {
         let column = self.column(column);
         let mut mask = Mask::none(self.slots());
@@ -35,9 +47,17 @@ impl Snapshot {
                 mask.set_word(word, u64::MAX);
             }
         }
+        // One kind is compared, several are looked up, which takes longer.
+        let single = Kind::ALL.iter().filter(|kind| wanted[**kind as usize]).count() == 1;
+        let one = Kind::ALL.into_iter().find(|kind| wanted[*kind as usize]).unwrap_or(Kind::Absent);
         for (index, chunk) in column.chunks() {
             for word in 0..words {
-                mask.set_word(index * words + word, chunk.word_of(word, |kind| wanted[kind as usize]));
+                let bits = if single {
+                    chunk.word_of(word, |kind| kind == one)
+                } else {
+                    chunk.word_of(word, |kind| wanted[kind as usize])
+                };
+                mask.set_word(index * words + word, bits);
             }
         }
         mask

@@ -3,8 +3,10 @@
 
 use std::collections::BinaryHeap;
 
+use super::chunk::{Chunk, Kinds};
+use super::stored::Column;
 use super::strings::beginning;
-use super::{Cell, ColumnId, Leaf, Mask, Row, Snapshot};
+use super::{Cell, ColumnId, Kind, Leaf, Mask, Row, Snapshot};
 use crate::evaluate::number::to_double;
 
 impl Snapshot {
@@ -14,39 +16,92 @@ impl Snapshot {
     pub fn top(&self, column: ColumnId, rows: &Mask, k: usize, descending: bool) -> Option<Vec<Row>> {
         let turn = |key: u64| if descending { !key } else { key };
         let absent = turn(key(Leaf::Absent));
-        // The k smallest keys, the largest of them on top.
-        let mut first: BinaryHeap<u64> = BinaryHeap::with_capacity(k + 1);
-        let mut take = |key: u64| {
-            if first.len() < k {
-                first.push(key);
-            } else if first.peek().is_some_and(|last| key < *last) {
-                first.pop();
-                first.push(key);
-            }
-        };
-        let mut present = Mask::none(rows.slots());
-        self.for_each(column, rows, |row, cell| {
-            present.insert(row);
-            take(turn(key(cell)));
-        });
+        let mut first = First::new(k);
         let mut without = rows.clone();
-        without.and_not(&present);
-        for _ in 0..without.count().min(k) {
-            take(absent);
-        }
-        let last = *first.peek()?;
-        let mut found = Vec::new();
-        self.for_each(column, rows, |row, cell| {
-            if turn(key(cell)) <= last {
-                found.push(row);
+        let stored = self.column(column);
+        let words = stored.chunk_rows() / 64;
+        for (index, chunk) in stored.chunks() {
+            for word in 0..words {
+                let at_word = index * words + word;
+                let present = chunk.word_of(word, |kind| kind != Kind::Absent);
+                let mut open = rows.word(at_word) & present;
+                without.set_word(at_word, without.word(at_word) & !present);
+                while open != 0 {
+                    let at = 64 * word + open.trailing_zeros() as usize;
+                    open &= open - 1;
+                    first.take(turn(key_in(stored, chunk, at)), Row::at(index * stored.chunk_rows() + at));
+                }
             }
-        });
-        if absent <= last {
-            found.extend(without.iter());
         }
-        (found.len() <= 64 * k + 4_096).then_some(found)
+        let mut found = first.rows(absent, &without);
+        found.sort_unstable();
+        Some(found)
     }
 }
+
+/// The rows with the smallest keys seen so far.
+struct First {
+    k: usize,
+    /// The k smallest keys, the largest of them on top.
+    keys: BinaryHeap<u64>,
+    /// Rows whose key was among the smallest when they were seen.
+    candidates: Vec<(u64, Row)>,
+    last: u64,
+}
+
+impl First {
+    fn new(k: usize) -> Self {
+        Self { k, keys: BinaryHeap::with_capacity(k + 1), candidates: Vec::new(), last: u64::MAX }
+    }
+
+    #[inline]
+    fn take(&mut self, key: u64, row: Row) {
+        if key > self.last {
+            return;
+        }
+        self.candidates.push((key, row));
+        self.note(key);
+    }
+
+    fn note(&mut self, key: u64) {
+        if self.keys.len() < self.k {
+            self.keys.push(key);
+        } else if key < self.last {
+            self.keys.pop();
+            self.keys.push(key);
+        }
+        if self.keys.len() == self.k {
+            self.last = self.keys.peek().copied().unwrap_or(u64::MAX);
+        }
+    }
+
+    /// All rows up to the last of the first, with those that have no value.
+    fn rows(mut self, absent: u64, without: &Mask) -> Vec<Row> {
+        for _ in 0..without.count().min(self.k) {
+            self.note(absent);
+        }
+        let (keys, last) = (self.keys.len(), self.last);
+        let is_first = |key: u64| keys < self.k || key <= last;
+        let mut found: Vec<Row> =
+            self.candidates.iter().filter(|(key, _)| is_first(*key)).map(|(_, row)| *row).collect();
+        if is_first(absent) {
+            found.extend(without.iter());
+        }
+        found
+    }
+}
+
+/// The same as [`key`], without a detour where chunks hold numbers of one kind.
+#[inline]
+fn key_in(column: &Column, chunk: &Chunk, at: usize) -> u64 {
+    match (&chunk.kinds, &chunk.wide) {
+        (Kinds::One(Kind::Int, _), Some(wide)) => NUMBERS | double(to_double(wide[at].cast_signed())) >> 4,
+        (Kinds::One(Kind::Float, _), Some(wide)) => NUMBERS | double(f64::from_bits(wide[at])) >> 4,
+        _ => key(column.cell_in(chunk, at)),
+    }
+}
+
+const NUMBERS: u64 = 4 << 60;
 
 /// A number in the order of values; equal for values that it cannot tell apart.
 fn key(cell: Cell<'_>) -> u64 {

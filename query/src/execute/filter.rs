@@ -142,6 +142,8 @@ enum Shape<'e> {
     Nothing,
     /// The same for every row.
     Always(bool),
+    /// One of these ids: found without looking at any other row.
+    Id(Vec<&'e str>),
     Compare(Place, BinaryOp, &'e Value),
     Columns(Place, BinaryOp, Place),
     In(Place, &'e [Constant]),
@@ -153,6 +155,9 @@ enum Shape<'e> {
 
 fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Shape<'e>> {
     let column = |expr: &'e Expr| column_of(reading, expr);
+    if let Some(ids) = ids(reading, condition) {
+        return Some(Shape::Id(ids));
+    }
     Some(match condition {
         Expr::Path(_) => Shape::Boolean(column(condition)?),
         Expr::Compare(op, a, b) => match (column(a), column(b)) {
@@ -169,11 +174,27 @@ fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Shape<'e>> {
             let place = place_of(reading, path)?;
             // The plan lives as long as the condition, but is not borrowed from it.
             let words = words.clone();
-            Shape::Text(place, Box::new(move |text| words::matches(&words, &words::tokens(text))))
+            Shape::Text(place, Box::new(move |text| words::holds(&words, text)))
         }
         Expr::Call(function, arguments) => return call(reading, *function, arguments),
         _ => return None,
     })
+}
+
+/// The ids that a row must have one of, where nothing else is asked.
+fn ids<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Vec<&'e str>> {
+    let [id] = reading.input.from.collection.id else { return None };
+    let is_id = |expr: &Expr| matches!(expr, Expr::Path(path) if path.root == Root::Row && path.names == [*id]);
+    let text = |value: &'e Value| match value {
+        Value::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    match condition {
+        Expr::Compare(BinaryOp::Equal, a, b) if is_id(a) => Some(vec![text(constant(b)?)?]),
+        Expr::Compare(BinaryOp::Equal, a, b) if is_id(b) => Some(vec![text(constant(a)?)?]),
+        Expr::In(value, list) if is_id(value) => list.iter().map(|constant| text(constant.0.as_ref()?)).collect(),
+        _ => None,
+    }
 }
 
 fn call<'e>(reading: &Reading<'_>, function: Function, arguments: &'e [Expr]) -> Option<Shape<'e>> {
@@ -240,6 +261,14 @@ fn by_columns(reading: &Reading<'_>, condition: &Expr) -> Option<Truth> {
     Some(match shape(reading, condition)? {
         Shape::Nothing => nothing(),
         Shape::Always(value) => same_everywhere(&Some(Value::Bool(value)), snapshot.live()),
+        Shape::Id(ids) => {
+            let mut truth = Truth { yes: Mask::none(snapshot.live().slots()), no: snapshot.live().clone() };
+            for row in ids.iter().filter_map(|id| snapshot.row(id)) {
+                truth.yes.insert(row);
+                truth.no.remove(row);
+            }
+            truth
+        }
         Shape::Compare(Place::Column(column), op, value) => snapshot.compare(column, op, value),
         Shape::Columns(Place::Column(a), op, Place::Column(b)) => snapshot.compare_columns(a, op, b),
         Shape::In(Place::Column(column), list) => {

@@ -130,14 +130,22 @@ fn by_columns(
         arguments.push(argument);
     }
     let Some(of_row) = groups_of_rows(reading, grouped, matched, groups)? else { return Ok(false) };
+    let mut columns: Vec<(ColumnId, Vec<usize>)> = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
-        reading.looked_at(ROWS_BETWEEN, 0)?;
         match argument {
             None => of_row.each_count(|group, rows| groups.accumulators[group][index].add_rows(rows)),
             // Undefined adds nothing to any aggregate with an argument.
             Some(Place::Nowhere | Place::Document) => {}
-            Some(Place::Column(column)) => add_column(reading, matched, &of_row, *column, index, groups),
+            // One pass over a column for all aggregates of it.
+            Some(Place::Column(column)) => match columns.iter_mut().find(|(known, _)| known == column) {
+                Some((_, indexes)) => indexes.push(index),
+                None => columns.push((*column, vec![index])),
+            },
         }
+    }
+    for (column, indexes) in columns {
+        reading.looked_at(ROWS_BETWEEN, 0)?;
+        add_column(reading, matched, &of_row, column, &indexes, groups);
     }
     Ok(true)
 }
@@ -204,30 +212,58 @@ fn groups_of_rows(
     Ok(Some(OfRow::Codes { codes, group_of, counts }))
 }
 
+/// Numbers that wait to be added together, which is cheaper than one by one.
+#[derive(Default)]
+struct Waiting {
+    doubles: Vec<f64>,
+    ints: Vec<i64>,
+}
+
+const WAITING_MAX: usize = 128;
+
+impl Waiting {
+    fn add(&mut self, accumulators: &mut [Accumulator], indexes: &[usize]) {
+        for index in indexes {
+            accumulators[*index].add_doubles(&self.doubles);
+            accumulators[*index].add_ints(&self.ints);
+        }
+        self.doubles.clear();
+        self.ints.clear();
+    }
+}
+
+/// Adds the values of a column to all aggregates of it.
 fn add_column(
     reading: &Reading<'_>,
     matched: &Matched,
     of_row: &OfRow,
     column: ColumnId,
-    index: usize,
+    indexes: &[usize],
     groups: &mut Groups,
 ) {
+    let mut waiting: Vec<Waiting> = std::iter::repeat_with(Waiting::default).take(groups.keys.len()).collect();
     reading.snapshot().for_each(column, &matched.columns, |row, cell| {
         let group = match of_row {
             OfRow::One(_) => 0,
             OfRow::Codes { codes, group_of, .. } => group_of[codes.code(row)],
         };
-        let accumulator = &mut groups.accumulators[group][index];
+        let (own, accumulators) = (&mut waiting[group], &mut groups.accumulators[group]);
         match cell {
-            Cell::Int(value) => accumulator.add(&Datum::Int(value)),
-            Cell::Float(value) => accumulator.add(&Datum::Float(value)),
+            Cell::Int(value) => own.ints.push(value),
+            Cell::Float(value) => own.doubles.push(value),
             other => {
                 if let Some(value) = datum(other) {
-                    accumulator.add(&value);
+                    indexes.iter().for_each(|index| accumulators[*index].add(&value));
                 }
             }
         }
+        if own.ints.len() + own.doubles.len() == WAITING_MAX {
+            own.add(accumulators, indexes);
+        }
     });
+    for (own, accumulators) in waiting.iter_mut().zip(&mut groups.accumulators) {
+        own.add(accumulators, indexes);
+    }
 }
 
 fn finished(reading: &Reading<'_>, grouped: &Grouped<'_>, groups: Groups) -> Vec<Value> {
