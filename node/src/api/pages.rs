@@ -64,7 +64,7 @@ impl Page {
     }
 
     /// The same page of a list that is told as of another revision: the answer itself says which.
-    pub(crate) fn as_of(self, revision: u64) -> Self {
+    pub(crate) fn told_at(self, revision: u64) -> Self {
         Self { revision, ..self }
     }
 

@@ -152,7 +152,7 @@ async fn page(read: &Read, request: v1::QueryRequest) -> Result<v1::QueryRespons
         if pinned.is_none() || queries.kept().get(&key).is_none() {
             queries.kept().put(key, Arc::clone(&answered));
         }
-        page.as_of(revision).next_token(Some(Position::AtRow { row: next as u64, now_ms }))?
+        page.told_at(revision).next_token(Some(Position::AtRow { row: next as u64, now_ms }))?
     } else {
         queries.kept().remove(&key);
         String::new()

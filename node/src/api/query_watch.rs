@@ -216,7 +216,7 @@ pub(super) async fn answers(
     }
     let view = view_of(&read, &namespace, request.read).await?;
     let (revision, rows) = answer(&read, &view, &question).await?;
-    let first = answer_message(&read, &question, revision, Some(rows.clone()));
+    let first = answer_message(&read, &question, revision, Some(Arc::clone(&rows)));
     let following = Answers { read, question, revision, rows };
     let rest = stream::unfold(Some(following), |following| async move {
         let mut following = following?;

@@ -69,7 +69,10 @@ pub(crate) enum FollowEnd {
 
 /// All live answers of a node.
 #[derive(Default)]
-pub(crate) struct Lives(Mutex<HashMap<(Arc<str>, String), Weak<Live>>>);
+pub(crate) struct Lives(Mutex<LiveByText>);
+
+/// By namespace and text.
+type LiveByText = HashMap<(Arc<str>, String), Weak<Live>>;
 
 impl Lives {
     /// The live answer of a text, if somebody follows it already.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use muster_domain::twin::{Members, Section, Twin, Value as TwinValue};
+use muster_domain::twin::{Members, Section, Value as TwinValue};
 use muster_domain::{Body, Key, Record};
 use muster_query::Value;
 use muster_query::column::{Leaf, Node, Row, Table};
@@ -84,14 +84,10 @@ pub(super) fn twin(table: &mut Table, nodes: &TwinNodes, id: &str, before: Optio
     if before.is_none() {
         table.set(row, nodes.properties, Leaf::Object);
     }
-    let sections: [(Node, fn(&Twin) -> &Arc<Section>); 3] = [
-        (nodes.tags, |twin| &twin.tags),
-        (nodes.desired, |twin| &twin.desired),
-        (nodes.reported, |twin| &twin.reported),
-    ];
-    for (node, of) in sections {
-        section(table, row, node, before.map(of), of(after));
-    }
+    let before = before.map(|twin| (&twin.tags, &twin.desired, &twin.reported));
+    section(table, row, nodes.tags, before.map(|(tags, ..)| tags), &after.tags);
+    section(table, row, nodes.desired, before.map(|(_, desired, _)| desired), &after.desired);
+    section(table, row, nodes.reported, before.map(|(.., reported)| reported), &after.reported);
 }
 
 fn section(table: &mut Table, row: Row, node: Node, before: Option<&Arc<Section>>, after: &Arc<Section>) {

@@ -22,6 +22,8 @@ mod snapshot;
 mod stored;
 mod strings;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod top;
 mod trie;

@@ -96,7 +96,9 @@ fn every_dependency_says_why_it_is_there() {
 
 #[test]
 fn every_member_takes_versions_from_the_workspace() {
-    check(&files("Cargo.toml"), manifests::versions);
+    // What is fuzzed is a workspace of its own, because it needs another compiler.
+    let members: Vec<_> = files("Cargo.toml").into_iter().filter(|file| file.path != "query/fuzz/Cargo.toml").collect();
+    check(&members, manifests::versions);
 }
 
 #[test]
