@@ -75,7 +75,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
 
     let state = StateDb::open(startup.data_dir.path(), state_options(&config))?;
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
-    let applier = Applier::open(Arc::clone(&states))?;
+    let applier = Applier::open_and_make_views_beside(Arc::clone(&states))?;
     let backups = BackupSource::open(
         startup.data_dir.path(),
         Arc::clone(&state),

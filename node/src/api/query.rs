@@ -237,6 +237,7 @@ async fn explain(read: &Read, request: v1::ExplainRequest) -> Result<v1::Explain
     let view = view_of(read, &namespace, request.read).await?;
     let question = question(read, &namespace, &request.text, None)?;
     let queries = &read.services.queries;
+    queries.ready().await?;
     let (mut revision, explanation) = queries.explain(&view, &question)?;
     let mut cost = None;
     if request.analyze {
@@ -292,6 +293,7 @@ async fn paths(read: &Read, request: v1::ListPathsRequest) -> Result<v1::ListPat
         return Err(Rejection::new(Reason::InvalidField, "collection", message).into());
     };
     let view = view_of(read, &namespace, None).await?;
+    read.services.queries.ready().await?;
     let snapshot = read.services.queries.views().snapshot(&namespace, &[which]);
     let prefix = request.prefix;
     let found = view.beside(move |_| {
@@ -327,6 +329,7 @@ impl From<AnswerError> for Failure {
             AnswerError::Future { .. } => {
                 Self::At { transport: Transport::RevisionInFuture, field: "text".to_owned(), message }
             }
+            AnswerError::NotReady => Self::Other(Transport::ViewsNotReady, message),
             AnswerError::Scan(error) => error.into(),
         }
     }

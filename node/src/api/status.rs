@@ -77,11 +77,13 @@ pub enum Transport {
     QueryInvalid,
     /// The query takes more than it may.
     QueryBudget,
+    /// The node has just started, and cannot answer queries yet.
+    ViewsNotReady,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -105,6 +107,7 @@ impl Transport {
         Self::MembershipBusy,
         Self::QueryInvalid,
         Self::QueryBudget,
+        Self::ViewsNotReady,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -134,6 +137,7 @@ impl Transport {
             Self::MembershipBusy => "MEMBERSHIP_BUSY",
             Self::QueryInvalid => "QUERY_INVALID",
             Self::QueryBudget => "QUERY_BUDGET",
+            Self::ViewsNotReady => "VIEWS_NOT_READY",
         }
     }
 
@@ -141,7 +145,9 @@ impl Transport {
     #[must_use]
     pub fn code(self) -> Code {
         match self {
-            Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout | Self::MembershipBusy => Code::Unavailable,
+            Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout | Self::MembershipBusy | Self::ViewsNotReady => {
+                Code::Unavailable
+            }
             Self::QueueFull | Self::DiskLow | Self::QueryBudget => Code::ResourceExhausted,
             Self::UnknownCommand => Code::Unimplemented,
             Self::OutcomeUnknown => Code::Unknown,
@@ -175,7 +181,7 @@ impl Transport {
         match self {
             Self::NoLeader => Some(Duration::from_millis(250)),
             Self::QueueFull | Self::MinRevisionTimeout => Some(Duration::from_millis(100)),
-            Self::Stopping | Self::MembershipBusy => Some(Duration::from_millis(500)),
+            Self::Stopping | Self::MembershipBusy | Self::ViewsNotReady => Some(Duration::from_millis(500)),
             Self::DiskLow => Some(Duration::from_secs(5)),
             Self::OutcomeUnknown
             | Self::UnknownCommand

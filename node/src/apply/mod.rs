@@ -34,6 +34,7 @@ use crate::store::keys;
 use crate::store::overlay::Overlay;
 use crate::store::replay;
 use crate::store::states::States;
+use crate::tasks;
 use crate::views::{Changed, Views, Which};
 
 mod command;
@@ -56,6 +57,7 @@ pub struct Applier {
     positions: watch::Sender<Position>,
     recent: Arc<Recent>,
     views: Arc<Views>,
+    makes_views_beside: bool,
     /// The limits in force, for those who must not wait for the applying thread.
     limits: Mutex<Limits>,
     floor: AtomicU64,
@@ -94,12 +96,28 @@ impl Applier {
     /// When the store fails or is damaged.
     pub fn open(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
         let memory = Memory::load(&states)?;
+        let views = Arc::new(Views::build(&states, memory.position)?);
+        Ok(Self::with(states, memory, views, false))
+    }
+
+    /// The same, and makes the views beside what follows: a fleet of millions takes seconds. A store that fails meanwhile ends the
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Applier::open`].
+    pub fn open_and_make_views_beside(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
+        let memory = Memory::load(&states)?;
+        let views = Views::build_beside(&states, memory.position, end_on_fault);
+        Ok(Self::with(states, memory, views, true))
+    }
+
+    fn with(states: Arc<States>, memory: Memory, views: Arc<Views>, makes_views_beside: bool) -> Arc<Self> {
         let (positions, _) = watch::channel(memory.position);
         let limits = Mutex::new(memory.limits);
         let floor = AtomicU64::new(memory.floors.physical());
         let recent = Arc::default();
-        let views = Arc::new(Views::build(&states, memory.position)?);
-        Ok(Arc::new(Self { states, memory: Mutex::new(memory), positions, recent, views, limits, floor }))
+        let memory = Mutex::new(memory);
+        Arc::new(Self { states, memory, positions, recent, views, makes_views_beside, limits, floor })
     }
 
     /// The newest position, and a way to wait for a later one.
@@ -187,10 +205,14 @@ impl Applier {
             self.states.remember(&key, &record, stored_bytes);
         }
         self.recent.put(finished.entries);
-        self.views.apply(&viewed, memory.position);
+        self.views.apply(viewed, memory.position);
         self.publish(&memory);
         Ok(outcomes)
     }
+}
+
+fn end_on_fault(error: StoreError) {
+    tasks::die(tasks::EXIT_STORAGE, &format!("the views cannot be made: {error}"));
 }
 
 fn apply_payload(
@@ -263,7 +285,11 @@ impl Machine for Applier {
     fn reset(&self) -> io::Result<()> {
         let mut memory = self.lock();
         *memory = Memory::load(&self.states)?;
-        self.views.rebuild(&self.states, memory.position)?;
+        if self.makes_views_beside {
+            self.views.rebuild_beside(&self.states, memory.position, end_on_fault);
+        } else {
+            self.views.rebuild(&self.states, memory.position)?;
+        }
         self.publish(&memory);
         Ok(())
     }

@@ -60,6 +60,9 @@ pub enum AnswerError {
         /// The newest.
         newest: u64,
     },
+    /// The views are not made yet.
+    #[error("this node is still reading its fleet into memory after a start; other nodes may answer")]
+    NotReady,
     /// The store failed, or too many scans are running.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -128,6 +131,13 @@ impl Queries {
         Arc::new(Self { views, clock, positions, budget, kept: Kept::default(), lives: Lives::default() })
     }
 
+    /// Waits until the views are made, after a start or an installed snapshot.
+    pub(crate) async fn ready(&self) -> Result<(), AnswerError> {
+        let mut ready = self.views.ready();
+        let made = tokio::time::timeout(self.budget.time, ready.wait_for(|ready| *ready)).await;
+        if matches!(made, Ok(Ok(_))) { Ok(()) } else { Err(AnswerError::NotReady) }
+    }
+
     /// The newest position, and a way to wait for a later one.
     pub(crate) fn positions(&self) -> watch::Receiver<Position> {
         self.positions.clone()
@@ -156,6 +166,7 @@ impl Queries {
         question: Question,
         pinned: Option<u64>,
     ) -> Result<Arc<Answered>, AnswerError> {
+        self.ready().await?;
         let (queries, gone) = (Arc::clone(self), Arc::new(AtomicBool::new(false)));
         let waiting = Waiting(Arc::clone(&gone));
         let answered = view.beside(move |view| Ok(queries.answer_here(view, question, pinned, gone))).await?;

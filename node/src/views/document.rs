@@ -8,7 +8,7 @@
 //! - Members without a value (empty texts, lists and objects of definitions) are left out: they are undefined.
 
 use muster_domain::asset::Asset;
-use muster_domain::device::Device;
+use muster_domain::device::{Authentication, Device, DeviceStatus, Endpoints};
 use muster_domain::module::Module;
 use muster_domain::twin::render::write_time;
 use muster_domain::twin::{self, Section, Twin};
@@ -59,22 +59,52 @@ pub(crate) fn asset(id: &str, record: &Record) -> Option<Value> {
     Some(Value::object(members))
 }
 
-/// What columns hold of a device, but its twin.
+/// What columns hold of a device, but its twin. Field by field, because a start does this for a whole fleet.
 pub(crate) fn device_members(id: &str, device: &Device) -> Members {
-    let mut members = camel_members(identity::device(&device.definition));
-    members.retain(|(name, _)| name != "uuid" && name != "iotEdge");
-    members.push(("deviceId".to_owned(), Value::String(id.to_owned())));
-    let edge = ("iotEdge".to_owned(), Value::Bool(device.definition.iot_edge));
+    let definition = &device.definition;
+    let status = match definition.status {
+        DeviceStatus::Enabled => "enabled",
+        DeviceStatus::Disabled => "disabled",
+    };
+    let mut members: Members = Vec::with_capacity(8);
+    let texts = [
+        ("deviceId", id),
+        ("status", status),
+        ("statusReason", &definition.status_reason),
+        ("deviceScope", &definition.device_scope),
+        ("externalDeviceId", &definition.external_device_id),
+        ("manufacturer", &definition.manufacturer),
+        ("model", &definition.model),
+        ("operatingSystem", &definition.operating_system),
+        ("operatingSystemVersion", &definition.operating_system_version),
+        ("discoveredDeviceRef", &definition.discovered_device_ref),
+    ];
+    let told = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    members.extend(told.map(|(name, text)| (name.to_owned(), Value::String(text.to_owned()))));
+    let edge = ("iotEdge".to_owned(), Value::Bool(definition.iot_edge));
     members.push(("capabilities".to_owned(), Value::Object(vec![edge])));
-    with_iot_hub_authentication(members)
+    push_authentication(&mut members, &definition.authentication);
+    if !definition.parent_scopes.is_empty() {
+        let scopes = definition.parent_scopes.iter().map(|scope| Value::String(scope.clone()));
+        members.push(("parentScopes".to_owned(), Value::Array(scopes.collect())));
+    }
+    if !definition.attributes.is_empty() || definition.endpoints != Endpoints::default() {
+        let rest = camel_members(identity::device(definition)).into_iter();
+        members.extend(rest.filter(|(name, _)| name == "attributes" || name == "endpoints"));
+    }
+    members
 }
 
 /// What columns hold of a module, but its twin.
 pub(crate) fn module_members(device: &str, id: &str, module: &Module) -> Members {
-    let mut members = camel_members(identity::module(&module.definition));
+    let mut members = Members::new();
     members.push(("deviceId".to_owned(), Value::String(device.to_owned())));
     members.push(("moduleId".to_owned(), Value::String(id.to_owned())));
-    with_iot_hub_authentication(members)
+    if !module.definition.managed_by.is_empty() {
+        members.push(("managedBy".to_owned(), Value::String(module.definition.managed_by.clone())));
+    }
+    push_authentication(&mut members, &module.definition.authentication);
+    members
 }
 
 /// What columns hold of an asset.
@@ -136,21 +166,21 @@ fn with_versions(of: &Section, versions: bool) -> Value {
     Value::object(members)
 }
 
-/// `authenticationType` and `x509Thumbprint` in the place of `authentication`.
-fn with_iot_hub_authentication(mut members: Members) -> Members {
-    let Some(at) = members.iter().position(|(name, _)| name == "authentication") else { return members };
-    let (_, authentication) = members.swap_remove(at);
-    let kind = match authentication.member("type") {
-        Some(Value::String(kind)) => camel_name(kind),
-        _ => return members,
+/// `authenticationType` and `x509Thumbprint`, as in IoT Hub's twins.
+fn push_authentication(members: &mut Members, authentication: &Authentication) {
+    let kind = match authentication {
+        Authentication::Sas { .. } => "sas",
+        Authentication::SelfSigned { .. } => "selfSigned",
+        Authentication::CertificateAuthority => "certificateAuthority",
+        Authentication::None => "none",
     };
-    members.push(("authenticationType".to_owned(), Value::String(kind)));
-    let Value::Object(mut thumbprints) = authentication else { return members };
-    thumbprints.retain(|(name, _)| name != "type");
-    if !thumbprints.is_empty() {
-        members.push(("x509Thumbprint".to_owned(), Value::Object(thumbprints)));
+    members.push(("authenticationType".to_owned(), Value::String(kind.to_owned())));
+    if let Authentication::SelfSigned { primary_thumbprint, secondary_thumbprint } = authentication {
+        let thumbprints = [("primaryThumbprint", primary_thumbprint), ("secondaryThumbprint", secondary_thumbprint)];
+        let told = thumbprints.into_iter().filter(|(_, text)| !text.is_empty());
+        let told = told.map(|(name, text)| (name.to_owned(), Value::String(text.clone()))).collect();
+        members.push(("x509Thumbprint".to_owned(), Value::object(told)));
     }
-    members
 }
 
 fn camel_members(json: Json) -> Members {

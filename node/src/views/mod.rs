@@ -11,6 +11,8 @@
 //! - The tables are brought up to date before a revision is made known ([`crate::apply::Applier::positions`]): who waits for a
 //!   revision finds it here.
 //! - They are a function of the records alone; nothing is lost with them.
+//! - While they are made from all records, beside a node that serves already, what is applied meanwhile waits and is taken in at the
+//!   end. Until then there are no snapshots.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_domain::{Key, Record};
 use muster_query::column::{Options, Snapshot, Table};
+
+use tokio::sync::watch;
 
 use crate::apply::Position;
 use crate::store::columns;
@@ -89,15 +93,24 @@ pub struct ChangedRow {
 pub struct Views {
     inner: Mutex<Inner>,
     followers: AtomicUsize,
+    ready: watch::Sender<bool>,
 }
 
 struct Inner {
     position: Position,
     namespaces: BTreeMap<Arc<str>, Tables>,
+    /// What waits while the tables are being made.
+    building: Option<Building>,
     /// Rows changed lately, by the revision the batch ended with; complete after `recent_from`.
     recent: VecDeque<(u64, Vec<ChangedRow>)>,
     recent_rows: usize,
     recent_from: u64,
+}
+
+struct Building {
+    /// Which making of tables is meant: a later one ends an earlier one.
+    number: u64,
+    waiting: Vec<(Vec<Changed>, Position)>,
 }
 
 struct Tables {
@@ -144,7 +157,7 @@ impl Tables {
 impl Inner {
     fn empty(position: Position) -> Self {
         let (namespaces, recent) = (BTreeMap::new(), VecDeque::new());
-        Self { position, namespaces, recent, recent_rows: 0, recent_from: position.revision }
+        Self { position, namespaces, building: None, recent, recent_rows: 0, recent_from: position.revision }
     }
 
     fn change(&mut self, changed: &Changed) -> Option<ChangedRow> {
@@ -193,7 +206,68 @@ impl Views {
     /// # Errors
     /// When the store fails or a record is damaged.
     pub(crate) fn build(states: &States, position: Position) -> Result<Self, StoreError> {
-        Ok(Self { inner: Mutex::new(build(states, position)?), followers: AtomicUsize::new(0) })
+        let (ready, _) = watch::channel(true);
+        Ok(Self { inner: Mutex::new(build(states, position)?), followers: AtomicUsize::new(0), ready })
+    }
+
+    /// The views of all that is stored, made on a thread of its own. `failed` is told when that cannot be done.
+    pub(crate) fn build_beside(
+        states: &Arc<States>,
+        position: Position,
+        failed: impl FnOnce(StoreError) + Send + 'static,
+    ) -> Arc<Self> {
+        let (ready, _) = watch::channel(false);
+        let inner = Mutex::new(Inner::empty(position));
+        let views = Arc::new(Self { inner, followers: AtomicUsize::new(0), ready });
+        views.rebuild_beside(states, position, failed);
+        views
+    }
+
+    /// Starts over from what is stored now, on a thread of its own.
+    pub(crate) fn rebuild_beside(
+        self: &Arc<Self>,
+        states: &Arc<States>,
+        position: Position,
+        failed: impl FnOnce(StoreError) + Send + 'static,
+    ) {
+        let number = {
+            let mut inner = self.lock();
+            let number = inner.building.as_ref().map_or(1, |building| building.number + 1);
+            *inner = Inner { building: Some(Building { number, waiting: Vec::new() }), ..Inner::empty(position) };
+            number
+        };
+        self.ready.send_replace(false);
+        let (views, states) = (Arc::clone(self), Arc::clone(states));
+        std::thread::spawn(move || match build(&states, position) {
+            Ok(built) => views.catch_up(built, number),
+            Err(error) => failed(error),
+        });
+    }
+
+    /// Takes in what was applied while the tables were made, and then the tables.
+    fn catch_up(&self, mut built: Inner, number: u64) {
+        loop {
+            let mut inner = self.lock();
+            let Some(building) = inner.building.as_mut().filter(|building| building.number == number) else { return };
+            let waiting = std::mem::take(&mut building.waiting);
+            if waiting.is_empty() {
+                let position = built.position;
+                *inner = Inner { recent_from: position.revision, ..built };
+                drop(inner);
+                self.ready.send_replace(true);
+                return;
+            }
+            drop(inner);
+            for (changes, position) in waiting {
+                changes.iter().for_each(|changed| drop(built.change(changed)));
+                built.position = position;
+            }
+        }
+    }
+
+    /// Tells when there are snapshots.
+    pub(crate) fn ready(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
     }
 
     /// Starts over from what is stored now.
@@ -207,12 +281,16 @@ impl Views {
     }
 
     /// Takes in what a batch changed, after which everything is as of `position`.
-    pub(crate) fn apply(&self, changes: &[Changed], position: Position) {
+    pub(crate) fn apply(&self, changes: Vec<Changed>, position: Position) {
         let start = crate::raft::now();
         let followed = self.followers.load(Ordering::Acquire) > 0;
         let mut inner = self.lock();
+        if let Some(building) = &mut inner.building {
+            building.waiting.push((changes, position));
+            return;
+        }
         let mut rows = Vec::new();
-        for changed in changes {
+        for changed in &changes {
             let row = inner.change(changed);
             if followed {
                 rows.extend(row);
