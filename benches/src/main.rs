@@ -22,6 +22,7 @@ use crate::options::{Command, Options, Settings};
 mod connections;
 mod failover;
 mod fanout;
+mod fleet;
 mod grpc;
 mod load;
 mod machine;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Watch(settings) => on(Builder::new_current_thread(), until_signal(fanout::run(&settings))),
         Command::Failover(settings) => on(Builder::new_current_thread(), until_signal(failover::run(&settings))),
         Command::Million(settings) => on(Builder::new_current_thread(), until_signal(million::run(&settings))),
+        Command::Query(settings) => on(Builder::new_current_thread(), until_signal(fleet::run(&settings))),
         Command::Stream(settings) => measure(rounds::Kind::Stream, &settings),
     };
     match outcome {

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Failover(FailoverSettings),
     /// A large fleet: memory, disk, restart, catching up, backup and restore.
     Million(MillionSettings),
+    /// Questions over a fleet; against PostgreSQL 15.
+    Query(QuerySettings),
     /// The bare tonic server, run by the load generator as a process of its own.
     #[command(hide = true)]
     EchoServer {
@@ -119,6 +121,34 @@ pub(crate) struct MillionSettings {
     #[arg(long, value_name = "PATH")]
     pub(crate) musterd: Option<PathBuf>,
     /// Where the nodes keep their data [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuerySettings {
+    /// Devices, each with its twin.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
+    pub(crate) twins: u32,
+    /// How often each question is asked.
+    #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub(crate) runs: u32,
+    /// Changes a second beside the questions.
+    #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000], value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    pub(crate) rates: Vec<u64>,
+    /// Live queries that are followed at the same time; 0 leaves them out.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=15_000))]
+    pub(crate) subscriptions: u32,
+    /// 10,000 twins and few runs: shows that everything works and measures nothing.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Leave PostgreSQL out.
+    #[arg(long)]
+    pub(crate) no_postgres: bool,
+    /// The node's binary [default: beside this one].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) musterd: Option<PathBuf>,
+    /// Where both keep their data [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }
