@@ -10,6 +10,8 @@ use super::{NAMESPACE, device, events, present, single};
 
 async fn export(cluster: &Cluster, more: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(binary("muster")?)
+        // Contexts of whoever runs the tests would lend their certificates.
+        .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
         .args(["export", "-n", NAMESPACE, "--endpoint", &cluster.endpoint(1)])
         .args(more)
         .arg("--ca-file")

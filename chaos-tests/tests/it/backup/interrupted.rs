@@ -21,7 +21,8 @@ async fn start_refused(data_dir: &Path) -> anyhow::Result<Output> {
     let settings = data_dir.with_extension("toml");
     std::fs::write(&settings, format!("[node]\ndata_dir = \"{}\"\n", data_dir.display()))?;
     let mut command = Command::new(binary("musterd")?);
-    command.arg("--config").arg(&settings).env("HOME", data_dir.with_extension("home")).kill_on_drop(true);
+    let home = data_dir.with_extension("home");
+    command.arg("--config").arg(&settings).env("HOME", &home).env("XDG_CONFIG_HOME", &home).kill_on_drop(true);
     Ok(tokio::time::timeout(std::time::Duration::from_secs(30), command.output()).await??)
 }
 

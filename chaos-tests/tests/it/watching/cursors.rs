@@ -101,12 +101,15 @@ async fn cursors_that_break_a_rule_are_refused() -> anyhow::Result<()> {
 /// Runs `muster watch --ack --count`, and returns which kinds of events it told.
 async fn consume(cluster: &Cluster, count: u64) -> anyhow::Result<Vec<String>> {
     let output = Command::new(binary("muster")?)
+        // Contexts of whoever runs the tests would lend their certificates.
+        .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
         .args(["--endpoint", &cluster.endpoint(1), "--output", "json", "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
         .arg("--token-file")
         .arg(cluster.pki().join("admin.token"))
         .args(["watch", "--all", "--cursor", "feed", "--ack", "--kind", "device.*", "--kind", "twin.*"])
         .args(["--count", &count.to_string()])
+        .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(super::PATIENCE, output).await.context("muster watch does not end")??;
     ensure!(output.status.success(), "muster watch: {}", String::from_utf8_lossy(&output.stderr));
