@@ -29,6 +29,8 @@ mod questions;
 const CHANGES: u64 = 50;
 /// Writes of the freshness probe.
 const PROBES: u64 = 200;
+/// Streams of one connection.
+const STREAMS: u32 = 100;
 /// How long a node may take to answer after a restart.
 const WITHIN: Duration = Duration::from_secs(300);
 
@@ -69,7 +71,8 @@ pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     }
     under_load(&node, twins, runs, &settings.rates).await?;
     fresh(&node, twins).await?;
-    followed(&node, twins, settings.subscriptions, if settings.quick { 500 } else { 5_000 }).await?;
+    followed(&node, &cluster.urls()[0], twins, settings.subscriptions, if settings.quick { 500 } else { 5_000 })
+        .await?;
     restart(&mut cluster, &node).await?;
     cluster.stop().await;
     if let Some((postgres, client)) = peer {
@@ -226,19 +229,23 @@ async fn fresh(node: &Node, twins: u32) -> Result<()> {
 }
 
 /// Many live queries, of a few different texts each, while twins change.
-async fn followed(node: &Node, twins: u32, subscriptions: u32, rate: u64) -> Result<()> {
+async fn followed(node: &Node, url: &str, twins: u32, subscriptions: u32, rate: u64) -> Result<()> {
     if subscriptions == 0 {
         return Ok(());
     }
     let told = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();
+    let mut follower = node.elsewhere(url)?;
     for number in 0..subscriptions {
+        if number % STREAMS == 0 {
+            follower = node.elsewhere(url)?;
+        }
         // A hundred different texts.
         let text = format!(
             "SELECT deviceId, reported.battery FROM devices WHERE tags.building = 'b{}' AND reported.battery < 10",
             number % 100
         );
-        let mut stream = node.watch(&text).await?;
+        let mut stream = follower.watch(&text).await?;
         let told = Arc::clone(&told);
         tasks.push(tokio::spawn(async move {
             while let Ok(Some(_)) = stream.message().await {

@@ -33,6 +33,12 @@ impl Node {
         Ok(Self { channel: channel.connect_lazy(), token })
     }
 
+    /// A connection of its own, without a bound on how long a stream lasts.
+    pub(super) fn elsewhere(&self, url: &str) -> Result<Self> {
+        let channel = Endpoint::from_shared(url.to_owned())?.tcp_nodelay(true).connect_lazy();
+        Ok(Self { channel, token: self.token.clone() })
+    }
+
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Ok(token) = self.token.to_str().unwrap_or_default().parse() {
