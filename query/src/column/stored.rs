@@ -89,7 +89,7 @@ impl Column {
     pub(super) fn memory_bytes(&self) -> usize {
         let chunks: usize = self.chunks().map(|(_, chunk)| chunk.memory_bytes()).sum();
         let branches = self.branches.iter().flatten().count() * size_of::<Branch>();
-        chunks + branches + 8 * self.branches.len() + size_of::<Self>()
+        chunks + branches + self.texts.memory_bytes() + 8 * self.branches.len() + size_of::<Self>()
     }
 }
 
@@ -102,10 +102,8 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn new(chunk_rows: usize) -> Self {
-        let strings = Strings::new();
-        let texts = strings.texts.clone();
-        let shared = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9] };
-        Self { shared: Arc::new(shared), strings }
+        let shared = Column { branches: Vec::new(), chunk_rows, texts: Texts::dictionary(), counts: [0; 9] };
+        Self { shared: Arc::new(shared), strings: Strings::default() }
     }
 
     /// Puts a value in; false when it was there already, and nothing was copied.
@@ -118,19 +116,16 @@ impl Stored {
         if matches!(was, Kind::String | Kind::Array) {
             self.strings.drop_one();
         }
+        let column = Arc::make_mut(&mut self.shared);
         let (wide, code) = match leaf {
             Leaf::Int(value) => (Some(value.cast_unsigned()), None),
             Leaf::Float(value) => (Some(value.to_bits()), None),
             Leaf::String(text) | Leaf::Array(text) => {
-                let code = self.strings.code(text);
-                ((!self.strings.texts.is_dictionary).then(|| beginning(text)), Some(code))
+                let code = self.strings.code(&mut column.texts, text);
+                ((!column.texts.is_dictionary).then(|| beginning(text)), Some(code))
             }
             _ => (None, None),
         };
-        let column = Arc::make_mut(&mut self.shared);
-        if code.is_some() {
-            column.texts = self.strings.texts.clone();
-        }
         column.counts[was as usize] = column.counts[was as usize].saturating_sub(1);
         column.counts[kind as usize] += 1;
         let (index, at) = (row.index() / column.chunk_rows, row.index() % column.chunk_rows);
@@ -145,41 +140,41 @@ impl Stored {
 
     /// Changes how texts are kept when that has become worth it.
     fn tidy_texts(&mut self) {
-        if self.strings.is_too_large() {
+        let is_dictionary = self.shared.texts.is_dictionary;
+        if is_dictionary && self.strings.is_too_large() {
             let used = self.shared.count(Kind::String) + self.shared.count(Kind::Array);
             self.strings.give_up_index(used);
-            self.rewrite_texts(|_, code, text| (code, beginning(text)));
-        } else if self.strings.is_mostly_unused() {
-            let old = self.strings.start_over();
-            self.rewrite_texts(|strings, code, _| {
-                let text = old.get(code);
-                (strings.code(text), beginning(text))
-            });
+            let column = Arc::make_mut(&mut self.shared);
+            column.texts.is_dictionary = false;
+            rewrite_texts(column, |code, text| (code, beginning(text)));
+        } else if self.strings.is_mostly_unused(&self.shared.texts) {
+            self.strings.start_over();
+            let column = Arc::make_mut(&mut self.shared);
+            let mut texts = Texts::default();
+            rewrite_texts(column, |_, text| (self.strings.code(&mut texts, text), beginning(text)));
+            column.texts = texts;
         }
-    }
-
-    /// Gives every cell with a text a new code and beginning.
-    fn rewrite_texts(&mut self, mut new: impl FnMut(&mut Strings, u32, &str) -> (u32, u64)) {
-        let column = Arc::make_mut(&mut self.shared);
-        let indexes: Vec<usize> = column.chunks().map(|(index, _)| index).collect();
-        let texts = column.texts.clone();
-        for index in indexes {
-            let chunk_rows = column.chunk_rows;
-            let chunk = column.chunk_mut(index, Kind::String);
-            for at in 0..chunk_rows {
-                let kind = chunk.kind(at);
-                if matches!(kind, Kind::String | Kind::Array) {
-                    let code = chunk.code(at);
-                    let (code, beginning) = new(&mut self.strings, code, texts.get(code));
-                    chunk.set(at, kind, Some(beginning), Some(code));
-                }
-            }
-        }
-        column.texts = self.strings.texts.clone();
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.shared.memory_bytes() + self.strings.memory_bytes()
+    }
+}
+
+/// Gives every cell with a text another code and its beginning.
+fn rewrite_texts(column: &mut Column, mut new: impl FnMut(u32, &str) -> (u32, u64)) {
+    let indexes: Vec<usize> = column.chunks().map(|(index, _)| index).collect();
+    let (texts, chunk_rows) = (column.texts.clone(), column.chunk_rows);
+    for index in indexes {
+        let chunk = column.chunk_mut(index, Kind::String);
+        for at in 0..chunk_rows {
+            let kind = chunk.kind(at);
+            if matches!(kind, Kind::String | Kind::Array) {
+                let code = chunk.code(at);
+                let (code, beginning) = new(code, texts.get(code));
+                chunk.set(at, kind, Some(beginning), Some(code));
+            }
+        }
     }
 }
 

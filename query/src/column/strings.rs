@@ -64,15 +64,20 @@ impl Texts {
         code
     }
 
-    fn memory_bytes(&self) -> usize {
+    /// None, of a column whose texts are few so far.
+    pub(super) fn dictionary() -> Self {
+        Self { is_dictionary: true, ..Self::default() }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
         self.bytes + 4 * self.len() + (self.full.len() + 1) * (size_of::<Part>() + 48)
     }
 }
 
-/// The writer's side.
-#[derive(Debug)]
+/// The writer's side: which texts there are. The texts themselves lie with the column, so that they are copied only when a
+/// snapshot holds them.
+#[derive(Debug, Default)]
 pub(super) struct Strings {
-    pub(super) texts: Texts,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// Texts that cells use; only counted when each is kept for itself.
@@ -80,60 +85,50 @@ pub(super) struct Strings {
 }
 
 impl Strings {
-    pub(super) fn new() -> Self {
-        let texts = Texts { is_dictionary: true, ..Texts::default() };
-        Self { texts, index: HashTable::new(), hasher: DefaultHashBuilder::default(), used: 0 }
-    }
-
     /// The code of a text, new if need be.
-    pub(super) fn code(&mut self, text: &str) -> u32 {
-        if !self.texts.is_dictionary {
+    pub(super) fn code(&mut self, texts: &mut Texts, text: &str) -> u32 {
+        if !texts.is_dictionary {
             self.used += 1;
-            return self.texts.push(text);
+            return texts.push(text);
         }
         let hash = self.hasher.hash_one(text);
-        let texts = &self.texts;
         if let Some(code) = self.index.find(hash, |code| texts.get(*code) == text) {
             return *code;
         }
-        let code = self.texts.push(text);
-        let (texts, hasher) = (&self.texts, &self.hasher);
+        let code = texts.push(text);
+        let (texts, hasher) = (&*texts, &self.hasher);
         self.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
         code
     }
 
     /// Whether so many are different that each should be kept for itself.
     pub(super) fn is_too_large(&self) -> bool {
-        self.texts.is_dictionary && self.index.len() > DIFFERENT_MAX
+        self.index.len() > DIFFERENT_MAX
     }
 
     /// From now on each text is kept for itself; `used` cells have one.
     pub(super) fn give_up_index(&mut self, used: usize) {
-        self.texts.is_dictionary = false;
         self.index = HashTable::new();
         self.used = used;
     }
 
     /// A cell does not use its text any more.
     pub(super) fn drop_one(&mut self) {
-        if !self.texts.is_dictionary {
-            self.used = self.used.saturating_sub(1);
-        }
+        self.used = self.used.saturating_sub(1);
     }
 
-    /// Whether most texts are used by no cell.
-    pub(super) fn is_mostly_unused(&self) -> bool {
-        !self.texts.is_dictionary && self.texts.len() > 2 * self.used + 4_096
+    /// Whether most of the texts, each kept for itself, are used by no cell.
+    pub(super) fn is_mostly_unused(&self, texts: &Texts) -> bool {
+        !texts.is_dictionary && texts.len() > 2 * self.used + 4_096
     }
 
-    /// Starts over without texts, of which each is kept for itself.
-    pub(super) fn start_over(&mut self) -> Texts {
+    /// Nothing is used, because all texts are about to be given out anew.
+    pub(super) fn start_over(&mut self) {
         self.used = 0;
-        std::mem::take(&mut self.texts)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.texts.memory_bytes() + 5 * self.index.capacity()
+        5 * self.index.capacity()
     }
 }
 
