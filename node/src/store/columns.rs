@@ -5,7 +5,7 @@
 //! - Every family is created at open; a retired name is never used again for something else.
 //! - The table format is pinned: a snapshot travels as files, so all members must be able to read it.
 
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
 
 /// Cluster-wide counters, the last applied entry, the membership.
 pub const META: &str = "meta";
@@ -40,6 +40,12 @@ fn options(name: &str, cache: &Cache, write_buffer_bytes: usize) -> Options {
     table.set_format_version(TABLE_FORMAT);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In parts of 4 KiB: the whole filter of a large table is larger than a shard of the cache, and would be read anew, and
+    // checked, for every look-up.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4_096);
+    table.set_pin_top_level_index_and_filter(true);
     table.set_block_size(16 << 10);
     if is_read_by_key(name) {
         table.set_bloom_filter(10.0, false);
