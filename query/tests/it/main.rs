@@ -1,5 +1,6 @@
 //! The language and its engine, against each other and against tables of cases.
 
+mod cases;
 mod differential;
 mod engine;
 mod generate;
