@@ -190,6 +190,9 @@ impl<'c> Queries<'c> {
             let keys: Vec<String> = (0..self.chance.below(3)).map(|_| self.key()).collect();
             let mut elements: Vec<String> =
                 keys.iter().enumerate().map(|(index, key)| format!("{key} AS k{index}")).collect();
+            if let Some(key) = keys.first().filter(|_| self.chance.one_in(3)) {
+                elements.push(format!("{key} {} AS c", self.chance.pick(&["+ 1", "* 2", "= 1", "IN [1, 'a', null]"])));
+            }
             for index in 0..1 + self.chance.below(3) {
                 elements.push(format!("{} AS n{index}", self.aggregate()));
             }
@@ -199,8 +202,9 @@ impl<'c> Queries<'c> {
             } else {
                 String::new()
             };
-            let order = match self.chance.below(3) {
+            let order = match self.chance.below(4) {
                 0 => format!(" ORDER BY n0{}", self.direction()),
+                1 if !distinct => format!(" ORDER BY {}{}, n0 DESC", self.aggregate(), self.direction()),
                 _ => String::new(),
             };
             return format!("{head}{}{from}{filter}{group}{having}{order}", elements.join(", "));
@@ -212,6 +216,23 @@ impl<'c> Queries<'c> {
         let order = if distinct { format!(" ORDER BY e0{}", self.direction()) } else { self.order() };
         let order = if self.chance.one_in(2) { order } else { String::new() };
         format!("{head}{elements}{from}{filter}{order}")
+    }
+
+    /// How well rows match, which the condition then has to ask for.
+    pub(crate) fn ranked(&mut self) -> String {
+        self.join = false;
+        let (path, other) = (self.path(), self.path());
+        let words = ["pump", "stat*", "\"pump station\"", "pump -3", "station 7 pump", "a b", "-7", "p* s*"];
+        let (first, second) = (self.chance.pick(&words), self.chance.pick(&words));
+        let second = match self.chance.below(3) {
+            0 => format!(" OR MATCH({other}, '{second}')"),
+            1 => format!(" OR NOT MATCH({path}, '{second}') AND {}", self.condition(1)),
+            _ => String::new(),
+        };
+        let top = if self.chance.one_in(2) { "TOP 4 " } else { "" };
+        let order = self.chance.pick(&["", " ORDER BY SCORE() DESC", " ORDER BY score", " ORDER BY -score, e"]);
+        let head = format!("SELECT {top}SCORE() AS score, {path} AS e");
+        format!("{head} FROM {} WHERE MATCH({path}, '{first}'){second}{order}", self.collection)
     }
 
     fn elements(&mut self, _distinct: bool) -> String {
@@ -237,7 +258,9 @@ impl<'c> Queries<'c> {
     }
 
     fn key(&mut self) -> String {
-        match self.chance.below(4) {
+        match self.chance.below(7) {
+            2 => format!("({})", self.condition(0)),
+            3 => self.expression(1),
             0 => "status".to_owned(),
             1 => format!("LOWER({})", self.path()),
             _ => self.path(),
@@ -301,7 +324,19 @@ impl<'c> Queries<'c> {
             return if self.chance.one_in(4) { self.literal() } else { path };
         }
         let inner = if self.chance.one_in(3) { self.expression(depth - 1) } else { path.clone() };
-        match self.chance.below(22) {
+        match self.chance.below(34) {
+            22 => format!("DATE_ADD('{}', {}, {path})", self.unit(), self.small()),
+            23 => format!("DATE_DIFF('{}', {path}, {inner})", self.unit()),
+            24 => format!("FROM_MILLIS(TO_MILLIS({path}))"),
+            25 => format!("{}({path})", self.chance.pick(&["SQRT", "EXP", "LOWER", "FROM_MILLIS", "- - "])),
+            26 => format!("POWER({path}, {})", self.small()),
+            27 => format!("SUBSTRING({path}, {inner})"),
+            28 => format!("({})", self.condition(1)),
+            29 => format!("ARRAY_CONTAINS({path}, {inner})"),
+            30 => format!("-({path} {} {inner})", self.chance.pick(&["+", "-", "*", "/", "%"])),
+            31 => format!("BUCKET({path}, {inner})"),
+            32 => format!("CONCAT({path}, {inner})"),
+            33 => format!("INDEX_OF({path}, {inner})"),
             0 => format!("{path} {} {inner}", self.chance.pick(&["+", "-", "*", "/", "%"])),
             1 => format!("-{path}"),
             2 => format!("LENGTH({path})"),
@@ -321,8 +356,12 @@ impl<'c> Queries<'c> {
         }
     }
 
+    fn small(&mut self) -> i64 {
+        [-13, -1, 0, 1, 2, 3, 25][self.chance.below(7)]
+    }
+
     fn unit(&mut self) -> &'static str {
-        self.chance.pick(&["second", "hour", "day", "week", "month", "quarter", "year"])
+        self.chance.pick(&["millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"])
     }
 
     fn condition(&mut self, depth: usize) -> String {
@@ -335,7 +374,27 @@ impl<'c> Queries<'c> {
         }
         let path = self.path();
         let compare = self.chance.pick(&["=", "!=", "<", "<=", ">", ">="]);
-        match self.chance.below(20) {
+        match self.chance.below(28) {
+            20 => format!("{path} LIKE '{}' ESCAPE '!'", self.chance.pick(&["!_%", "%!%", "a!b", "!%", "%!!%"])),
+            21 => format!("{path} NOT BETWEEN {} AND {}", self.path(), self.literal()),
+            22 => format!("{} IN [{path}, {}, {}]", self.path(), self.path(), self.literal()),
+            23 => format!("{path} NOT IN {}", self.path()),
+            24 => format!(
+                "{} x IN {path} SATISFIES {} y IN x SATISFIES y {compare} {}",
+                self.chance.pick(&["ANY", "ALL"]),
+                self.chance.pick(&["ANY", "ALL", "NOT ANY"]),
+                self.path()
+            ),
+            25 => format!(
+                "({} x IN {path} SATISFIES x.{} {compare} {} OR x IN {}) = {}",
+                self.chance.pick(&["ANY", "ALL"]),
+                self.chance.pick(&NAMES),
+                self.literal(),
+                self.path(),
+                self.chance.pick(&["true", "false"])
+            ),
+            26 => format!("({}) {compare} ({})", self.condition(0), self.condition(0)),
+            27 => format!("WITHIN({path}, [[0, 0], [-10, 0], [0, -0.5]]) OR NEAR({path}, -10, 179, 200000)"),
             0..=4 => format!("{path} {compare} {}", self.literal()),
             5 => format!("{} {compare} {path}", self.literal()),
             6 | 7 => format!("{path} {compare} {}", self.path()),

@@ -71,12 +71,13 @@ impl Answerer for Columns {
 
 #[test]
 fn the_naive_evaluator_answers_every_case() {
-    all_cases(&Naive);
+    all_cases(&Naive, |_| false);
 }
 
+/// But for those that are marked as open: they must fail, so that a mark goes when its reason does.
 #[test]
 fn the_engine_answers_every_case() {
-    all_cases(&Columns);
+    all_cases(&Columns, |case| case.is_open);
 }
 
 #[test]
@@ -86,9 +87,14 @@ fn no_section_is_without_cases() {
     }
 }
 
-fn all_cases(answerer: &impl Answerer) {
+fn all_cases(answerer: &impl Answerer, fails: impl Fn(&Case) -> bool) {
     let cases = FILES.iter().flat_map(|(file, text)| read::cases(file, text));
-    let wrong: Vec<String> = cases.filter_map(|case| check(answerer, &case)).collect();
+    let wrong = |case: Case| match (check(answerer, &case), fails(&case)) {
+        (Some(_), true) => None,
+        (None, true) => Some(format!("{}: is marked with ~ but right", case.place)),
+        (wrong, false) => wrong,
+    };
+    let wrong: Vec<String> = cases.filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{} cases are wrong\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Case {
     pub(super) text: String,
     pub(super) world: World,
     pub(super) expected: Expected,
+    /// Whether the engine is known to answer otherwise.
+    pub(super) is_open: bool,
 }
 
 /// What must come out.
@@ -24,7 +26,7 @@ pub(super) enum Expected {
 
 /// Reads a file of cases.
 pub(super) fn cases(file: &str, text: &str) -> Vec<Case> {
-    let mut reader = Reader { world: empty(), is_closed: false, cases: Vec::new() };
+    let mut reader = Reader { world: empty(), is_closed: false, is_open: false, cases: Vec::new() };
     let mut lines = text.lines().enumerate().peekable();
     while let Some((index, line)) = lines.next() {
         let place = format!("{file}:{}", index + 1);
@@ -34,6 +36,7 @@ pub(super) fn cases(file: &str, text: &str) -> Vec<Case> {
             continue;
         };
         match mark {
+            "~" => reader.is_open = true,
             "+" => reader.document(&place, rest),
             ">" => reader.value(place, rest),
             "?" => reader.condition(place, rest),
@@ -64,6 +67,8 @@ struct Reader {
     world: World,
     /// Whether the next document begins a new world.
     is_closed: bool,
+    /// Whether the next case is one that the engine answers otherwise.
+    is_open: bool,
     cases: Vec<Case>,
 }
 
@@ -96,7 +101,8 @@ impl Reader {
 
     fn push(&mut self, place: String, text: String, expected: Expected) {
         self.is_closed = true;
-        self.cases.push(Case { place, text, world: self.world.clone(), expected });
+        let is_open = std::mem::take(&mut self.is_open);
+        self.cases.push(Case { place, text, world: self.world.clone(), expected, is_open });
     }
 }
 

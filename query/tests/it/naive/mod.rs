@@ -6,12 +6,13 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use muster_query::syntax::ast::{AsOf, BinaryOp, Elements, Expr, ExprKind, Name, Select};
+use muster_query::syntax::ast::{AsOf, BinaryOp, Element, Elements, Expr, ExprKind, Name, Select};
 use serde_json::{Map, Value as Json, json};
 
 mod aggregates;
 mod dates;
 mod functions;
+mod keys;
 pub(crate) mod numbers;
 mod places;
 mod texts;
@@ -41,18 +42,32 @@ struct Scope<'a> {
     row: &'a Json,
     /// Rows of the group, for aggregates.
     group: Option<&'a [&'a Json]>,
+    /// Keys of the group, as [`keys::plain`] writes them, with their values.
+    keys: &'a [(String, V)],
     variables: Vec<(String, Json)>,
-    /// Alias and value, innermost last.
-    aliases: Vec<(String, V)>,
+    /// What has an alias: in `ORDER BY` only.
+    aliases: &'a [Element],
     score: f64,
+}
+
+impl<'a> Scope<'a> {
+    fn of_row(fleet: &'a Fleet, row: &'a Json) -> Self {
+        Self { fleet, row, group: None, keys: &[], variables: Vec::new(), aliases: &[], score: 0.0 }
+    }
+
+    /// The same where aliases of `SELECT` can be named.
+    fn ordering(&self, select: &'a Select) -> Self {
+        let aliases = if let Elements::List(list) = &select.elements { list.as_slice() } else { &[] };
+        Self { aliases, ..self.clone() }
+    }
 }
 
 /// The answer of a query, or why it has none that the data alone could tell.
 pub(crate) fn answer(fleet: &Fleet, select: &Select) -> Answer {
     assert!(!matches!(select.from.as_of, Some(AsOf::Time(..))), "the caller hands in the documents of that time");
     let rows = rows(fleet, select);
-    let scope = |row| Scope { fleet, row, group: None, variables: Vec::new(), aliases: Vec::new(), score: 0.0 };
-    let statistics = texts::statistics(select.filter.as_ref(), rows.values());
+    let scope = |row| Scope::of_row(fleet, row);
+    let statistics = texts::statistics(fleet, select.filter.as_ref(), &rows);
     let kept: Vec<(&String, &Json)> = rows
         .iter()
         .filter(|(_, row)| select.filter.as_ref().is_none_or(|filter| value(filter, &scope(row)) == Some(json!(true))))
@@ -64,9 +79,9 @@ pub(crate) fn answer(fleet: &Fleet, select: &Select) -> Answer {
         kept.iter()
             .map(|(id, row)| {
                 let mut scope = scope(row);
-                scope.score = texts::score(&statistics, row);
+                scope.score = texts::score(&statistics, &scope);
                 let elements = elements(select, &scope);
-                scope.aliases = aliases(select, &elements);
+                let scope = scope.ordering(select);
                 let order = select.order_by.iter().map(|key| value(&key.expr, &scope)).collect();
                 Made { id: (*id).clone(), order, own: vec![Some(json!(id))], elements, row: Some((*row).clone()) }
             })
@@ -142,29 +157,43 @@ fn rows(fleet: &Fleet, select: &Select) -> Documents {
 
 fn elements(select: &Select, scope: &Scope<'_>) -> Vec<(String, V)> {
     let Elements::List(list) = &select.elements else { return Vec::new() };
-    let element = |(index, element): (usize, &muster_query::syntax::ast::Element)| {
+    let mut nameless = 0;
+    let mut element = |element: &Element| {
         let own = match (&element.alias, &element.expr.kind) {
             (Some(alias), _) => alias.text.clone(),
             (None, ExprKind::Path(names)) => {
                 let last = names.last().expect("a path has a name").text.clone();
                 if names.len() == 1 { member_name(&last) } else { last }
             }
-            (None, _) => format!("${}", index + 1),
+            (None, _) => {
+                nameless += 1;
+                format!("${nameless}")
+            }
         };
         (own, value(&element.expr, scope))
     };
-    list.iter().enumerate().map(element).collect()
-}
-
-fn aliases(select: &Select, elements: &[(String, V)]) -> Vec<(String, V)> {
-    let Elements::List(list) = &select.elements else { return Vec::new() };
-    let with_alias = list.iter().zip(elements).filter(|(element, _)| element.alias.is_some());
-    with_alias.map(|(_, (name, value))| (name.clone(), value.clone())).collect()
+    list.iter().map(&mut element).collect()
 }
 
 /// Members of the first level are found without regard to case.
-const MEMBERS: [&str; 9] =
-    ["deviceId", "moduleId", "assetName", "status", "deviceRef", "tags", "properties", "device", "version"];
+const MEMBERS: [&str; 16] = [
+    "deviceId",
+    "moduleId",
+    "assetName",
+    "etag",
+    "status",
+    "version",
+    "connectionState",
+    "lastActivityTime",
+    "capabilities",
+    "configurations",
+    "deviceRef",
+    "tags",
+    "properties",
+    "device",
+    "desired",
+    "reported",
+];
 
 fn member_name(written: &str) -> String {
     MEMBERS
@@ -185,10 +214,11 @@ fn path(names: &[Name], scope: &Scope<'_>) -> V {
     if let Some((_, element)) = scope.variables.iter().rev().find(|(name, _)| name == first) {
         return through(element.clone(), &names[1..]);
     }
-    if names.len() == 1
-        && let Some((_, value)) = scope.aliases.iter().find(|(name, _)| name == first)
-    {
-        return value.clone();
+    let is_named = |element: &&Element| element.alias.as_ref().is_some_and(|alias| alias.text == *first);
+    if let Some(element) = scope.aliases.iter().find(is_named) {
+        // Inside of what is selected, names are members again.
+        let outside = Scope { aliases: &[], variables: Vec::new(), ..scope.clone() };
+        return through(value(&element.expr, &outside)?, &names[1..]);
     }
     let row = scope.row.clone();
     match first.to_lowercase().as_str() {
@@ -216,6 +246,9 @@ fn boolean(truth: Option<bool>) -> V {
 }
 
 fn value(expr: &Expr, scope: &Scope<'_>) -> V {
+    if let Some(key) = keys::value(expr, scope) {
+        return key;
+    }
     let of = |expr: &Expr| value(expr, scope);
     match &expr.kind {
         ExprKind::Undefined => None,
