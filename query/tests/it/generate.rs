@@ -158,6 +158,8 @@ pub(crate) struct Queries<'c> {
     chance: &'c mut Chance,
     collection: &'static str,
     join: bool,
+    /// `MATCH` stands in `WHERE` only.
+    may_match: bool,
 }
 
 impl<'c> Queries<'c> {
@@ -168,7 +170,7 @@ impl<'c> Queries<'c> {
             _ => "devices",
         };
         let join = collection == "assets" && chance.one_in(2);
-        Self { chance, collection, join }
+        Self { chance, collection, join, may_match: false }
     }
 
     /// Rows that change one by one: no groups, no order, no past.
@@ -254,7 +256,13 @@ impl<'c> Queries<'c> {
     }
 
     fn filter(&mut self) -> String {
-        if self.chance.one_in(5) { String::new() } else { format!(" WHERE {}", self.condition(3)) }
+        if self.chance.one_in(5) {
+            return String::new();
+        }
+        self.may_match = true;
+        let condition = self.condition(3);
+        self.may_match = false;
+        format!(" WHERE {condition}")
     }
 
     fn key(&mut self) -> String {
@@ -419,7 +427,7 @@ impl<'c> Queries<'c> {
                 self.chance.pick(&["STARTSWITH", "ENDSWITH", "CONTAINS"]),
                 self.chance.pick(&["a", "", "pump", "3"])
             ),
-            16 => format!(
+            16 if self.may_match => format!(
                 "MATCH({path}, '{}')",
                 self.chance.pick(&["pump", "stat*", "\"pump station\"", "pump -3", "station 7"])
             ),
