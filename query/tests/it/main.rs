@@ -4,4 +4,5 @@ mod cases;
 mod differential;
 mod engine;
 mod generate;
+mod limits;
 mod naive;
