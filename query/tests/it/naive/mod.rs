@@ -6,18 +6,22 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use muster_query::syntax::ast::{AsOf, BinaryOp, Element, Elements, Expr, ExprKind, Name, Select};
+use muster_query::syntax::ast::{AsOf, BinaryOp, Element, Elements, Expr, ExprKind, Select};
 use serde_json::{Map, Value as Json, json};
 
 mod aggregates;
+mod compare;
 mod dates;
 mod functions;
 mod keys;
 pub(crate) mod numbers;
+mod paths;
 mod places;
 mod texts;
 
-use numbers::{compare_numbers, number};
+use compare::{compare, or, same, total};
+use numbers::number;
+use paths::{member_name, path};
 
 /// All documents of a collection by id.
 pub(crate) type Documents = BTreeMap<String, Json>;
@@ -175,61 +179,6 @@ fn elements(select: &Select, scope: &Scope<'_>) -> Vec<(String, V)> {
     list.iter().map(&mut element).collect()
 }
 
-/// Members of the first level are found without regard to case.
-const MEMBERS: [&str; 16] = [
-    "deviceId",
-    "moduleId",
-    "assetName",
-    "etag",
-    "status",
-    "version",
-    "connectionState",
-    "lastActivityTime",
-    "capabilities",
-    "configurations",
-    "deviceRef",
-    "tags",
-    "properties",
-    "device",
-    "desired",
-    "reported",
-];
-
-fn member_name(written: &str) -> String {
-    MEMBERS
-        .iter()
-        .find(|member| member.eq_ignore_ascii_case(written))
-        .map_or(written.to_owned(), |member| (*member).to_owned())
-}
-
-fn path(names: &[Name], scope: &Scope<'_>) -> V {
-    let first = &names[0].text;
-    let through = |mut at: Json, rest: &[Name]| {
-        for name in rest {
-            let Json::Object(mut members) = at else { return None };
-            at = members.remove(&name.text)?;
-        }
-        Some(at)
-    };
-    if let Some((_, element)) = scope.variables.iter().rev().find(|(name, _)| name == first) {
-        return through(element.clone(), &names[1..]);
-    }
-    let is_named = |element: &&Element| element.alias.as_ref().is_some_and(|alias| alias.text == *first);
-    if let Some(element) = scope.aliases.iter().find(is_named) {
-        // Inside of what is selected, names are members again.
-        let outside = Scope { aliases: &[], variables: Vec::new(), ..scope.clone() };
-        return through(value(&element.expr, &outside)?, &names[1..]);
-    }
-    let row = scope.row.clone();
-    match first.to_lowercase().as_str() {
-        "desired" | "reported" => {
-            let section = row.get("properties")?.get(first.to_lowercase())?.clone();
-            through(section, &names[1..])
-        }
-        _ => through(row.get(member_name(first))?.clone(), &names[1..]),
-    }
-}
-
 fn holds_aggregate(select: &Select) -> bool {
     let Elements::List(list) = &select.elements else { return false };
     list.iter().any(|element| aggregates::is_inside(&element.expr))
@@ -308,14 +257,6 @@ fn value(expr: &Expr, scope: &Scope<'_>) -> V {
     }
 }
 
-fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    match (a, b) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    }
-}
-
 fn is_in(wanted: &V, list: &Expr, scope: &Scope<'_>) -> Option<bool> {
     let items: Vec<V> = match &list.kind {
         ExprKind::Array(items) => items.iter().map(|item| value(item, scope)).collect(),
@@ -325,68 +266,6 @@ fn is_in(wanted: &V, list: &Expr, scope: &Scope<'_>) -> Option<bool> {
         },
     };
     items.iter().map(|item| compare(BinaryOp::Equal, wanted, item)).fold(Some(false), or)
-}
-
-/// Section 3.
-fn compare(op: BinaryOp, a: &V, b: &V) -> Option<bool> {
-    let (a, b) = (a.as_ref()?, b.as_ref()?);
-    let is_equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
-    let order = match (a, b) {
-        (Json::Null, _) | (_, Json::Null) if is_equality => {
-            return Some((a.is_null() && b.is_null()) == (op == BinaryOp::Equal));
-        }
-        (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
-        (Json::Number(_), Json::Number(_)) => compare_numbers(a, b),
-        (Json::String(a), Json::String(b)) => a.chars().cmp(b.chars()),
-        _ => return None,
-    };
-    Some(match op {
-        BinaryOp::Equal => order.is_eq(),
-        BinaryOp::NotEqual => order.is_ne(),
-        BinaryOp::Less => order.is_lt(),
-        BinaryOp::LessOrEqual => order.is_le(),
-        BinaryOp::Greater => order.is_gt(),
-        _ => order.is_ge(),
-    })
-}
-
-/// Section 11: the order of all values.
-fn total(a: &V, b: &V) -> Ordering {
-    let class = |value: &V| match value {
-        None => 0,
-        Some(Json::Null) => 1,
-        Some(Json::Bool(false)) => 2,
-        Some(Json::Bool(true)) => 3,
-        Some(Json::Number(_)) => 4,
-        Some(Json::String(_)) => 5,
-        Some(Json::Array(_) | Json::Object(_)) => 6,
-    };
-    class(a).cmp(&class(b)).then_with(|| match (a, b) {
-        (Some(a @ Json::Number(_)), Some(b @ Json::Number(_))) => compare_numbers(a, b),
-        (Some(Json::String(a)), Some(Json::String(b))) => a.chars().cmp(b.chars()),
-        (Some(a), Some(b)) if class(&Some(a.clone())) == 6 => text(a).cmp(&text(b)),
-        _ => Ordering::Equal,
-    })
-}
-
-/// JSON text in which the same number is written alike.
-fn text(value: &Json) -> String {
-    aggregates::representative(value.clone()).to_string()
-}
-
-/// Section 10: when two values are the same.
-fn same(a: &V, b: &V) -> bool {
-    match (a, b) {
-        (Some(Json::Array(a)), Some(Json::Array(b))) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(&Some(a.clone()), &Some(b.clone())))
-        }
-        (Some(Json::Object(a)), Some(Json::Object(b))) => {
-            a.len() == b.len()
-                && a.iter().zip(b).all(|((m, a), (n, b))| m == n && same(&Some(a.clone()), &Some(b.clone())))
-        }
-        (Some(Json::Array(_) | Json::Object(_)), _) | (_, Some(Json::Array(_) | Json::Object(_))) => false,
-        _ => total(a, b).is_eq(),
-    }
 }
 
 /// Whether it is a number, for those who add.
