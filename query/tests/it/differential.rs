@@ -94,7 +94,9 @@ impl Run {
 
     /// Whether the query had rows.
     fn compare(&mut self) -> bool {
-        let text = Queries::new(&mut self.chance).any();
+        let is_ranked = self.chance.one_in(8);
+        let mut queries = Queries::new(&mut self.chance);
+        let text = if is_ranked { queries.ranked() } else { queries.any() };
         let Some(plan) = self.plan(&text) else { return false };
         let page = 1 + self.chance.below(7);
         let snapshots = self.engine.snapshots();

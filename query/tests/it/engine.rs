@@ -17,7 +17,18 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let devices = Collection {
         name: "devices",
         id: &["deviceId"],
-        members: &["deviceId", "status", "version", "tags", "properties"],
+        members: &[
+            "deviceId",
+            "etag",
+            "status",
+            "version",
+            "connectionState",
+            "lastActivityTime",
+            "capabilities",
+            "configurations",
+            "tags",
+            "properties",
+        ],
         shortcuts,
         relations: &[],
         documents_only: vec![&["version"]],
@@ -25,7 +36,7 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let modules = Collection {
         name: "devices.modules",
         id: &["deviceId", "moduleId"],
-        members: &["deviceId", "moduleId", "version", "tags", "properties"],
+        members: &["deviceId", "moduleId", "version", "configurations", "tags", "properties"],
         ..devices.clone()
     };
     let assets = Collection {

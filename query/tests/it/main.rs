@@ -1,6 +1,8 @@
 //! The language and its engine, against each other and against tables of cases.
 
+mod cases;
 mod differential;
 mod engine;
 mod generate;
+mod limits;
 mod naive;

@@ -1,11 +1,11 @@
 //! Groups and aggregates: section 10.
 
-use muster_query::syntax::ast::{Elements, Expr, ExprKind, Select};
+use muster_query::syntax::ast::{Expr, ExprKind, Select};
 use num_bigint::BigInt;
 use serde_json::{Value as Json, json};
 
 use super::numbers::{compare_numbers, exact, nearest};
-use super::{Fleet, Made, Scope, V, elements, functions, is_number, same, total};
+use super::{Fleet, Made, Scope, V, elements, functions, is_number, keys, same, total};
 
 const NAMES: [&str; 7] = ["COUNT", "SUM", "AVG", "MIN", "MAX", "PERCENTILE", "HISTOGRAM"];
 
@@ -23,6 +23,7 @@ pub(super) fn is_inside(expr: &Expr) -> bool {
         ExprKind::Binary(_, a, b) | ExprKind::In(a, b) => is_inside(a) || is_inside(b),
         ExprKind::Between(a, b, c) => is_inside(a) || is_inside(b) || is_inside(c),
         ExprKind::Array(items) => items.iter().any(is_inside),
+        ExprKind::Quantified { list, condition, .. } => is_inside(list) || is_inside(condition),
         _ => false,
     }
 }
@@ -47,52 +48,42 @@ pub(super) fn representative(value: Json) -> Json {
 }
 
 pub(super) fn grouped(fleet: &Fleet, select: &Select, rows: &[(&String, &Json)]) -> Vec<Made> {
-    let scope = |row| Scope { fleet, row, group: None, variables: Vec::new(), aliases: Vec::new(), score: 0.0 };
     let mut groups: Vec<(Vec<V>, Vec<&Json>)> = Vec::new();
     if select.group_by.is_empty() {
         groups.push((Vec::new(), Vec::new()));
     }
     for (_, row) in rows {
-        let keys: Vec<V> = select.group_by.iter().map(|key| super::value(key, &scope(row))).collect();
+        let scope = Scope::of_row(fleet, row);
+        let keys: Vec<V> = select.group_by.iter().map(|key| super::value(key, &scope)).collect();
         match groups.iter_mut().find(|(own, _)| own.iter().zip(&keys).all(|(a, b)| same(a, b))) {
             Some((_, rows)) => rows.push(row),
             None => groups.push((keys, vec![row])),
         }
     }
     let (mut out, nothing) = (Vec::new(), Json::Null);
-    for (keys, rows) in &groups {
+    for (own, rows) in &groups {
+        let texts = select.group_by.iter().map(keys::plain);
+        let keys: Vec<(String, V)> = texts.zip(own.iter().map(|key| key.clone().map(representative))).collect();
         // Everything else than aggregates is made of keys, which all rows of the group share.
         let first = rows.first().copied().unwrap_or(&nothing);
-        let scope = Scope { group: Some(rows), ..scope(first) };
-        let shown_keys = |expr: &Expr, found: V| {
-            if select.group_by.iter().any(|key| same_text(key, expr)) { found.map(representative) } else { found }
-        };
-        let Elements::List(list) = &select.elements else { panic!("SELECT * has no groups") };
-        let made: Vec<(String, V)> = elements(select, &scope)
-            .into_iter()
-            .zip(list)
-            .map(|((name, found), element)| (name, shown_keys(&element.expr, found)))
-            .collect();
-        let aliases = super::aliases(select, &made);
-        let scope = Scope { aliases, ..scope };
+        let scope = Scope { group: Some(rows), keys: &keys, ..Scope::of_row(fleet, first) };
+        let elements = elements(select, &scope);
         if select.having.as_ref().is_some_and(|having| super::value(having, &scope) != Some(json!(true))) {
             continue;
         }
+        let scope = scope.ordering(select);
         let order = select.order_by.iter().map(|key| super::value(&key.expr, &scope)).collect();
-        out.push(Made { id: String::new(), order, own: keys.clone(), elements: made, row: None });
+        out.push(Made { id: String::new(), order, own: own.clone(), elements, row: None });
     }
     out
 }
 
-fn same_text(a: &Expr, b: &Expr) -> bool {
-    muster_query::syntax::print_condition(a) == muster_query::syntax::print_condition(b)
-}
-
 pub(super) fn value_of_rows(argument: &Expr, scope: &Scope<'_>) -> Vec<V> {
     let rows = scope.group.unwrap_or_default();
-    rows.iter()
-        .map(|row| super::value(argument, &Scope { row, group: None, aliases: Vec::new(), ..scope.clone() }))
-        .collect()
+    let of = |row: &&Json| {
+        super::value(argument, &Scope { row, group: None, keys: &[], variables: Vec::new(), ..scope.clone() })
+    };
+    rows.iter().map(of).collect()
 }
 
 pub(super) fn value_of(name: &str, distinct: bool, values: Vec<V>, argument: Option<V>) -> V {

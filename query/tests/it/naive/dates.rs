@@ -50,17 +50,57 @@ pub(crate) fn moment(value: &Json) -> Option<i64> {
     if value.is_number() {
         return super::numbers::whole(value).filter(|ms| RANGE.contains(ms));
     }
-    let text = value.as_str()?;
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let fraction = text.get(19..)?.strip_suffix('Z')?;
-    let milli = match fraction.strip_prefix('.') {
-        Some(digits) => format!("{digits:0<3}").get(..3)?.parse::<i64>().ok()?,
-        None if fraction.is_empty() => 0,
-        None => return None,
+    read(value.as_str()?).filter(|ms| RANGE.contains(ms))
+}
+
+/// RFC 3339: `2026-11-26T22:05:21`, perhaps a fraction, then `Z` or `+hh:mm`.
+fn read(text: &str) -> Option<i64> {
+    let text = text.to_ascii_uppercase();
+    let digits = |from: usize, to: usize| {
+        let part = text.get(from..to)?;
+        if part.bytes().all(|byte| byte.is_ascii_digit()) { part.parse::<i64>().ok() } else { None }
     };
-    Some(millis(year, month, day, ((hour * 60 + minute) * 60 + second) * 1_000 + milli))
+    let is = |at: usize, sign: &str| text.get(at..=at) == Some(sign);
+    if !(is(4, "-") && is(7, "-") && is(10, "T") && is(13, ":") && is(16, ":")) {
+        return None;
+    }
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    if !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+        return None;
+    }
+    // A leap second is the last one of its minute again.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let rest = text.get(19..)?;
+    let (milli, zone) = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).filter(|end| *end > 0)?;
+            (format!("{:0<3}", &rest[..end])[..3].parse::<i64>().ok()?, &rest[end..])
+        }
+        None => (0, rest),
+    };
+    let local = millis(year, month, day, ((hour * 60 + minute) * 60 + second.min(59)) * 1_000 + milli);
+    Some(local - offset(zone)? * 60_000)
+}
+
+/// Minutes east of UTC.
+fn offset(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let sign = match zone.chars().next()? {
+        '+' => 1,
+        '-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let two = |part: &str, most: i64| {
+        let is_number = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { part.parse::<i64>().ok().filter(|number| *number <= most) } else { None }
+    };
+    Some(sign * (two(hours, 23)? * 60 + two(minutes, 59)?))
 }
 
 pub(crate) fn text(ms: i64) -> String {
@@ -106,16 +146,12 @@ pub(crate) fn difference(unit: &str, from: i64, to: i64) -> i64 {
     if let Some(length) = fixed(unit) {
         return (to - from) / length;
     }
-    // The most whole months that do not go beyond.
-    let (later, sign) = if to >= from { (to, 1) } else { (to, -1) };
-    let mut count = 0;
-    while count < 200_000 {
-        match add(unit, sign * (count + 1), from) {
-            Some(next) if (sign > 0 && next <= later) || (sign < 0 && next >= later) => count += 1,
-            _ => break,
-        }
-    }
-    sign * count
+    // The last month is whole when the day and time of day are reached.
+    let (a, b) = (civil(from), civil(to));
+    let between = (b.0 * 12 + b.1) - (a.0 * 12 + a.1);
+    let is_short = if between > 0 { (b.2, b.3) < (a.2, a.3) } else { (b.2, b.3) > (a.2, a.3) };
+    let whole = if is_short { between - between.signum() } else { between };
+    whole / months(unit)
 }
 
 pub(crate) fn part(unit: &str, ms: i64) -> i64 {
@@ -154,6 +190,11 @@ pub(crate) fn truncated(unit: &str, ms: i64) -> i64 {
     }
 }
 
-pub(crate) fn whole(ms: i64) -> V {
-    Some(json!(ms))
+pub(crate) fn whole(count: i64) -> V {
+    Some(json!(count))
+}
+
+/// A time, when it lies in the years 0 to 9999.
+pub(crate) fn time(ms: i64) -> V {
+    RANGE.contains(&ms).then(|| json!(ms))
 }

@@ -66,10 +66,10 @@ pub(super) fn call(name: &str, arguments: &[Expr], scope: &Scope<'_>) -> V {
         "SCORE" => Some(json!(scope.score)),
         "TO_MILLIS" => text(0).and_then(|text| dates::moment(&json!(text))).and_then(dates::whole),
         "FROM_MILLIS" => whole(0).filter(|ms| dates::RANGE.contains(ms)).map(|ms| json!(dates::text(ms))),
-        "DATE_ADD" => dates::add(&unit(), whole(1)?, moment(2)?).and_then(dates::whole),
+        "DATE_ADD" => dates::add(&unit(), whole(1)?, moment(2)?).and_then(dates::time),
         "DATE_DIFF" => dates::whole(dates::difference(&unit(), moment(1)?, moment(2)?)),
         "DATE_PART" => dates::whole(dates::part(&unit(), moment(1)?)),
-        "DATE_TRUNC" => dates::whole(dates::truncated(&unit(), moment(1)?)),
+        "DATE_TRUNC" => dates::time(dates::truncated(&unit(), moment(1)?)),
         "MATCH" => match &arguments[1].kind {
             ExprKind::String(wanted) => Some(json!(texts::matches(&text(0)?, wanted))),
             _ => None,

@@ -6,17 +6,22 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use muster_query::syntax::ast::{AsOf, BinaryOp, Elements, Expr, ExprKind, Name, Select};
+use muster_query::syntax::ast::{AsOf, BinaryOp, Element, Elements, Expr, ExprKind, Select};
 use serde_json::{Map, Value as Json, json};
 
 mod aggregates;
+mod compare;
 mod dates;
 mod functions;
+mod keys;
 pub(crate) mod numbers;
+mod paths;
 mod places;
 mod texts;
 
-use numbers::{compare_numbers, number};
+use compare::{compare, or, same, total};
+use numbers::number;
+use paths::{member_name, path};
 
 /// All documents of a collection by id.
 pub(crate) type Documents = BTreeMap<String, Json>;
@@ -41,18 +46,32 @@ struct Scope<'a> {
     row: &'a Json,
     /// Rows of the group, for aggregates.
     group: Option<&'a [&'a Json]>,
+    /// Keys of the group, as [`keys::plain`] writes them, with their values.
+    keys: &'a [(String, V)],
     variables: Vec<(String, Json)>,
-    /// Alias and value, innermost last.
-    aliases: Vec<(String, V)>,
+    /// What has an alias: in `ORDER BY` only.
+    aliases: &'a [Element],
     score: f64,
+}
+
+impl<'a> Scope<'a> {
+    fn of_row(fleet: &'a Fleet, row: &'a Json) -> Self {
+        Self { fleet, row, group: None, keys: &[], variables: Vec::new(), aliases: &[], score: 0.0 }
+    }
+
+    /// The same where aliases of `SELECT` can be named.
+    fn ordering(&self, select: &'a Select) -> Self {
+        let aliases = if let Elements::List(list) = &select.elements { list.as_slice() } else { &[] };
+        Self { aliases, ..self.clone() }
+    }
 }
 
 /// The answer of a query, or why it has none that the data alone could tell.
 pub(crate) fn answer(fleet: &Fleet, select: &Select) -> Answer {
     assert!(!matches!(select.from.as_of, Some(AsOf::Time(..))), "the caller hands in the documents of that time");
     let rows = rows(fleet, select);
-    let scope = |row| Scope { fleet, row, group: None, variables: Vec::new(), aliases: Vec::new(), score: 0.0 };
-    let statistics = texts::statistics(select.filter.as_ref(), rows.values());
+    let scope = |row| Scope::of_row(fleet, row);
+    let statistics = texts::statistics(fleet, select.filter.as_ref(), &rows);
     let kept: Vec<(&String, &Json)> = rows
         .iter()
         .filter(|(_, row)| select.filter.as_ref().is_none_or(|filter| value(filter, &scope(row)) == Some(json!(true))))
@@ -64,9 +83,9 @@ pub(crate) fn answer(fleet: &Fleet, select: &Select) -> Answer {
         kept.iter()
             .map(|(id, row)| {
                 let mut scope = scope(row);
-                scope.score = texts::score(&statistics, row);
+                scope.score = texts::score(&statistics, &scope);
                 let elements = elements(select, &scope);
-                scope.aliases = aliases(select, &elements);
+                let scope = scope.ordering(select);
                 let order = select.order_by.iter().map(|key| value(&key.expr, &scope)).collect();
                 Made { id: (*id).clone(), order, own: vec![Some(json!(id))], elements, row: Some((*row).clone()) }
             })
@@ -142,62 +161,22 @@ fn rows(fleet: &Fleet, select: &Select) -> Documents {
 
 fn elements(select: &Select, scope: &Scope<'_>) -> Vec<(String, V)> {
     let Elements::List(list) = &select.elements else { return Vec::new() };
-    let element = |(index, element): (usize, &muster_query::syntax::ast::Element)| {
+    let mut nameless = 0;
+    let mut element = |element: &Element| {
         let own = match (&element.alias, &element.expr.kind) {
             (Some(alias), _) => alias.text.clone(),
             (None, ExprKind::Path(names)) => {
                 let last = names.last().expect("a path has a name").text.clone();
                 if names.len() == 1 { member_name(&last) } else { last }
             }
-            (None, _) => format!("${}", index + 1),
+            (None, _) => {
+                nameless += 1;
+                format!("${nameless}")
+            }
         };
         (own, value(&element.expr, scope))
     };
-    list.iter().enumerate().map(element).collect()
-}
-
-fn aliases(select: &Select, elements: &[(String, V)]) -> Vec<(String, V)> {
-    let Elements::List(list) = &select.elements else { return Vec::new() };
-    let with_alias = list.iter().zip(elements).filter(|(element, _)| element.alias.is_some());
-    with_alias.map(|(_, (name, value))| (name.clone(), value.clone())).collect()
-}
-
-/// Members of the first level are found without regard to case.
-const MEMBERS: [&str; 9] =
-    ["deviceId", "moduleId", "assetName", "status", "deviceRef", "tags", "properties", "device", "version"];
-
-fn member_name(written: &str) -> String {
-    MEMBERS
-        .iter()
-        .find(|member| member.eq_ignore_ascii_case(written))
-        .map_or(written.to_owned(), |member| (*member).to_owned())
-}
-
-fn path(names: &[Name], scope: &Scope<'_>) -> V {
-    let first = &names[0].text;
-    let through = |mut at: Json, rest: &[Name]| {
-        for name in rest {
-            let Json::Object(mut members) = at else { return None };
-            at = members.remove(&name.text)?;
-        }
-        Some(at)
-    };
-    if let Some((_, element)) = scope.variables.iter().rev().find(|(name, _)| name == first) {
-        return through(element.clone(), &names[1..]);
-    }
-    if names.len() == 1
-        && let Some((_, value)) = scope.aliases.iter().find(|(name, _)| name == first)
-    {
-        return value.clone();
-    }
-    let row = scope.row.clone();
-    match first.to_lowercase().as_str() {
-        "desired" | "reported" => {
-            let section = row.get("properties")?.get(first.to_lowercase())?.clone();
-            through(section, &names[1..])
-        }
-        _ => through(row.get(member_name(first))?.clone(), &names[1..]),
-    }
+    list.iter().map(&mut element).collect()
 }
 
 fn holds_aggregate(select: &Select) -> bool {
@@ -216,6 +195,9 @@ fn boolean(truth: Option<bool>) -> V {
 }
 
 fn value(expr: &Expr, scope: &Scope<'_>) -> V {
+    if let Some(key) = keys::value(expr, scope) {
+        return key;
+    }
     let of = |expr: &Expr| value(expr, scope);
     match &expr.kind {
         ExprKind::Undefined => None,
@@ -275,14 +257,6 @@ fn value(expr: &Expr, scope: &Scope<'_>) -> V {
     }
 }
 
-fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    match (a, b) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    }
-}
-
 fn is_in(wanted: &V, list: &Expr, scope: &Scope<'_>) -> Option<bool> {
     let items: Vec<V> = match &list.kind {
         ExprKind::Array(items) => items.iter().map(|item| value(item, scope)).collect(),
@@ -292,68 +266,6 @@ fn is_in(wanted: &V, list: &Expr, scope: &Scope<'_>) -> Option<bool> {
         },
     };
     items.iter().map(|item| compare(BinaryOp::Equal, wanted, item)).fold(Some(false), or)
-}
-
-/// Section 3.
-fn compare(op: BinaryOp, a: &V, b: &V) -> Option<bool> {
-    let (a, b) = (a.as_ref()?, b.as_ref()?);
-    let is_equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
-    let order = match (a, b) {
-        (Json::Null, _) | (_, Json::Null) if is_equality => {
-            return Some((a.is_null() && b.is_null()) == (op == BinaryOp::Equal));
-        }
-        (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
-        (Json::Number(_), Json::Number(_)) => compare_numbers(a, b),
-        (Json::String(a), Json::String(b)) => a.chars().cmp(b.chars()),
-        _ => return None,
-    };
-    Some(match op {
-        BinaryOp::Equal => order.is_eq(),
-        BinaryOp::NotEqual => order.is_ne(),
-        BinaryOp::Less => order.is_lt(),
-        BinaryOp::LessOrEqual => order.is_le(),
-        BinaryOp::Greater => order.is_gt(),
-        _ => order.is_ge(),
-    })
-}
-
-/// Section 11: the order of all values.
-fn total(a: &V, b: &V) -> Ordering {
-    let class = |value: &V| match value {
-        None => 0,
-        Some(Json::Null) => 1,
-        Some(Json::Bool(false)) => 2,
-        Some(Json::Bool(true)) => 3,
-        Some(Json::Number(_)) => 4,
-        Some(Json::String(_)) => 5,
-        Some(Json::Array(_) | Json::Object(_)) => 6,
-    };
-    class(a).cmp(&class(b)).then_with(|| match (a, b) {
-        (Some(a @ Json::Number(_)), Some(b @ Json::Number(_))) => compare_numbers(a, b),
-        (Some(Json::String(a)), Some(Json::String(b))) => a.chars().cmp(b.chars()),
-        (Some(a), Some(b)) if class(&Some(a.clone())) == 6 => text(a).cmp(&text(b)),
-        _ => Ordering::Equal,
-    })
-}
-
-/// JSON text in which the same number is written alike.
-fn text(value: &Json) -> String {
-    aggregates::representative(value.clone()).to_string()
-}
-
-/// Section 10: when two values are the same.
-fn same(a: &V, b: &V) -> bool {
-    match (a, b) {
-        (Some(Json::Array(a)), Some(Json::Array(b))) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(&Some(a.clone()), &Some(b.clone())))
-        }
-        (Some(Json::Object(a)), Some(Json::Object(b))) => {
-            a.len() == b.len()
-                && a.iter().zip(b).all(|((m, a), (n, b))| m == n && same(&Some(a.clone()), &Some(b.clone())))
-        }
-        (Some(Json::Array(_) | Json::Object(_)), _) | (_, Some(Json::Array(_) | Json::Object(_))) => false,
-        _ => total(a, b).is_eq(),
-    }
 }
 
 /// Whether it is a number, for those who add.

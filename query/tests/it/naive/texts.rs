@@ -1,7 +1,8 @@
 //! Patterns, words and ranks.
 
 use muster_query::syntax::ast::{Expr, ExprKind};
-use serde_json::Value as Json;
+
+use super::{Documents, Fleet, Scope};
 
 /// Section 6: `LIKE`, by trying everything.
 pub(crate) fn like(text: &str, pattern: &str, escape: Option<char>) -> bool {
@@ -34,7 +35,6 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 /// One part of what is looked for.
-#[derive(Clone)]
 enum Term {
     Word(String),
     Beginning(String),
@@ -97,58 +97,55 @@ pub(crate) fn matches(text: &str, wanted: &str) -> bool {
     present.iter().all(|term| term.occurs(&text) > 0) && absent.iter().all(|term| term.occurs(&text) == 0)
 }
 
-/// What the rank needs: for each `MATCH` of a condition its path, its terms and the texts of all rows.
-pub(crate) struct Statistics(Vec<Searched>);
+/// What the rank needs: for each `MATCH` of a condition where it looks, its terms and the words of the texts of all rows.
+pub(super) struct Statistics(Vec<Searched>);
 
 /// Path, terms, and the words of all texts there.
-type Searched = (Vec<String>, Vec<Term>, Vec<Vec<String>>);
+type Searched = (Expr, Vec<Term>, Vec<Vec<String>>);
 
-pub(crate) fn statistics<'a>(condition: Option<&Expr>, rows: impl Iterator<Item = &'a Json> + Clone) -> Statistics {
+pub(super) fn statistics(fleet: &Fleet, condition: Option<&Expr>, rows: &Documents) -> Statistics {
     let mut found = Vec::new();
     condition.into_iter().for_each(|condition| collect(condition, &mut found));
-    let of = |(path, wanted): (Vec<String>, String)| {
-        let texts = rows.clone().filter_map(|row| at(row, &path)).map(|text| words(&text)).collect();
-        let (present, _) = terms(&wanted);
+    let of = |(path, wanted): (Expr, String)| {
+        let texts = rows.values().filter_map(|row| at(&path, &Scope::of_row(fleet, row))).collect();
+        let (mut present, _) = terms(&wanted);
         // Words come first, then beginnings, then phrases.
-        let class = |term: &Term| match term {
+        present.sort_by_key(|term| match term {
             Term::Word(_) => 0,
             Term::Beginning(_) => 1,
             Term::Phrase(_) => 2,
-        };
-        let mut present = present;
-        present.sort_by_key(class);
+        });
         (path, present, texts)
     };
     Statistics(found.into_iter().map(of).collect())
 }
 
-fn collect(expr: &Expr, found: &mut Vec<(Vec<String>, String)>) {
+fn collect(expr: &Expr, found: &mut Vec<(Expr, String)>) {
+    let mut all = |parts: &[&Expr]| parts.iter().for_each(|part| collect(part, found));
     match &expr.kind {
         ExprKind::Call { name, arguments, .. } if name.text.eq_ignore_ascii_case("match") => {
-            if let (ExprKind::Path(names), ExprKind::String(wanted)) = (&arguments[0].kind, &arguments[1].kind) {
-                found.push((names.iter().map(|name| name.text.clone()).collect(), wanted.clone()));
+            if let ExprKind::String(wanted) = &arguments[1].kind {
+                found.push((arguments[0].clone(), wanted.clone()));
             }
         }
-        ExprKind::Binary(_, a, b) => {
-            collect(a, found);
-            collect(b, found);
-        }
-        ExprKind::Not(inner) => collect(inner, found),
+        ExprKind::Call { arguments: parts, .. } | ExprKind::Array(parts) => all(&parts.iter().collect::<Vec<_>>()),
+        ExprKind::Not(a) | ExprKind::Negate(a) | ExprKind::Like { value: a, .. } => all(&[a]),
+        ExprKind::Binary(_, a, b) | ExprKind::In(a, b) => all(&[a, b]),
+        ExprKind::Between(a, b, c) => all(&[a, b, c]),
+        ExprKind::Quantified { list, condition, .. } => all(&[list, condition]),
         _ => {}
     }
 }
 
-fn at(row: &Json, path: &[String]) -> Option<String> {
-    let pointer: String = path.iter().map(|name| format!("/{name}")).collect();
-    row.pointer(&pointer)?.as_str().map(str::to_owned)
+fn at(path: &Expr, scope: &Scope<'_>) -> Option<Vec<String>> {
+    super::value(path, scope)?.as_str().map(words)
 }
 
 /// Section 6: BM25 with k1 1.2 and b 0.75.
 #[allow(clippy::cast_precision_loss, reason = "counts of test rows")]
-pub(crate) fn score(statistics: &Statistics, row: &Json) -> f64 {
+pub(super) fn score(statistics: &Statistics, scope: &Scope<'_>) -> f64 {
     let of = |(path, terms, texts): &Searched| {
-        let Some(text) = at(row, path) else { return 0.0 };
-        let text = words(&text);
+        let Some(text) = at(path, scope) else { return 0.0 };
         let rows = texts.len() as f64;
         let average = texts.iter().map(Vec::len).sum::<usize>() as f64 / rows;
         let one = |term: &Term| {
@@ -160,7 +157,7 @@ pub(crate) fn score(statistics: &Statistics, row: &Json) -> f64 {
             let idf = (1.0 + (rows - with + 0.5) / (with + 0.5)).ln();
             idf * (occurs * 2.2) / (occurs + 1.2 * (0.25 + 0.75 * text.len() as f64 / average))
         };
-        terms.iter().map(one).sum::<f64>()
+        terms.iter().map(one).fold(0.0, |sum, term| sum + term)
     };
-    statistics.0.iter().map(of).sum()
+    statistics.0.iter().map(of).fold(0.0, |sum, rank| sum + rank)
 }
