@@ -137,7 +137,9 @@ pub(super) fn distinct(
         }
         if let Some(value) = project::one(reading, row, ranks) {
             bytes += key.capacity() + value.memory_bytes() + 64;
-            found.insert(key, canonical(value));
+            // A document stays as it is.
+            let is_document = matches!(reading.input.plan.output, Output::Documents);
+            found.insert(key, if is_document { value } else { canonical(value) });
         }
         if found.len() > top {
             found.pop_last();

@@ -6,7 +6,7 @@ use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
 use crate::column::Cell;
 use crate::evaluate::{Source, words};
-use crate::plan::{Expr, Output, Path, Plan};
+use crate::plan::{Expr, Output, Path, Plan, Root};
 use crate::rank::{Statistics, score};
 
 /// The statistics of each `MATCH` of the plan.
@@ -64,7 +64,8 @@ fn all_rows(reading: &Reading<'_>) -> Matched {
 
 /// The words of the text at a path, when it is one.
 fn tokens(reading: &Reading<'_>, row: RowRef, path: &Path) -> Option<Vec<String>> {
-    if let (RowRef::Column(row), Place::Column(column)) = (row, reading.places.of(path)) {
+    // A column of the joined row is not one of this row's.
+    if let (RowRef::Column(row), Place::Column(column), Root::Row) = (row, reading.places.of(path), path.root) {
         return match reading.snapshot().cell(column, row) {
             Cell::String(text) => Some(words::tokens(text)),
             _ => None,
