@@ -134,6 +134,7 @@ async fn page(read: &Read, request: v1::QueryRequest) -> Result<v1::QueryRespons
         }
         _ => (0, None, None),
     };
+    page.check_pinned()?;
     if from == 0 {
         page.check_parent(&Key::Namespace(namespace.clone()))?;
     }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::apply::Position;
 use crate::clock::Clock;
-use crate::read::{ScanError, StoreError, View};
+use crate::read::{EventScope, ScanError, StoreError, View};
 use crate::views::{SCHEMA, ViewSnapshot, Views, Which};
 
 mod budget;
@@ -194,7 +194,7 @@ impl Queries {
         let which = collections(&question.plan);
         let snapshot = self.views.snapshot(&question.namespace, &which);
         let newest = snapshot.position.revision;
-        let floor = view.event_floor()?;
+        let floor = view.event_floor_in(&EventScope::Namespace(question.namespace.to_string()))?;
         let revision = match (pinned, question.plan.as_of) {
             (Some(revision), _) | (None, Some(AsOf::Revision(revision))) => revision,
             (None, Some(AsOf::TimeMs(time_ms))) => {
