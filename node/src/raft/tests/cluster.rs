@@ -235,8 +235,12 @@ async fn a_follower_away_longer_than_the_log_reaches_back_gets_a_snapshot() {
     cluster.restart(away).await;
     cluster.write(&format!("p{number}")).await;
     cluster.all_hold(&numbered(0..number + 1)).await;
-    let status = cluster.nodes[&away].raft.status();
-    assert!(status.snapshot_index.is_some() && status.purged_index.is_some(), "{status:?}");
+    // The state is there a moment before the metrics tell of it.
+    eventually("the status tells of the snapshot", || {
+        let status = cluster.nodes[&away].raft.status();
+        status.snapshot_index.is_some() && status.purged_index.is_some()
+    })
+    .await;
     // What came by snapshot is as durable as what came by log.
     cluster.stop(away).await;
     cluster.restart(away).await;
