@@ -17,6 +17,8 @@ mod codes;
 mod compare;
 mod ids;
 mod kinds;
+#[cfg(test)]
+mod laws;
 mod mask;
 mod snapshot;
 mod stored;
