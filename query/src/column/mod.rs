@@ -20,6 +20,7 @@ mod kinds;
 #[cfg(test)]
 mod laws;
 mod mask;
+mod removed;
 mod snapshot;
 mod stored;
 mod strings;
