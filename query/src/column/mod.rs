@@ -15,6 +15,7 @@
 mod chunk;
 mod codes;
 mod compare;
+mod id_order;
 mod ids;
 mod kinds;
 #[cfg(test)]

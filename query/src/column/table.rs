@@ -104,7 +104,7 @@ impl Table {
         self.ids.insert(id, row);
         self.rows += 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
+        self.ids.order.note_change(self.generation, row);
         row
     }
 
@@ -120,7 +120,7 @@ impl Table {
         self.free.push(row);
         self.rows -= 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
+        self.ids.order.note_change(self.generation, row);
         self.removed.note(id, row);
         for (id, row) in self.removed.take_unheld() {
             self.ids.forget(&id, row);

@@ -1,0 +1,82 @@
+//! Orders are made from earlier ones, beside a writer that goes on.
+
+use super::*;
+
+const NAMES: usize = 20_000;
+
+fn names() -> Vec<String> {
+    (0..NAMES).map(|row| format!("{:05}", row * 7_919 % NAMES)).collect()
+}
+
+fn all() -> Mask {
+    let mut live = Mask::none(NAMES);
+    (0..NAMES).for_each(|row| live.insert(Row::at(row)));
+    live
+}
+
+#[test]
+fn a_writer_does_not_wait_for_an_order_that_is_made() {
+    let (order, names, live) = (IdOrder::default(), names(), all());
+    let looks = std::cell::Cell::new(0_usize);
+    let id = |row: Row| {
+        looks.set(looks.get() + 1);
+        assert!(order.state.try_lock().is_ok(), "free while ids are compared");
+        names[row.index()].as_str()
+    };
+    let made = order.rows(1, &live, id);
+    assert!(made.is_sorted_by_key(|row| &names[*row as usize]) && made.len() == NAMES);
+    let at_first = looks.replace(0);
+    let mut fewer = live.clone();
+    fewer.remove(Row(77));
+    order.note_change(2, Row(77));
+    let again = order.rows(2, &fewer, id);
+    assert_eq!((again.len(), again.contains(&77)), (NAMES - 1, false));
+    order.note_change(3, Row(77));
+    assert_eq!(order.rows(3, &live, id), made);
+    assert!(looks.get() < 100 && at_first > NAMES, "{} ids were looked at, {at_first} at first", looks.get());
+}
+
+#[test]
+fn changes_while_an_order_is_made_are_in_the_next() {
+    let (order, names, live) = (IdOrder::default(), names(), all());
+    let (was_noted, mut fewer) = (std::cell::Cell::new(false), all());
+    order.rows(1, &live, |row| {
+        if !was_noted.replace(true) {
+            order.note_change(2, Row(5));
+        }
+        names[row.index()].as_str()
+    });
+    fewer.remove(Row(5));
+    let next = order.rows(2, &fewer, |row| names[row.index()].as_str());
+    assert_eq!((next.len(), next.contains(&5)), (NAMES - 1, false));
+    // Whoever still holds what was before gets that.
+    assert_eq!(order.rows(1, &live, |row| names[row.index()].as_str()).len(), NAMES);
+    assert_eq!(order.rows(2, &fewer, |row| names[row.index()].as_str()), next);
+}
+
+#[test]
+fn too_many_changes_are_no_reason_for_a_wrong_order() {
+    let (order, names, mut live) = (IdOrder::default(), names(), all());
+    let mut generation = 1;
+    let ask = |generation, live: &Mask| {
+        let made = order.rows(generation, live, |row| names[row.index()].as_str());
+        assert!(made.is_sorted_by_key(|row| &names[*row as usize]));
+        assert_eq!(made.len(), live.count());
+        assert!(made.iter().all(|row| live.contains(Row(*row))));
+    };
+    ask(generation, &live);
+    for changes in [10, CHANGES_MAX + 10, 10, 1, 2 * CHANGES_MAX, 3] {
+        for at in 0..changes {
+            generation += 1;
+            let row = Row::at((at * 31 + changes) % NAMES);
+            if live.contains(row) {
+                live.remove(row)
+            } else {
+                live.insert(row)
+            }
+            order.note_change(generation, row);
+        }
+        ask(generation, &live);
+        ask(generation, &live);
+    }
+}
