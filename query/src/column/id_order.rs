@@ -58,11 +58,7 @@ impl IdOrder {
                 came.dedup();
                 Arc::new(merged(&known, &changed, live.slots(), &came, by_id))
             }
-            Begun::Nothing => {
-                let mut made: Vec<u32> = live.iter().map(|row| row.0).collect();
-                made.sort_unstable_by(by_id);
-                Arc::new(made)
-            }
+            Begun::Nothing => Arc::new(sorted(live, id)),
         };
         self.end(generation, &made);
         made
@@ -107,6 +103,29 @@ enum Begun {
     /// An earlier one, and rows that came or went since.
     Changed(Arc<Vec<u32>>, Vec<Row>),
     Nothing,
+}
+
+/// All rows by their ids. Ids are mostly alike at first, so they are compared by eight bytes after what all have in common, and
+/// looked up only when these are equal.
+fn sorted<'i>(live: &Mask, id: impl Fn(Row) -> &'i str) -> Vec<u32> {
+    let mut ids: Vec<(u64, &str, u32)> = live.iter().map(|row| (0, id(row), row.0)).collect();
+    let first = ids.first().map_or(&[][..], |(_, id, _)| id.as_bytes());
+    let common = ids.iter().fold(first.len(), |common, (_, id, _)| {
+        let alike = first[..common].iter().zip(id.as_bytes()).take_while(|(a, b)| a == b);
+        alike.count()
+    });
+    for (key, id, _) in &mut ids {
+        *key = beginning(id.as_bytes().get(common..).unwrap_or_default());
+    }
+    ids.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+    ids.into_iter().map(|(_, _, row)| row).collect()
+}
+
+/// The first eight bytes as a number; the order of texts with different ones is theirs.
+fn beginning(bytes: &[u8]) -> u64 {
+    let mut eight = [0; 8];
+    eight.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(eight)
 }
 
 /// `known` without what changed, and with what came in its place. Whole runs are copied: few ids are looked at.
