@@ -17,8 +17,6 @@ use super::id_order::IdOrder;
 struct Entry {
     hash: u64,
     row: Row,
-    /// How often the id came to this place and was not forgotten since.
-    lives: u32,
 }
 
 /// The index.
@@ -40,19 +38,17 @@ impl Ids {
     pub(super) fn insert(&self, id: &str, row: Row) {
         let hash = self.hasher.hash_one(id);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        match entries.find_mut(hash, |entry| entry.hash == hash && entry.row == row) {
-            Some(known) => known.lives += 1,
-            None => drop(entries.insert_unique(hash, Entry { hash, row, lives: 1 }, |entry| entry.hash)),
+        let is_there = entries.iter_hash(hash).any(|entry| entry.hash == hash && entry.row == row);
+        if !is_there {
+            entries.insert_unique(hash, Entry { hash, row }, |entry| entry.hash);
         }
     }
 
-    /// Forgets one life of an id in a place, which no snapshot asks for any more.
+    /// Forgets an id that no snapshot asks for any more.
     pub(super) fn forget(&self, id: &str, row: Row) {
         let hash = self.hasher.hash_one(id);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let Ok(mut found) = entries.find_entry(hash, |entry| entry.hash == hash && entry.row == row) else { return };
-        found.get_mut().lives -= 1;
-        if found.get().lives == 0 {
+        if let Ok(found) = entries.find_entry(hash, |entry| entry.hash == hash && entry.row == row) {
             found.remove();
         }
     }

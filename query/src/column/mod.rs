@@ -17,9 +17,9 @@ mod codes;
 mod compare;
 mod id_order;
 mod ids;
-mod kinds;
 #[cfg(test)]
-mod laws;
+mod kernel_laws;
+mod kinds;
 mod mask;
 mod removed;
 mod snapshot;

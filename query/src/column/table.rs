@@ -123,7 +123,10 @@ impl Table {
         self.ids.order.note_change(self.generation, row);
         self.removed.note(id, row);
         for (id, row) in self.removed.take_unheld() {
-            self.ids.forget(&id, row);
+            // The id may have come back in the same place.
+            if self.row_ids.shared.cell(row) != Leaf::String(&id) {
+                self.ids.forget(&id, row);
+            }
         }
     }
 

@@ -12,14 +12,10 @@ use crate::syntax::ast::BinaryOp;
 /// Values by id and path.
 type Model = BTreeMap<String, BTreeMap<Vec<String>, Value>>;
 
-pub(super) struct Chance(u64);
+struct Chance(u64);
 
 impl Chance {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -189,7 +185,7 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
 #[test]
 fn tables_and_their_snapshots_are_what_was_put_in() {
     for seed in 1..=25_u64 {
-        let mut chance = Chance::new(seed);
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
         let mut held: Vec<(Snapshot, Model)> = Vec::new();
         for step in 0..400 {

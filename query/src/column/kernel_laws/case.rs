@@ -4,8 +4,21 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::column::strings::DIFFERENT_MAX;
-use crate::column::tests::Chance;
 use crate::column::{ColumnId, Leaf, Lookup, Mask, Node, Options, Row, Snapshot, Table, Truth};
+
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ (mixed >> 27)) % bound
+    }
+}
 
 /// What kinds of values a column is filled with.
 #[derive(Debug, Clone, Copy)]

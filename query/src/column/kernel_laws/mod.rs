@@ -3,13 +3,13 @@
 
 mod case;
 
-use super::tests::{Chance, shown};
+use super::tests::shown;
 use super::*;
 use crate::Value;
 use crate::evaluate::{Datum, order};
 use crate::syntax::ast::BinaryOp;
 
-use case::{Case, POOLS, Pool, made, of, text};
+use case::{Case, Chance, POOLS, Pool, made, of, text};
 
 const OPS: [BinaryOp; 6] = [
     BinaryOp::Equal,
