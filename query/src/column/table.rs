@@ -40,7 +40,7 @@ pub struct Table {
     /// Rises whenever a row comes or goes.
     generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
-    removed: Removed,
+    pub(super) removed: Removed,
     last: Option<Snapshot>,
 }
 

@@ -47,11 +47,18 @@ fn changes_while_an_order_is_made_are_in_the_next() {
         names[row.index()].as_str()
     });
     fewer.remove(Row(5));
-    let next = order.rows(2, &fewer, |row| names[row.index()].as_str());
+    let looks = std::cell::Cell::new(0_usize);
+    let id = |row: Row| {
+        looks.set(looks.get() + 1);
+        names[row.index()].as_str()
+    };
+    let next = order.rows(2, &fewer, id);
     assert_eq!((next.len(), next.contains(&5)), (NAMES - 1, false));
+    assert!(looks.get() < 100, "what changed meanwhile was noted: {} ids were looked at", looks.get());
     // Whoever still holds what was before gets that.
     assert_eq!(order.rows(1, &live, |row| names[row.index()].as_str()).len(), NAMES);
-    assert_eq!(order.rows(2, &fewer, |row| names[row.index()].as_str()), next);
+    looks.set(0);
+    assert_eq!((order.rows(2, &fewer, id), looks.get()), (next, 0));
 }
 
 #[test]
@@ -86,8 +93,8 @@ fn ids_are_in_the_order_of_their_bytes_whatever_they_have_in_common() {
     let sets: [&[&str]; 6] = [
         &[],
         &["one"],
-        &["", "a", "\0", "a\0", "a\0\0", "b"],
-        &["device-10", "device-1", "device-100000000000", "device-100000000001", "device-10000000"],
+        &["", "\0", "a\0\0", "a\0", "a", "b"],
+        &["device-10", "device-1", "device-100000000001", "device-100000000000", "device-10000000"],
         &["ä", "à", "a", "z", "ÿ", "\u{10ffff}", "\u{ffff}"],
         &["same", "same-and-more", "same-and", "same-"],
     ];
@@ -99,4 +106,31 @@ fn ids_are_in_the_order_of_their_bytes_whatever_they_have_in_common() {
         expected.sort_unstable();
         assert_eq!(made.iter().map(|row| names[*row as usize]).collect::<Vec<_>>(), expected);
     }
+}
+
+#[test]
+fn few_changes_at_a_time_are_taken_in_however_many_there_were() {
+    let (order, names, mut live) = (IdOrder::default(), names(), all());
+    let looks = std::cell::Cell::new(0_usize);
+    let id = |row: Row| {
+        looks.set(looks.get() + 1);
+        names[row.index()].as_str()
+    };
+    order.rows(0, &live, id);
+    looks.set(0);
+    for generation in 1..=2 * CHANGES_MAX {
+        let row = Row::at(generation / 2 % NAMES);
+        if live.contains(row) {
+            live.remove(row)
+        } else {
+            live.insert(row)
+        }
+        order.note_change(generation as u64, row);
+        if generation % 2_500 == 0 {
+            let made = order.rows(generation as u64, &live, id);
+            assert_eq!(made.len(), live.count());
+        }
+    }
+    assert!(looks.get() < 40 * 2 * CHANGES_MAX, "{} ids were looked at", looks.get());
+    assert!(order.memory_bytes() < 200_000, "{} bytes", order.memory_bytes());
 }
