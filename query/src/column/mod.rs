@@ -15,9 +15,13 @@
 mod chunk;
 mod codes;
 mod compare;
+mod id_order;
 mod ids;
+#[cfg(test)]
+mod kernel_laws;
 mod kinds;
 mod mask;
+mod removed;
 mod snapshot;
 mod stored;
 mod strings;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::removed::Removed;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
@@ -39,9 +40,7 @@ pub struct Table {
     /// Rises whenever a row comes or goes.
     generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
-    removed: Vec<(String, Row)>,
-    /// Held by every snapshot.
-    held: Arc<()>,
+    pub(super) removed: Removed,
     last: Option<Snapshot>,
 }
 
@@ -64,8 +63,7 @@ impl Table {
             trie: Arc::new(RwLock::new(Trie::new(options.max_columns))),
             ids: Arc::default(),
             generation: 0,
-            removed: Vec::new(),
-            held: Arc::new(()),
+            removed: Removed::default(),
             last: None,
         }
     }
@@ -106,7 +104,7 @@ impl Table {
         self.ids.insert(id, row);
         self.rows += 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
+        self.ids.order.note_change(self.generation, row);
         row
     }
 
@@ -122,17 +120,9 @@ impl Table {
         self.free.push(row);
         self.rows -= 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
-        self.removed.push((id.to_owned(), row));
-        self.forget_removed();
-    }
-
-    /// Ids of removed rows leave the index when no snapshot is there that could ask for them.
-    fn forget_removed(&mut self) {
-        if Arc::strong_count(&self.held) > 1 {
-            return;
-        }
-        for (id, row) in std::mem::take(&mut self.removed) {
+        self.ids.order.note_change(self.generation, row);
+        self.removed.note(id, row);
+        for (id, row) in self.removed.take_unheld() {
             // The id may have come back in the same place.
             if self.row_ids.shared.cell(row) != Leaf::String(&id) {
                 self.ids.forget(&id, row);
@@ -215,7 +205,7 @@ impl Table {
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
             generation: self.generation,
-            held: Arc::clone(&self.held),
+            held: self.removed.holder(),
         };
         self.last = Some(snapshot.clone());
         snapshot
@@ -226,6 +216,11 @@ impl Table {
     pub fn memory_bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(Stored::memory_bytes).sum();
         let trie = self.trie.read().unwrap_or_else(PoisonError::into_inner).memory_bytes();
-        columns + self.row_ids.memory_bytes() + trie + self.ids.memory_bytes() + self.slots / 8
+        columns
+            + self.row_ids.memory_bytes()
+            + trie
+            + self.ids.memory_bytes()
+            + self.removed.memory_bytes()
+            + self.slots / 8
     }
 }

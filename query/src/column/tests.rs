@@ -50,7 +50,7 @@ fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, V
     }
 }
 
-fn shown(cell: Cell<'_>) -> Option<Value> {
+pub(super) fn shown(cell: Cell<'_>) -> Option<Value> {
     Some(match cell {
         Leaf::Absent => return None,
         Leaf::Null => Value::Null,
