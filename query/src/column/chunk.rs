@@ -28,6 +28,11 @@ impl Chunk {
         Self { kinds, wide: None, codes: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
     }
 
+    /// One of known parts, each of the length that goes with `len`.
+    pub(super) fn restore(len: usize, kinds: Kinds, wide: Option<Box<[u64]>>, codes: Option<Box<[u32]>>) -> Self {
+        Self { kinds, wide, codes, len: u32::try_from(len).unwrap_or(u32::MAX) }
+    }
+
     #[inline]
     pub(super) fn kind(&self, at: usize) -> Kind {
         match &self.kinds {
@@ -45,6 +50,11 @@ impl Chunk {
     #[inline]
     pub(super) fn wide(&self, at: usize) -> u64 {
         self.wide.as_ref().map_or(0, |wide| wide[at])
+    }
+
+    /// The first bytes of a text, when they are kept.
+    pub(super) fn begins(&self, at: usize) -> Option<u64> {
+        self.wide.as_ref().map(|wide| wide[at])
     }
 
     #[inline]

@@ -12,6 +12,7 @@
 //!   are elsewhere (in the columns of their members, and in the document).
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
+mod checkpoint;
 mod chunk;
 mod codes;
 mod compare;
@@ -28,6 +29,7 @@ mod text;
 mod top;
 mod trie;
 
+pub use checkpoint::CheckpointError;
 pub use codes::Codes;
 pub use mask::{Mask, Truth};
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};

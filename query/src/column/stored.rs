@@ -106,6 +106,20 @@ impl Stored {
         Self { shared: Arc::new(shared), strings: Strings::default() }
     }
 
+    /// A column of known chunks, upwards by index; `None` when its texts contradict themselves.
+    pub(super) fn restore(chunk_rows: usize, texts: Texts, chunks: Vec<(usize, Chunk)>) -> Option<Self> {
+        let mut column = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9] };
+        for (index, chunk) in chunks {
+            for at in 0..chunk_rows {
+                column.counts[chunk.kind(at) as usize] += 1;
+            }
+            *column.chunk_mut(index, Kind::Absent) = chunk;
+        }
+        column.counts[Kind::Absent as usize] = 0;
+        let strings = Strings::restore(&column.texts, column.count(Kind::String) + column.count(Kind::Array))?;
+        Some(Self { shared: Arc::new(column), strings })
+    }
+
     /// Puts a value in; false when it was there already, and nothing was copied.
     pub(super) fn set(&mut self, row: Row, leaf: Leaf<'_>) -> bool {
         let before = self.shared.cell(row);

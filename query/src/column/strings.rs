@@ -48,7 +48,7 @@ impl Texts {
         self.full.len() * PART + self.last.ends.len()
     }
 
-    fn push(&mut self, text: &str) -> u32 {
+    pub(super) fn push(&mut self, text: &str) -> u32 {
         let code = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let last = Arc::make_mut(&mut self.last);
         last.bytes.extend_from_slice(text.as_bytes());
@@ -62,6 +62,11 @@ impl Texts {
             Arc::make_mut(&mut self.full).push(full);
         }
         code
+    }
+
+    /// All of them, by code.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> + '_ {
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(|code| self.get(code))
     }
 
     /// None, of a column whose texts are few so far.
@@ -99,6 +104,23 @@ impl Strings {
         let (texts, hasher) = (&*texts, &self.hasher);
         self.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
         code
+    }
+
+    /// The writer's side of texts that `used` cells use; `None` when a dictionary holds one twice.
+    pub(super) fn restore(texts: &Texts, used: usize) -> Option<Self> {
+        let mut strings = Self { used, ..Self::default() };
+        if !texts.is_dictionary {
+            return Some(strings);
+        }
+        for (code, text) in (0..).zip(texts.iter()) {
+            let hash = strings.hasher.hash_one(text);
+            if strings.index.find(hash, |other| texts.get(*other) == text).is_some() {
+                return None;
+            }
+            let hasher = &strings.hasher;
+            strings.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
+        }
+        Some(strings)
     }
 
     /// Whether so many are different that each should be kept for itself.

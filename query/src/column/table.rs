@@ -27,17 +27,17 @@ impl Default for Options {
 /// The documents of one collection.
 #[derive(Debug)]
 pub struct Table {
-    options: Options,
-    columns: Vec<Stored>,
-    row_ids: Stored,
-    live: Arc<Mask>,
-    rows: usize,
-    slots: usize,
-    free: Vec<Row>,
-    trie: Arc<RwLock<Trie>>,
-    ids: Arc<Ids>,
+    pub(super) options: Options,
+    pub(super) columns: Vec<Stored>,
+    pub(super) row_ids: Stored,
+    pub(super) live: Arc<Mask>,
+    pub(super) rows: usize,
+    pub(super) slots: usize,
+    pub(super) free: Vec<Row>,
+    pub(super) trie: Arc<RwLock<Trie>>,
+    pub(super) ids: Arc<Ids>,
     /// Rises whenever a row comes or goes.
-    generation: u64,
+    pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
     removed: Vec<(String, Row)>,
     /// Held by every snapshot.
