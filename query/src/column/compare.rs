@@ -25,6 +25,12 @@ impl Snapshot {
         self.each_word(column, |chunk, word| by_chunk(column, chunk, word, op, value, &texts))
     }
 
+    /// `column BETWEEN low AND high`; primitives.
+    #[must_use]
+    pub fn between(&self, column: ColumnId, low: &Value, high: &Value) -> Truth {
+        self.compare(column, BinaryOp::GreaterOrEqual, low).and(&self.compare(column, BinaryOp::LessOrEqual, high))
+    }
+
     /// `column IN values`; primitives.
     #[must_use]
     pub fn is_in(&self, column: ColumnId, values: &[Value]) -> Truth {

@@ -86,10 +86,10 @@ impl Column {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn chunk_bytes(&self) -> usize {
         let chunks: usize = self.chunks().map(|(_, chunk)| chunk.memory_bytes()).sum();
         let branches = self.branches.iter().flatten().count() * size_of::<Branch>();
-        chunks + branches + self.texts.memory_bytes() + 8 * self.branches.len() + size_of::<Self>()
+        chunks + branches + 8 * self.branches.len() + size_of::<Self>()
     }
 }
 
@@ -170,8 +170,8 @@ impl Stored {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.shared.memory_bytes() + self.strings.memory_bytes()
+    pub(super) fn text_bytes(&self) -> usize {
+        self.shared.texts.memory_bytes() + self.strings.memory_bytes()
     }
 }
 

@@ -220,12 +220,4 @@ impl Table {
         self.last = Some(snapshot.clone());
         snapshot
     }
-
-    /// About how many bytes of memory it takes, without what only snapshots hold.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        let columns: usize = self.columns.iter().map(Stored::memory_bytes).sum();
-        let trie = self.trie.read().unwrap_or_else(PoisonError::into_inner).memory_bytes();
-        columns + self.row_ids.memory_bytes() + trie + self.ids.memory_bytes() + self.slots / 8
-    }
 }
