@@ -20,6 +20,7 @@ mod ids;
 mod kinds;
 mod mask;
 mod memory;
+mod pairs;
 mod snapshot;
 mod stored;
 mod strings;
@@ -29,6 +30,7 @@ mod tests;
 mod text;
 mod top;
 mod trie;
+mod visit;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;

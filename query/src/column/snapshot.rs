@@ -130,20 +130,4 @@ impl Snapshot {
     pub(super) fn column(&self, column: ColumnId) -> &Column {
         &self.columns[column.0 as usize]
     }
-
-    /// Calls `visit` with each of `rows` that has a value, and that value.
-    pub fn for_each<'s>(&'s self, column: ColumnId, rows: &Mask, mut visit: impl FnMut(Row, Cell<'s>)) {
-        let column = self.column(column);
-        let words = column.chunk_rows() / 64;
-        for (index, chunk) in column.chunks() {
-            for word in 0..words {
-                let mut open = rows.word(index * words + word) & chunk.word_of(word, |kind| kind != Kind::Absent);
-                while open != 0 {
-                    let at = 64 * word + open.trailing_zeros() as usize;
-                    open &= open - 1;
-                    visit(Row::at(index * column.chunk_rows() + at), column.cell_in(chunk, at));
-                }
-            }
-        }
-    }
 }

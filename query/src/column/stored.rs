@@ -156,11 +156,7 @@ impl Stored {
     fn tidy_texts(&mut self) {
         let is_dictionary = self.shared.texts.is_dictionary;
         if is_dictionary && self.strings.is_too_large() {
-            let used = self.shared.count(Kind::String) + self.shared.count(Kind::Array);
-            self.strings.give_up_index(used);
-            let column = Arc::make_mut(&mut self.shared);
-            column.texts.is_dictionary = false;
-            rewrite_texts(column, |code, text| (code, beginning(text)));
+            self.keep_each_text();
         } else if self.strings.is_mostly_unused(&self.shared.texts) {
             self.strings.start_over();
             let column = Arc::make_mut(&mut self.shared);
@@ -168,6 +164,15 @@ impl Stored {
             rewrite_texts(column, |_, text| (self.strings.code(&mut texts, text), beginning(text)));
             column.texts = texts;
         }
+    }
+
+    /// From now on each text is kept for itself.
+    pub(super) fn keep_each_text(&mut self) {
+        let used = self.shared.count(Kind::String) + self.shared.count(Kind::Array);
+        self.strings.give_up_index(used);
+        let column = Arc::make_mut(&mut self.shared);
+        column.texts.is_dictionary = false;
+        rewrite_texts(column, |code, text| (code, beginning(text)));
     }
 
     pub(super) fn text_bytes(&self) -> usize {
