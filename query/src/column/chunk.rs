@@ -7,8 +7,42 @@ use super::Kind;
 pub(super) enum Kinds {
     /// One kind, where the bit of a cell is set; absent elsewhere.
     One(Kind, Box<[u64]>),
+    /// Booleans: where there is one, and where it is true.
+    Booleans(Box<[u64]>, Box<[u64]>),
     /// Each its own.
     Each(Box<[Kind]>),
+}
+
+impl Kinds {
+    /// Whether a cell of this kind can be put in as things are.
+    fn has_room_for(&self, kind: Kind) -> bool {
+        match self {
+            Self::One(one, _) => kind == *one || kind == Kind::Absent,
+            Self::Booleans(..) => matches!(kind, Kind::Absent | Kind::False | Kind::True),
+            Self::Each(_) => true,
+        }
+    }
+
+    /// Puts a kind in for which there is room.
+    fn set(&mut self, at: usize, kind: Kind) {
+        match self {
+            Self::One(_, present) => set_bit(present, at, kind != Kind::Absent),
+            Self::Booleans(present, truths) => {
+                set_bit(present, at, kind != Kind::Absent);
+                set_bit(truths, at, kind == Kind::True);
+            }
+            Self::Each(kinds) => kinds[at] = kind,
+        }
+    }
+}
+
+#[inline]
+fn bit(words: &[u64], at: usize) -> bool {
+    words[at / 64] >> (at % 64) & 1 == 1
+}
+
+fn set_bit(words: &mut [u64], at: usize, value: bool) {
+    words[at / 64] = words[at / 64] & !(1 << (at % 64)) | u64::from(value) << (at % 64);
 }
 
 /// Cells of one column. Its length is a multiple of 64.
@@ -37,12 +71,17 @@ impl Chunk {
     pub(super) fn kind(&self, at: usize) -> Kind {
         match &self.kinds {
             Kinds::One(kind, present) => {
-                if present[at / 64] >> (at % 64) & 1 == 1 {
+                if bit(present, at) {
                     *kind
                 } else {
                     Kind::Absent
                 }
             }
+            Kinds::Booleans(present, truths) => match (bit(present, at), bit(truths, at)) {
+                (false, _) => Kind::Absent,
+                (true, false) => Kind::False,
+                (true, true) => Kind::True,
+            },
             Kinds::Each(kinds) => kinds[at],
         }
     }
@@ -75,27 +114,24 @@ impl Chunk {
     }
 
     fn set_kind(&mut self, at: usize, kind: Kind) {
-        match &mut self.kinds {
-            Kinds::One(one, present) if kind == *one => present[at / 64] |= 1 << (at % 64),
-            Kinds::One(_, present) if kind == Kind::Absent => present[at / 64] &= !(1 << (at % 64)),
-            // The first kind of an empty chunk may be another one.
-            Kinds::One(one, present) if present.iter().all(|word| *word == 0) => {
-                *one = kind;
-                present[at / 64] |= 1 << (at % 64);
-            }
-            Kinds::One(..) => {
-                let mut each: Box<[Kind]> = (0..self.len as usize).map(|at| self.kind(at)).collect();
-                each[at] = kind;
-                self.kinds = Kinds::Each(each);
-            }
-            Kinds::Each(kinds) => kinds[at] = kind,
+        if self.kinds.has_room_for(kind) {
+            return self.kinds.set(at, kind);
         }
+        let nothing = || vec![0; self.len as usize / 64].into();
+        self.kinds = match &self.kinds {
+            // The first kind of an empty chunk may be another one.
+            _ if self.is_empty() => Kinds::One(kind, nothing()),
+            Kinds::One(Kind::True, present) if kind == Kind::False => Kinds::Booleans(present.clone(), present.clone()),
+            Kinds::One(Kind::False, present) if kind == Kind::True => Kinds::Booleans(present.clone(), nothing()),
+            _ => Kinds::Each((0..self.len as usize).map(|at| self.kind(at)).collect()),
+        };
+        self.kinds.set(at, kind);
     }
 
     /// Whether no cell holds anything.
     pub(super) fn is_empty(&self) -> bool {
         match &self.kinds {
-            Kinds::One(_, present) => present.iter().all(|word| *word == 0),
+            Kinds::One(_, present) | Kinds::Booleans(present, _) => present.iter().all(|word| *word == 0),
             Kinds::Each(kinds) => kinds.iter().all(|kind| *kind == Kind::Absent),
         }
     }
@@ -108,6 +144,12 @@ impl Chunk {
                 let (here, absent) = (wanted(*kind), wanted(Kind::Absent));
                 (if here { present[word] } else { 0 }) | (if absent { !present[word] } else { 0 })
             }
+            Kinds::Booleans(present, truths) => {
+                let of = |kind: Kind, bits: u64| if wanted(kind) { bits } else { 0 };
+                of(Kind::True, present[word] & truths[word])
+                    | of(Kind::False, present[word] & !truths[word])
+                    | of(Kind::Absent, !present[word])
+            }
             Kinds::Each(kinds) => bits(&kinds[64 * word..64 * word + 64], |kind| wanted(*kind)),
         }
     }
@@ -115,6 +157,7 @@ impl Chunk {
     pub(super) fn memory_bytes(&self) -> usize {
         let kinds = match &self.kinds {
             Kinds::One(_, present) => 8 * present.len(),
+            Kinds::Booleans(present, truths) => 16 + 8 * (present.len() + truths.len()),
             Kinds::Each(kinds) => kinds.len(),
         };
         let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());

@@ -18,6 +18,8 @@ mod codes;
 mod compare;
 mod ids;
 mod kinds;
+#[cfg(test)]
+mod laws;
 mod mask;
 mod memory;
 mod pairs;

@@ -11,7 +11,7 @@ use crate::evaluate::order;
 use crate::syntax::ast::BinaryOp;
 
 /// Values by id and path.
-type Model = BTreeMap<String, BTreeMap<Vec<String>, Value>>;
+pub(super) type Model = BTreeMap<String, BTreeMap<Vec<String>, Value>>;
 
 struct Chance(u64);
 
@@ -52,7 +52,7 @@ fn alike(chance: &mut Chance, column: u64) -> Value {
     }
 }
 
-fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, Value>) {
+pub(super) fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, Value>) {
     if let Value::Object(members) = value {
         out.insert(path.clone(), Value::Object(Vec::new()));
         for (name, value) in members {
@@ -78,7 +78,7 @@ fn shown(cell: Cell<'_>) -> Option<Value> {
     })
 }
 
-fn check(snapshot: &Snapshot, model: &Model) {
+pub(super) fn check(snapshot: &Snapshot, model: &Model) {
     assert_eq!(snapshot.len(), model.len());
     let ids: Vec<&str> = snapshot.id_order().iter().map(|row| snapshot.id(Row(*row))).collect();
     assert_eq!(ids, model.keys().map(String::as_str).collect::<Vec<_>>());

@@ -22,6 +22,9 @@ use super::Table;
 const MAGIC: [u8; 8] = *b"MSTRCOLS";
 /// Rises with every change of the format.
 const VERSION: u32 = 1;
+/// In the place of the one kind of a chunk: booleans of both kinds, and a kind for each cell.
+const BOOLEANS: u8 = 254;
+const EACH: u8 = 255;
 /// Rows of a chunk at most.
 const CHUNK_ROWS_MAX: usize = 1 << 20;
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::{Arc, RwLock};
 
 use super::frame::Unframed;
-use super::{CHUNK_ROWS_MAX, CheckpointError, MAGIC, VERSION};
+use super::{BOOLEANS, CHUNK_ROWS_MAX, CheckpointError, EACH, MAGIC, VERSION};
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Stored;
 use crate::column::strings::Texts;
@@ -118,7 +118,8 @@ fn column(frames: &mut Unframed<'_, impl Read>, options: Options, slots: usize) 
 fn chunk(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Chunk> {
     let kind = |byte: u8| Kind::ALL.get(byte as usize).copied().ok_or(CheckpointError::Damaged("no such kind"));
     let kinds = match frames.byte()? {
-        u8::MAX => Kinds::Each(frames.bytes(len)?.into_iter().map(kind).collect::<Result<_>>()?),
+        BOOLEANS => Kinds::Booleans(words(frames, len / 64)?, words(frames, len / 64)?),
+        EACH => Kinds::Each(frames.bytes(len)?.into_iter().map(kind).collect::<Result<_>>()?),
         one => Kinds::One(kind(one)?, words(frames, len / 64)?),
     };
     let parts = frames.byte()?;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::PoisonError;
 
 use super::frame::Frames;
-use super::{MAGIC, VERSION};
+use super::{BOOLEANS, EACH, MAGIC, VERSION};
 use crate::column::Table;
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Column;
@@ -67,8 +67,13 @@ fn chunk(chunk: &Chunk, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
             frames.byte(*kind as u8)?;
             frames.bytes(&words(present))?;
         }
+        Kinds::Booleans(present, truths) => {
+            frames.byte(BOOLEANS)?;
+            frames.bytes(&words(present))?;
+            frames.bytes(&words(truths))?;
+        }
         Kinds::Each(kinds) => {
-            frames.byte(u8::MAX)?;
+            frames.byte(EACH)?;
             frames.bytes(&kinds.iter().map(|kind| *kind as u8).collect::<Vec<_>>())?;
         }
     }
