@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use muster_query::Value;
-use muster_query::column::{Cell, ColumnId, Lookup, Snapshot, Table, Truth};
+use muster_query::column::{Cell, ColumnId, Leaf, Lookup, Snapshot, Table, Truth};
 use muster_query::syntax::ast::BinaryOp::{GreaterOrEqual, Less, NotEqual};
 
 fn column(snapshot: &Snapshot, path: &[&str]) -> ColumnId {
@@ -21,7 +21,8 @@ fn time(name: &str, mut run: impl FnMut() -> usize) {
         found = std::hint::black_box(run());
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    println!("{name:<32} {:>9.3} ms  {found}", super::median(times));
+    let least = times.iter().copied().fold(f64::MAX, f64::min);
+    println!("{name:<32} {:>9.3} ms, least {least:.3}  {found}", super::median(times));
 }
 
 /// The least, the greatest and the sum of a column by group.
@@ -81,6 +82,25 @@ pub(crate) fn report(snapshot: &Snapshot) {
         snapshot.is_in(tags("building"), &wanted).yes.count()
     });
     time("   groups by int", || snapshot.codes(battery).expect("few").counts(snapshot.live()).len());
+}
+
+/// What it takes to find rows by their ids, and to change two leaves of known rows, in an order without order.
+pub(crate) fn writer(table: &mut Table, rows: u64, leaves: [muster_query::column::Node; 2]) {
+    let ids: Vec<String> = (0..200_000).map(|at| format!("device-{:07}", super::chance(at, 5) % rows)).collect();
+    let start = Instant::now();
+    let found: Vec<_> = ids.iter().filter_map(|id| table.row(id)).collect();
+    println!("a row by its id: {:.0} ns", each(start, ids.len()));
+    let start = Instant::now();
+    for (row, value) in found.iter().zip(0_u32..) {
+        table.set(*row, leaves[0], Leaf::Int(i64::from(value % 100)));
+        table.set(*row, leaves[1], Leaf::Float(f64::from(value) / 7.0));
+    }
+    println!("two leaves of a known row: {:.0} ns", each(start, found.len()));
+}
+
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
+fn each(start: Instant, count: usize) -> f64 {
+    start.elapsed().as_secs_f64() * 1e9 / count as f64
 }
 
 /// The memory of the process in bytes, where the system tells.

@@ -149,6 +149,7 @@ fn main() {
     let properties = table.child(Table::ROOT, "properties");
     let reported = table.child(properties, "reported");
     let (battery, temperature) = (table.child(reported, "battery"), table.child(reported, "temperature"));
+    kernels::writer(&mut table, rows, [battery, temperature]);
     for held_every in [0, 5_000, 100] {
         let (mut held, patches, start) = (None, 200_000_u64, Instant::now());
         for index in 0..patches {
