@@ -16,15 +16,6 @@ impl Mask {
         Self { words: vec![0; slots.div_ceil(64)], slots }
     }
 
-    /// All of so many rows.
-    pub(super) fn all(slots: usize) -> Self {
-        let mut words = vec![u64::MAX; slots.div_ceil(64)];
-        if let Some(last) = words.last_mut().filter(|_| !slots.is_multiple_of(64)) {
-            *last = (1 << (slots % 64)) - 1;
-        }
-        Self { words, slots }
-    }
-
     /// How many rows there could be.
     #[must_use]
     pub fn slots(&self) -> usize {

@@ -33,11 +33,7 @@ impl Table {
         Memory {
             chunks: self.columns.iter().map(|column| column.shared.chunk_bytes()).sum(),
             texts: self.columns.iter().map(|column| column.text_bytes()).sum(),
-            ids: self.row_ids.shared.chunk_bytes()
-                + self.row_ids.text_bytes()
-                + self.ids.memory_bytes()
-                + self.slots / 8
-                + 4 * self.free.capacity(),
+            ids: self.row_ids.memory_bytes() + self.ids.memory_bytes() + self.slots / 8 + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
         }
     }

@@ -23,6 +23,7 @@ mod laws;
 mod mask;
 mod memory;
 mod pairs;
+mod row_ids;
 mod snapshot;
 mod stored;
 mod strings;

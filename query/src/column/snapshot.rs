@@ -3,15 +3,16 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::row_ids::RowIds;
 use super::stored::Column;
 use super::trie::{Node, Trie};
-use super::{Cell, ColumnId, Kind, Leaf, Mask, Row};
+use super::{Cell, ColumnId, Kind, Mask, Row};
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) columns: Arc<[Arc<Column>]>,
-    pub(super) row_ids: Arc<Column>,
+    pub(super) row_ids: RowIds,
     pub(super) live: Arc<Mask>,
     pub(super) rows: usize,
     pub(super) trie: Arc<RwLock<Trie>>,
@@ -70,16 +71,13 @@ impl Snapshot {
     /// The id of a row; empty for a free place.
     #[must_use]
     pub fn id(&self, row: Row) -> &str {
-        match self.row_ids.cell(row) {
-            Leaf::String(id) => id,
-            _ => "",
-        }
+        self.row_ids.get(row)
     }
 
     /// The row of an id.
     #[must_use]
     pub fn row(&self, id: &str) -> Option<Row> {
-        self.ids.find(id, |row| self.live.contains(row) && self.id(row) == id)
+        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.is(row, id))
     }
 
     /// Rows by the bytes of their ids, upwards.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::row_ids::RowIds;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
@@ -29,7 +30,7 @@ impl Default for Options {
 pub struct Table {
     pub(super) options: Options,
     pub(super) columns: Vec<Stored>,
-    pub(super) row_ids: Stored,
+    pub(super) row_ids: RowIds,
     pub(super) live: Arc<Mask>,
     pub(super) rows: usize,
     pub(super) slots: usize,
@@ -56,7 +57,7 @@ impl Table {
         Self {
             options,
             columns: Vec::new(),
-            row_ids: Stored::new(options.chunk_rows),
+            row_ids: RowIds::default(),
             live: Arc::new(Mask::none(0)),
             rows: 0,
             slots: 0,
@@ -85,7 +86,7 @@ impl Table {
     /// The row of an id.
     #[must_use]
     pub fn row(&self, id: &str) -> Option<Row> {
-        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.shared.cell(row) == Leaf::String(id))
+        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.is(row, id))
     }
 
     /// The row of an id, made if there is none.
@@ -102,7 +103,7 @@ impl Table {
         let live = Arc::make_mut(&mut self.live);
         live.grow(self.slots);
         live.insert(row);
-        self.row_ids.set(row, Leaf::String(id));
+        self.row_ids.set(row, id);
         self.ids.insert(id, row);
         self.rows += 1;
         self.generation += 1;
@@ -118,7 +119,7 @@ impl Table {
             column.set(row, Leaf::Absent);
         }
         Arc::make_mut(&mut self.live).remove(row);
-        self.row_ids.set(row, Leaf::Absent);
+        self.row_ids.set(row, "");
         self.free.push(row);
         self.rows -= 1;
         self.generation += 1;
@@ -134,7 +135,7 @@ impl Table {
         }
         for (id, row) in std::mem::take(&mut self.removed) {
             // The id may have come back in the same place.
-            if self.row_ids.shared.cell(row) != Leaf::String(&id) {
+            if !(self.live.contains(row) && self.row_ids.is(row, &id)) {
                 self.ids.forget(&id, row);
             }
         }
@@ -209,7 +210,7 @@ impl Table {
         }
         let snapshot = Snapshot {
             columns: self.columns.iter().map(|column| Arc::clone(&column.shared)).collect(),
-            row_ids: Arc::clone(&self.row_ids.shared),
+            row_ids: self.row_ids.clone(),
             live: Arc::clone(&self.live),
             rows: self.rows,
             trie: Arc::clone(&self.trie),

@@ -1,46 +1,52 @@
 //! Values of a column one after the other, without asking each of them for its kind where a chunk holds numbers of one kind.
 
 use super::chunk::{Chunk, Kinds};
+use super::stored::Column;
 use super::{Cell, ColumnId, Kind, Leaf, Mask, Row, Snapshot};
 
 impl Snapshot {
     /// Calls `visit` with each of `rows` that has a value, and that value.
     pub fn for_each<'s>(&'s self, column: ColumnId, rows: &Mask, mut visit: impl FnMut(Row, Cell<'s>)) {
         let column = self.column(column);
+        let words = column.chunk_rows() / 64;
         for (index, chunk) in column.chunks() {
-            let first = index * column.chunk_rows();
-            match (&chunk.kinds, &chunk.wide) {
-                (Kinds::One(Kind::Int, _), Some(wide)) => {
-                    each(chunk, first, column.chunk_rows(), rows, |row, at| {
-                        visit(row, Leaf::Int(wide[at].cast_signed()));
-                    });
+            let cells = Cells::new(column, chunk);
+            for word in 0..words {
+                let mut open = rows.word(index * words + word) & chunk.word_of(word, |kind| kind != Kind::Absent);
+                let first = Row::at(index * column.chunk_rows() + 64 * word);
+                // One place that calls: then what is called becomes a part of this loop.
+                while open != 0 {
+                    let bit = open.trailing_zeros();
+                    open &= open - 1;
+                    visit(Row(first.0 + bit), cells.at(64 * word + bit as usize));
                 }
-                (Kinds::One(Kind::Float, _), Some(wide)) => {
-                    each(chunk, first, column.chunk_rows(), rows, |row, at| {
-                        visit(row, Leaf::Float(f64::from_bits(wide[at])));
-                    });
-                }
-                _ => each(chunk, first, column.chunk_rows(), rows, |row, at| visit(row, column.cell_in(chunk, at))),
             }
         }
     }
 }
 
-/// Rows of a chunk that have a value, and where in it.
-#[inline]
-fn each(chunk: &Chunk, first: usize, len: usize, rows: &Mask, mut visit: impl FnMut(Row, usize)) {
-    for word in 0..len / 64 {
-        let mut open = rows.word(first / 64 + word) & chunk.word_of(word, |kind| kind != Kind::Absent);
-        if open == u64::MAX {
-            for at in 64 * word..64 * word + 64 {
-                visit(Row::at(first + at), at);
-            }
-            continue;
+/// Where the cells of a chunk are.
+enum Cells<'s, 'c> {
+    Ints(&'c [u64]),
+    Doubles(&'c [u64]),
+    Any(&'s Column, &'c Chunk),
+}
+
+impl<'s, 'c> Cells<'s, 'c> {
+    fn new(column: &'s Column, chunk: &'c Chunk) -> Self {
+        match (&chunk.kinds, &chunk.wide) {
+            (Kinds::One(Kind::Int, _), Some(wide)) => Self::Ints(wide),
+            (Kinds::One(Kind::Float, _), Some(wide)) => Self::Doubles(wide),
+            _ => Self::Any(column, chunk),
         }
-        while open != 0 {
-            let at = 64 * word + open.trailing_zeros() as usize;
-            open &= open - 1;
-            visit(Row::at(first + at), at);
+    }
+
+    #[inline]
+    fn at(&self, at: usize) -> Cell<'s> {
+        match self {
+            Self::Ints(wide) => Leaf::Int(wide[at].cast_signed()),
+            Self::Doubles(wide) => Leaf::Float(f64::from_bits(wide[at])),
+            Self::Any(column, chunk) => column.cell_in(chunk, at),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading: everything is checked against everything else before it is believed.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::{Arc, RwLock};
 
@@ -10,7 +11,7 @@ use crate::column::stored::Stored;
 use crate::column::strings::Texts;
 use crate::column::table::Options;
 use crate::column::trie::Trie;
-use crate::column::{Kind, Leaf, Mask, Row, Table};
+use crate::column::{Kind, Mask, Row, Table};
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 
@@ -27,23 +28,16 @@ pub(super) fn read(from: &mut impl Read) -> Result<Table> {
     let options = Options { chunk_rows: frames.len()?, max_columns: frames.len()? };
     let is_size = options.chunk_rows > 0 && options.chunk_rows <= CHUNK_ROWS_MAX;
     sane(is_size && options.chunk_rows.is_multiple_of(64), "no such chunks")?;
-    let (slots, free) = rows(&mut frames)?;
-    let (trie, columns) = paths(&mut frames, options)?;
-    let row_ids = column(&mut frames, options, slots)?;
-    // Before anything is made for all rows: each of them is there.
-    sane(row_ids.shared.count(Kind::String) == slots - free.len(), "a row has no id")?;
-    let live = live(slots, &free)?;
-    fits(&row_ids, &live)?;
     let mut table = Table::new(options);
-    (table.slots, table.free, table.row_ids) = (slots, free, row_ids);
+    rows(&mut table, &mut frames)?;
+    let (trie, columns) = paths(&mut frames, options)?;
     for _ in 0..columns {
-        let column = column(&mut frames, options, slots)?;
-        fits(&column, &live)?;
+        let column = column(&mut frames, options, table.slots)?;
+        fits(&column, &table.live)?;
         table.columns.push(column);
     }
     frames.end()?;
     table.trie = Arc::new(RwLock::new(trie));
-    index_ids(&mut table, live)?;
     Ok(table)
 }
 
@@ -51,26 +45,31 @@ fn sane(is_sane: bool, otherwise: &'static str) -> Result<()> {
     if is_sane { Ok(()) } else { Err(CheckpointError::Damaged(otherwise)) }
 }
 
-fn rows(frames: &mut Unframed<'_, impl Read>) -> Result<(usize, Vec<Row>)> {
+/// Free places, and ids of all others. Memory grows with the ids that are there, not with what is said of their number.
+fn rows(table: &mut Table, frames: &mut Unframed<'_, impl Read>) -> Result<()> {
     let (slots, count) = (frames.len()?, frames.len()?);
     sane(slots < u32::MAX as usize && count <= slots, "too many rows")?;
-    let mut free = Vec::new();
+    let mut free = HashSet::new();
     for _ in 0..count {
         let row = Row(frames.u32()?);
-        sane(row.index() < slots, "a free row is none")?;
-        free.push(row);
+        sane(row.index() < slots && free.insert(row), "a free row is none")?;
+        table.free.push(row);
     }
-    Ok((slots, free))
-}
-
-/// All places but the free ones.
-fn live(slots: usize, free: &[Row]) -> Result<Mask> {
-    let mut live = Mask::all(slots);
-    for row in free {
-        sane(live.contains(*row), "a row is free twice")?;
-        live.remove(*row);
+    let mut live = Mask::none(0);
+    for row in (0..slots).map(Row::at) {
+        live.grow(row.index() + 1);
+        if free.contains(&row) {
+            continue;
+        }
+        let id = frames.text()?;
+        sane(table.ids.find(&id, |other| table.row_ids.is(other, &id)).is_none(), "two rows have one id")?;
+        table.ids.insert(&id, row);
+        table.row_ids.set(row, &id);
+        live.insert(row);
     }
-    Ok(live)
+    (table.slots, table.rows, table.generation) = (slots, live.count(), live.count() as u64);
+    table.live = Arc::new(live);
+    Ok(())
 }
 
 fn paths(frames: &mut Unframed<'_, impl Read>, options: Options) -> Result<(Trie, usize)> {
@@ -166,21 +165,5 @@ fn fits(column: &Stored, live: &Mask) -> Result<()> {
             sane(present & !live.word(index * words + word) == 0, "a row without an id has values")?;
         }
     }
-    Ok(())
-}
-
-fn index_ids(table: &mut Table, live: Mask) -> Result<()> {
-    table.rows = live.count();
-    table.live = Arc::new(Mask::none(live.slots()));
-    for row in live.iter() {
-        let Leaf::String(id) = table.row_ids.shared.cell(row) else {
-            return Err(CheckpointError::Damaged("a row has no id"));
-        };
-        // Rows before this one are live by now.
-        sane(table.row(id).is_none(), "two rows have one id")?;
-        table.ids.insert(id, row);
-        Arc::make_mut(&mut table.live).insert(row);
-    }
-    table.generation = live.count() as u64;
     Ok(())
 }

@@ -162,32 +162,31 @@ fn content_that_contradicts_itself_is_refused() {
     };
     assert!(is_damaged(&forged(|frames| sizes(frames, 65))), "chunks of no multiple of 64");
     assert!(is_damaged(&forged(|frames| sizes(frames, usize::MAX & !63))), "chunks of too many rows");
-    // A free row that is none; a row that is free twice; rows without ids; as many columns as there can be numbers.
-    for free in [vec![5], vec![1, 1], vec![1]] {
+    // A free row that is none; a row that is free twice; an id twice. The last ones are a table.
+    for (free, ids, is_table) in [
+        (vec![5], ["a", "b"], false),
+        (vec![1, 1], ["a", "b"], false),
+        (vec![1], ["a", "a"], false),
+        (vec![1], ["a", "b"], true),
+    ] {
         let bytes = forged(|frames| {
             sizes(frames, 64)?;
             frames.len(3)?;
             frames.len(free.len())?;
             free.iter().try_for_each(|row| frames.u32(*row))?;
+            ids.iter().try_for_each(|id| frames.text(id))?;
             frames.byte(0)?;
-            frames.len(0)?;
-            frames.len(0)?;
-            frames.byte(1)?;
             frames.len(0)?;
             frames.len(0)
         });
-        assert!(is_damaged(&bytes), "{free:?}");
+        assert_eq!(read(&bytes).is_ok(), is_table, "{free:?} {ids:?}");
+        assert_eq!(is_damaged(&bytes), !is_table, "{free:?} {ids:?}");
     }
     let rows = forged(|frames| {
         sizes(frames, 64)?;
         frames.len(u32::MAX as usize - 1)?;
         frames.len(0)?;
-        frames.byte(0)?;
-        frames.len(0)?;
-        frames.len(0)?;
-        frames.byte(1)?;
-        frames.len(0)?;
-        frames.len(0)
+        frames.text("the only one")
     });
     assert!(is_damaged(&rows), "rows without end that have no ids");
     let columns = forged(|frames| {

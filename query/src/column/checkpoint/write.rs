@@ -17,21 +17,20 @@ pub(super) fn write(table: &Table, out: &mut impl Write) -> io::Result<()> {
     frames.len(table.options.max_columns)?;
     rows(table, &mut frames)?;
     paths(table, &mut frames)?;
-    column(&table.row_ids.shared, &mut frames)?;
     for stored in &table.columns {
         column(&stored.shared, &mut frames)?;
     }
     frames.end()
 }
 
-/// Places that are free, in the order in which they are taken again; all others live.
+/// Places that are free, in the order in which they are taken again, and ids of all others, upwards.
 fn rows(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
     frames.len(table.slots)?;
     frames.len(table.free.len())?;
     for row in &table.free {
         frames.u32(row.0)?;
     }
-    Ok(())
+    table.live.iter().try_for_each(|row| frames.text(table.row_ids.get(row)))
 }
 
 fn paths(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
