@@ -1,14 +1,15 @@
 //! Some hundred cells of one column: kinds, and beside them numbers and codes of texts where there are any.
 
 use super::Kind;
+use super::bits::Bits;
 
 /// Kinds of the cells of a chunk.
 #[derive(Debug, Clone)]
 pub(super) enum Kinds {
     /// One kind, where the bit of a cell is set; absent elsewhere.
-    One(Kind, Box<[u64]>),
+    One(Kind, Bits),
     /// Booleans: where there is one, and where it is true.
-    Booleans(Box<[u64]>, Box<[u64]>),
+    Booleans(Bits, Bits),
     /// Each its own.
     Each(Box<[Kind]>),
 }
@@ -26,23 +27,14 @@ impl Kinds {
     /// Puts a kind in for which there is room.
     fn set(&mut self, at: usize, kind: Kind) {
         match self {
-            Self::One(_, present) => set_bit(present, at, kind != Kind::Absent),
+            Self::One(_, present) => present.put(at, kind != Kind::Absent),
             Self::Booleans(present, truths) => {
-                set_bit(present, at, kind != Kind::Absent);
-                set_bit(truths, at, kind == Kind::True);
+                present.put(at, kind != Kind::Absent);
+                truths.put(at, kind == Kind::True);
             }
             Self::Each(kinds) => kinds[at] = kind,
         }
     }
-}
-
-#[inline]
-fn bit(words: &[u64], at: usize) -> bool {
-    words[at / 64] >> (at % 64) & 1 == 1
-}
-
-fn set_bit(words: &mut [u64], at: usize, value: bool) {
-    words[at / 64] = words[at / 64] & !(1 << (at % 64)) | u64::from(value) << (at % 64);
 }
 
 /// Cells of one column. Its length is a multiple of 64.
@@ -58,7 +50,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn new(len: usize, kind: Kind) -> Self {
-        let kinds = Kinds::One(kind, vec![0; len / 64].into());
+        let kinds = Kinds::One(kind, Bits::none(len / 64));
         Self { kinds, wide: None, codes: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
     }
 
@@ -71,13 +63,13 @@ impl Chunk {
     pub(super) fn kind(&self, at: usize) -> Kind {
         match &self.kinds {
             Kinds::One(kind, present) => {
-                if bit(present, at) {
+                if present.has(at) {
                     *kind
                 } else {
                     Kind::Absent
                 }
             }
-            Kinds::Booleans(present, truths) => match (bit(present, at), bit(truths, at)) {
+            Kinds::Booleans(present, truths) => match (present.has(at), truths.has(at)) {
                 (false, _) => Kind::Absent,
                 (true, false) => Kind::False,
                 (true, true) => Kind::True,
@@ -117,7 +109,7 @@ impl Chunk {
         if self.kinds.has_room_for(kind) {
             return self.kinds.set(at, kind);
         }
-        let nothing = || vec![0; self.len as usize / 64].into();
+        let nothing = || Bits::none(self.len as usize / 64);
         self.kinds = match &self.kinds {
             // The first kind of an empty chunk may be another one.
             _ if self.is_empty() => Kinds::One(kind, nothing()),
@@ -131,7 +123,7 @@ impl Chunk {
     /// Whether no cell holds anything.
     pub(super) fn is_empty(&self) -> bool {
         match &self.kinds {
-            Kinds::One(_, present) | Kinds::Booleans(present, _) => present.iter().all(|word| *word == 0),
+            Kinds::One(_, present) | Kinds::Booleans(present, _) => present.is_empty(),
             Kinds::Each(kinds) => kinds.iter().all(|kind| *kind == Kind::Absent),
         }
     }
@@ -156,8 +148,8 @@ impl Chunk {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let kinds = match &self.kinds {
-            Kinds::One(_, present) => 8 * present.len(),
-            Kinds::Booleans(present, truths) => 16 + 8 * (present.len() + truths.len()),
+            Kinds::One(_, present) => present.memory_bytes(),
+            Kinds::Booleans(present, truths) => present.memory_bytes() + truths.memory_bytes(),
             Kinds::Each(kinds) => kinds.len(),
         };
         let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());

@@ -12,6 +12,7 @@
 //!   are elsewhere (in the columns of their members, and in the document).
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
+mod bits;
 mod checkpoint;
 mod chunk;
 mod codes;

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::frame::Unframed;
 use super::{BOOLEANS, CHUNK_ROWS_MAX, CheckpointError, EACH, MAGIC, VERSION};
+use crate::column::bits::Bits;
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Stored;
 use crate::column::strings::Texts;
@@ -117,9 +118,9 @@ fn column(frames: &mut Unframed<'_, impl Read>, options: Options, slots: usize) 
 fn chunk(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Chunk> {
     let kind = |byte: u8| Kind::ALL.get(byte as usize).copied().ok_or(CheckpointError::Damaged("no such kind"));
     let kinds = match frames.byte()? {
-        BOOLEANS => Kinds::Booleans(words(frames, len / 64)?, words(frames, len / 64)?),
+        BOOLEANS => Kinds::Booleans(bits(frames, len)?, bits(frames, len)?),
         EACH => Kinds::Each(frames.bytes(len)?.into_iter().map(kind).collect::<Result<_>>()?),
-        one => Kinds::One(kind(one)?, words(frames, len / 64)?),
+        one => Kinds::One(kind(one)?, bits(frames, len)?),
     };
     let parts = frames.byte()?;
     let wide = if parts & 1 == 1 { Some(words(frames, len)?) } else { None };
@@ -130,6 +131,10 @@ fn chunk(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Chunk> {
         None
     };
     Ok(Chunk::restore(len, kinds, wide, codes))
+}
+
+fn bits(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Bits> {
+    words(frames, len / 64).map(|words| Bits::of(&words))
 }
 
 fn words(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Box<[u64]>> {
