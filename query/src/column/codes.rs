@@ -107,6 +107,17 @@ impl Snapshot {
                 }
                 continue;
             }
+            if let (Kinds::One(Kind::Int, present), Some(wide)) = (&chunk.kinds, &chunk.wide) {
+                for (at, (place, bits)) in of_row.iter_mut().zip(wide).enumerate() {
+                    if present.has(at) {
+                        *place = coding.int(bits.cast_signed());
+                    }
+                }
+                if coding.values.len() > DIFFERENT_MAX {
+                    return None;
+                }
+                continue;
+            }
             for (at, place) in of_row.iter_mut().enumerate() {
                 *place = match chunk.kind(at) {
                     Kind::Absent => continue,

@@ -133,7 +133,11 @@ fn key(cell: Cell<'_>) -> u64 {
     class << 60 | within >> 4
 }
 
+/// Doubles in their order; without a branch, so that the compiler does several at once.
+#[inline]
 fn double(value: f64) -> u64 {
-    let bits = if value == 0.0 { 0 } else { value.to_bits() };
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+    // A zero without sign.
+    let bits = (value + 0.0).to_bits();
+    let sign = (bits.cast_signed() >> 63).cast_unsigned();
+    bits ^ (sign | 1 << 63)
 }
