@@ -16,6 +16,7 @@ mod bits;
 mod checkpoint;
 mod chunk;
 mod codes;
+mod coding;
 mod compare;
 mod ids;
 mod kinds;

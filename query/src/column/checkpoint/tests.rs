@@ -137,6 +137,31 @@ fn every_cut_is_noticed() {
 }
 
 #[test]
+fn frames_that_are_moved_left_out_or_repeated_are_noticed() {
+    let bytes = written(&table_of(5_000));
+    let (head, mut rest) = bytes.split_at(12);
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let len = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
+        let (frame, after) = rest.split_at(36 + len);
+        frames.push(frame);
+        rest = after;
+    }
+    assert!(frames.len() > 4, "{} frames", frames.len());
+    let joined =
+        |order: &[usize]| [head, &order.iter().flat_map(|at| frames[*at].to_vec()).collect::<Vec<_>>()].concat();
+    let order: Vec<usize> = (0..frames.len()).collect();
+    assert!(read(&joined(&order)).is_ok());
+    let (mut moved, mut left_out, mut repeated) = (order.clone(), order.clone(), order);
+    moved.swap(1, 2);
+    left_out.remove(1);
+    repeated.insert(1, 1);
+    for order in [moved, left_out, repeated] {
+        assert!(is_damaged(&joined(&order)), "{order:?}");
+    }
+}
+
+#[test]
 fn others_are_told_from_damaged_ones() {
     let mut bytes = written(&table());
     assert!(matches!(read(b"{\"devices\": []}"), Err(CheckpointError::Foreign)));
