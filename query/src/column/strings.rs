@@ -162,3 +162,19 @@ pub(super) fn beginning(text: &str) -> u64 {
     bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
     u64::from_be_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_were_restored_count_as_used() {
+        let mut texts = Texts::default();
+        (0..10_000).for_each(|at| {
+            texts.push(&format!("text {at}"));
+        });
+        let of = |used: usize| Strings::restore(&texts, used).expect("no dictionary");
+        assert!(!of(10_000).is_mostly_unused(&texts));
+        assert!(of(1_000).is_mostly_unused(&texts));
+    }
+}

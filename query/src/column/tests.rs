@@ -288,6 +288,16 @@ fn changed(seed: u64, is_alike: bool, keeps_each: bool) -> (Table, Model, Vec<(S
     let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
     let mut held: Vec<(Snapshot, Model)> = Vec::new();
+    if is_alike {
+        // Every row has every value at first: all bits of a word are set.
+        for (id, column) in (0..150).flat_map(|id| (0..7).map(move |column| (id, column))) {
+            let (id, name, value) = (format!("id{id}"), format!("p{column}"), alike(&mut chance, column));
+            let (row, node) = (table.insert(&id), table.child(Table::ROOT, &name));
+            table.put(row, node, &value);
+            flat(&mut vec![name], &value, model.entry(id).or_default());
+        }
+        held.push((table.snapshot(), model.clone()));
+    }
     for step in 0..600 {
         let id = format!("id{}", chance.below(150));
         if chance.below(12) == 0 {
@@ -319,7 +329,7 @@ fn changed(seed: u64, is_alike: bool, keeps_each: bool) -> (Table, Model, Vec<(S
         if chance.below(60) == 0 || step == 599 {
             held.push((table.snapshot(), model.clone()));
             if held.len() > 3 {
-                held.remove(0);
+                held.remove(1);
             }
         }
     }
