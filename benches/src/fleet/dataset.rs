@@ -34,7 +34,7 @@ pub(super) fn id(index: u32) -> String {
 
 /// The device of an index.
 pub(super) fn twin(index: u32) -> Twin {
-    // The first region has about a third of all, the last a fiftieth.
+    // The first region has half of all, the smallest less than a hundredth.
     let region =
         (0..12_u64).find(|region| of(index, 1, 1_000) < 1_000 - 1_000 / (region + 2) || *region == 11).unwrap_or(11);
     let name =

@@ -33,7 +33,11 @@ impl Table {
         Memory {
             chunks: self.columns.iter().map(|column| column.shared.chunk_bytes()).sum(),
             texts: self.columns.iter().map(|column| column.text_bytes()).sum(),
-            ids: self.row_ids.memory_bytes() + self.ids.memory_bytes() + self.slots / 8 + 4 * self.free.capacity(),
+            ids: self.row_ids.memory_bytes()
+                + self.ids.memory_bytes()
+                + self.removed.memory_bytes()
+                + self.slots / 8
+                + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
         }
     }

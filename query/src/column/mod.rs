@@ -18,13 +18,17 @@ mod chunk;
 mod codes;
 mod coding;
 mod compare;
+mod id_order;
 mod ids;
+#[cfg(test)]
+mod kernel_laws;
 mod kinds;
 #[cfg(test)]
 mod laws;
 mod mask;
 mod memory;
 mod pairs;
+mod removed;
 mod row_ids;
 mod snapshot;
 mod stored;

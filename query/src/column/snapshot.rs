@@ -83,7 +83,7 @@ impl Snapshot {
     /// Rows by the bytes of their ids, upwards.
     #[must_use]
     pub fn id_order(&self) -> Arc<Vec<u32>> {
-        self.ids.order(self.generation, |row| self.live.contains(row), self.live.iter(), |row| self.id(row))
+        self.ids.order.rows(self.generation, &self.live, |row| self.id(row))
     }
 
     /// All columns with values, ordered by nothing.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::removed::Removed;
 use super::row_ids::RowIds;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
@@ -40,9 +41,7 @@ pub struct Table {
     /// Rises whenever a row comes or goes.
     pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
-    removed: Vec<(String, Row)>,
-    /// Held by every snapshot.
-    held: Arc<()>,
+    pub(super) removed: Removed,
     last: Option<Snapshot>,
 }
 
@@ -65,8 +64,7 @@ impl Table {
             trie: Arc::new(RwLock::new(Trie::new(options.max_columns))),
             ids: Arc::default(),
             generation: 0,
-            removed: Vec::new(),
-            held: Arc::new(()),
+            removed: Removed::default(),
             last: None,
         }
     }
@@ -107,7 +105,7 @@ impl Table {
         self.ids.insert(id, row);
         self.rows += 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
+        self.ids.order.note_change(self.generation, row);
         row
     }
 
@@ -123,17 +121,9 @@ impl Table {
         self.free.push(row);
         self.rows -= 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
-        self.removed.push((id.to_owned(), row));
-        self.forget_removed();
-    }
-
-    /// Ids of removed rows leave the index when no snapshot is there that could ask for them.
-    fn forget_removed(&mut self) {
-        if Arc::strong_count(&self.held) > 1 {
-            return;
-        }
-        for (id, row) in std::mem::take(&mut self.removed) {
+        self.ids.order.note_change(self.generation, row);
+        self.removed.note(id, row);
+        for (id, row) in self.removed.take_unheld() {
             // The id may have come back in the same place.
             if !(self.live.contains(row) && self.row_ids.is(row, &id)) {
                 self.ids.forget(&id, row);
@@ -216,7 +206,7 @@ impl Table {
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
             generation: self.generation,
-            held: Arc::clone(&self.held),
+            held: self.removed.holder(),
         };
         self.last = Some(snapshot.clone());
         snapshot

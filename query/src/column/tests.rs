@@ -65,7 +65,7 @@ pub(super) fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec
     }
 }
 
-fn shown(cell: Cell<'_>) -> Option<Value> {
+pub(super) fn shown(cell: Cell<'_>) -> Option<Value> {
     Some(match cell {
         Leaf::Absent => return None,
         Leaf::Null => Value::Null,
