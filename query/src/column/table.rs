@@ -124,10 +124,7 @@ impl Table {
         self.ids.order.note_change(self.generation, row);
         self.removed.note(id, row);
         for (id, row) in self.removed.take_unheld() {
-            // The id may have come back in the same place.
-            if !(self.live.contains(row) && self.row_ids.is(row, &id)) {
-                self.ids.forget(&id, row);
-            }
+            self.ids.forget(&id, row);
         }
     }
 
