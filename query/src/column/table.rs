@@ -134,6 +134,11 @@ impl Table {
         found.unwrap_or_else(|| self.trie.write().unwrap_or_else(PoisonError::into_inner).add(node, name))
     }
 
+    /// From now on paths that nobody had yet get no column, as if there were too many already.
+    pub fn close_paths(&mut self) {
+        self.trie.write().unwrap_or_else(PoisonError::into_inner).close();
+    }
+
     /// Puts a value in, for an object only that it is there.
     pub fn set(&mut self, row: Row, node: Node, leaf: Leaf<'_>) {
         let column = self.trie.read().unwrap_or_else(PoisonError::into_inner).column(node);
@@ -196,6 +201,7 @@ impl Table {
             return last.clone();
         }
         let snapshot = Snapshot {
+            options: self.options,
             columns: self.columns.iter().map(|column| Arc::clone(&column.shared)).collect(),
             row_ids: self.row_ids.clone(),
             live: Arc::clone(&self.live),
