@@ -23,7 +23,7 @@ use crate::authorize;
 use crate::queries::{Answered, Change, FollowEnd, Live, Place, Queries, Question, shown, shown_id};
 
 /// Something is told at least so often.
-const PROGRESS: Duration = Duration::from_secs(10);
+const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows of an answer that is told again and again.
 const ANSWER_ROWS_MAX: usize = 1_000;
 /// An answer is found anew at most so often.
@@ -155,7 +155,7 @@ struct Followed {
     _place: Place,
     read: Read,
     live: Arc<Live>,
-    told: watch::Receiver<u64>,
+    changed: watch::Receiver<u64>,
     revision: u64,
 }
 
@@ -165,8 +165,8 @@ fn followed(
     revision: u64,
     place: Place,
 ) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
-    let told = live.told();
-    let followed = Followed { _place: place, read, live, told, revision };
+    let changed = live.changed();
+    let followed = Followed { _place: place, read, live, changed, revision };
     let batches = stream::unfold(Some(followed), |followed| async move {
         let mut followed = followed?;
         match followed.next().await {
@@ -178,10 +178,11 @@ fn followed(
 }
 
 impl Followed {
-    /// Waits for changes; whole revisions, each batch ended by its progress.
+    /// Waits for changes, or until it is time to say that there are none; whole revisions, each batch ended by its progress.
     async fn next(&mut self) -> Result<Vec<v1::WatchQueryResponse>, Failure> {
         let revision = self.revision;
-        let waited = timeout(PROGRESS, self.told.wait_for(|told| *told > revision)).await.map(|told| told.map(drop));
+        let changed = self.changed.wait_for(|changed| *changed > revision);
+        let waited = timeout(PROGRESS, changed).await.map(|changed| changed.map(drop));
         check_admitted(&self.read)?;
         if matches!(waited, Ok(Err(_))) {
             return Err(Failure::Other(Transport::Stopping, "the node is stopping".to_owned()));

@@ -1,26 +1,21 @@
 //! Live queries: an answer that is kept up to date, shared by all who follow the same text.
 //!
-//! ```text
-//! positions ─▶ task of one text ─ ids of changed rows ─▶ asked again ─▶ what is another row now ─▶ log of changes ─▶ followers
-//! ```
-//!
-//! It knows answers and views, no protobuf and no caller. Invariants:
+//! It knows answers, no protobuf and no caller; who keeps it up to date is [`super::keeping`]. Invariants:
 //! - Whoever folds the changes from an answer on has the answer as of the revision of the last change, whole.
 //! - A follower is given nothing twice and misses nothing; one that is slower than the log holds is told so, and can go on from
 //!   its revision by comparing answers.
 //! - A text that nobody follows costs nothing.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use muster_query::{Value, execute};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::budget::Spending;
+use super::keeping::{Collection, Now};
 use super::{AnswerError, Answered, LiveLimits, Queries, Question, shown};
 use crate::read::{Reader, View};
-use crate::tasks;
-use crate::views::{Following, Which};
+use crate::views::Which;
 
 /// Changes that wait for slow followers of one text.
 const CHANGES_MAX: usize = 50_000;
@@ -39,14 +34,17 @@ pub(crate) struct Change {
 
 /// The live answer of one text.
 pub(crate) struct Live {
-    which: Which,
     question: Question,
+    collection: Arc<Collection>,
+    /// Whether what the collection tells counts for this answer.
+    joined: AtomicBool,
     state: Mutex<State>,
-    told: watch::Sender<u64>,
+    /// The revision of the newest change; the highest number when it failed.
+    changed: watch::Sender<u64>,
 }
 
 struct State {
-    /// As of when `rows` is the answer.
+    /// As of when `rows` is the answer, if the collection has told nothing later.
     revision: u64,
     rows: BTreeMap<Arc<str>, Arc<str>>,
     changes: VecDeque<Change>,
@@ -67,6 +65,7 @@ pub(crate) enum FollowEnd {
 /// All live answers of a node.
 pub(crate) struct Lives {
     by_text: Mutex<LiveByText>,
+    collections: Mutex<HashMap<(Arc<str>, Which), Weak<Collection>>>,
     places: Arc<Semaphore>,
 }
 
@@ -78,20 +77,23 @@ type LiveByText = HashMap<(Arc<str>, String), Weak<Live>>;
 
 impl Lives {
     pub(super) fn new(most: usize) -> Self {
-        Self { by_text: Mutex::default(), places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))) }
+        let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self { by_text: Mutex::default(), collections: Mutex::default(), places }
     }
 
     /// The live answer of a text, if somebody follows it already.
     fn find(&self, namespace: &str, text: &str) -> Option<Arc<Live>> {
         let lives = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
         let live = lives.get(&(Arc::from(namespace), text.to_owned()))?.upgrade()?;
-        let failed = live.lock().failed.is_some();
-        (!failed).then_some(live)
+        (!live.has_failed()).then_some(live)
     }
 
     fn put(&self, namespace: &Arc<str>, text: &str, live: &Arc<Live>) {
         let mut lives = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
-        lives.retain(|_, live| live.strong_count() > 0);
+        // Now and then, or many that come at once would look through all each time.
+        if lives.len().is_power_of_two() {
+            lives.retain(|_, live| live.strong_count() > 0);
+        }
         lives.insert((Arc::clone(namespace), text.to_owned()), Arc::downgrade(live));
     }
 }
@@ -115,14 +117,27 @@ impl Queries {
             return Ok(live);
         }
         // Before the answer is taken, so that no change after it is missed.
-        let following = self.views().follow();
+        let collection = self.collection(reader, &question);
         let answered = self.answer(view, question, None).await?;
         let rows = self.all_rows(&answered).await?;
-        let live = Arc::new(Live::new(&answered, rows));
+        let live = Arc::new(Live::new(&answered, rows, collection));
         self.lives.put(&live.question.namespace, text, &live);
-        let work = keep_up(Arc::downgrade(&live), Arc::clone(self), Arc::clone(reader), Arc::new(following));
-        tasks::spawn("live-query", work);
+        live.collection.join(&live);
         Ok(live)
+    }
+
+    /// What keeps answers of the question's collection up to date.
+    fn collection(self: &Arc<Self>, reader: &Arc<Reader>, question: &Question) -> Arc<Collection> {
+        let which = Which::named(question.plan.collection).unwrap_or(Which::Devices);
+        let mut collections = self.lives.collections.lock().unwrap_or_else(PoisonError::into_inner);
+        collections.retain(|_, collection| collection.strong_count() > 0);
+        let key = (Arc::clone(&question.namespace), which);
+        let found = collections.get(&key).and_then(Weak::upgrade).filter(|collection| !collection.is_over());
+        found.unwrap_or_else(|| {
+            let collection = Collection::start(self, reader, &question.namespace, which);
+            collections.insert(key, Arc::downgrade(&collection));
+            collection
+        })
     }
 
     /// All rows of an answer by id, within the bounds of live answers.
@@ -146,22 +161,35 @@ impl Queries {
 }
 
 impl Live {
-    fn new(answered: &Answered, rows: BTreeMap<Arc<str>, Arc<str>>) -> Self {
+    fn new(answered: &Answered, rows: BTreeMap<Arc<str>, Arc<str>>, collection: Arc<Collection>) -> Self {
         let revision = answered.taken.revision;
-        let which = Which::named(answered.question.plan.collection).unwrap_or(Which::Devices);
         let state = State { revision, rows, changes: VecDeque::new(), complete_after: revision, failed: None };
-        let (told, _) = watch::channel(revision);
-        Self { which, question: answered.question.clone(), state: Mutex::new(state), told }
+        let (changed, _) = watch::channel(revision);
+        let (joined, state) = (AtomicBool::new(false), Mutex::new(state));
+        Self { question: answered.question.clone(), collection, joined, state, changed }
+    }
+
+    pub(super) fn question(&self) -> &Question {
+        &self.question
     }
 
     /// The answer now, and as of when.
     pub(crate) fn rows(&self) -> (u64, BTreeMap<Arc<str>, Arc<str>>) {
+        let told = self.told();
         let state = self.lock();
-        (state.revision, state.rows.clone())
+        (state.revision.max(told), state.rows.clone())
+    }
+
+    /// As of when the answer is known.
+    pub(super) fn revision(&self) -> u64 {
+        let told = self.told();
+        self.lock().revision.max(told)
     }
 
     /// Changes after `revision`, and up to which revision they are told.
     pub(crate) fn changes_after(&self, revision: u64) -> Result<(u64, Vec<Change>), FollowEnd> {
+        // Before the lock: what the collection has told by now is among the changes.
+        let told = self.told();
         let state = self.lock();
         if let Some(failed) = &state.failed {
             return Err(FollowEnd::Failed(failed.clone()));
@@ -170,28 +198,45 @@ impl Live {
             return Err(FollowEnd::Behind);
         }
         let from = state.changes.partition_point(|change| change.revision <= revision);
-        Ok((state.revision, state.changes.range(from..).cloned().collect()))
+        Ok((state.revision.max(told), state.changes.range(from..).cloned().collect()))
     }
 
-    /// Tells the revision up to which the answer is known, whenever it grows.
-    pub(crate) fn told(&self) -> watch::Receiver<u64> {
-        self.told.subscribe()
+    /// Tells the revision of the newest change, whenever there is one.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
-    /// Waits until the answer is as of `revision` or later.
+    /// Waits until the answer is as of `revision` or later, or has failed, which it says to who asks for changes.
     async fn reach(&self, revision: u64) {
-        let mut told = self.told.subscribe();
-        // The sender is `self`, so it cannot go away; a live answer that failed says so to who asks for changes.
-        drop(told.wait_for(|told| *told >= revision).await);
+        let (mut told, mut changed) = (self.collection.told(), self.changed.subscribe());
+        while self.revision() < revision && !self.has_failed() {
+            let ended = tokio::select! {
+                told = told.changed() => told.is_err(),
+                changed = changed.changed() => changed.is_err(),
+            };
+            if ended {
+                return;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what rows are now.
-    fn take_in(&self, revision: u64, now: impl IntoIterator<Item = (Arc<str>, Option<Arc<str>>)>) {
+    fn told(&self) -> u64 {
+        if self.joined.load(Ordering::Acquire) { self.collection.known() } else { 0 }
+    }
+
+    /// What the collection tells from now on counts for this answer.
+    pub(super) fn set_joined(&self) {
+        self.joined.store(true, Ordering::Release);
+    }
+
+    /// Takes in what rows are as of `revision`; more than `most` rows are too many.
+    pub(super) fn take_in(&self, revision: u64, now: Now, most: usize) {
         let mut state = self.lock();
+        let mut has_changed = false;
         for (id, row) in now {
             let before = match &row {
                 Some(row) => state.rows.insert(Arc::clone(&id), Arc::clone(row)),
@@ -199,6 +244,7 @@ impl Live {
             };
             if before != row {
                 state.changes.push_back(Change { revision, id, was_in: before.is_some(), row });
+                has_changed = true;
             }
         }
         while state.changes.len() > CHANGES_MAX
@@ -207,83 +253,22 @@ impl Live {
             state.complete_after = change.revision;
         }
         state.revision = revision;
+        let is_too_large = state.rows.len() > most;
         drop(state);
-        self.told.send_replace(revision);
+        if is_too_large {
+            self.fail(format!("the answer has more than {most} rows"));
+        } else if has_changed {
+            self.changed.send_replace(revision);
+        }
     }
 
-    fn fail(&self, why: String) {
-        self.lock().failed = Some(why);
+    pub(super) fn fail(&self, why: String) {
+        self.lock().failed.get_or_insert(why);
         // Wakes all who wait, whatever they wait for.
-        self.told.send_replace(u64::MAX);
+        self.changed.send_replace(u64::MAX);
     }
-}
 
-/// Keeps an answer up to date for as long as somebody follows it.
-async fn keep_up(live: Weak<Live>, queries: Arc<Queries>, reader: Arc<Reader>, following: Arc<Following>) {
-    let mut positions = queries.positions();
-    loop {
-        if positions.changed().await.is_err() {
-            return;
-        }
-        positions.borrow_and_update();
-        let Some(live) = live.upgrade() else { return };
-        if let Err(error) = renew(&live, &queries, &reader, &following).await {
-            live.fail(error.to_string());
-            return;
-        }
+    pub(super) fn has_failed(&self) -> bool {
+        self.lock().failed.is_some()
     }
-}
-
-async fn renew(
-    live: &Arc<Live>,
-    queries: &Arc<Queries>,
-    reader: &Arc<Reader>,
-    following: &Arc<Following>,
-) -> Result<(), AnswerError> {
-    let from = live.lock().revision;
-    if let Some((position, ids)) = following.changed_since(&live.question.namespace, live.which, from)
-        && ids.is_empty()
-    {
-        live.take_in(position.revision, None);
-        return Ok(());
-    }
-    if let Some((revision, now)) = ask_again(live, queries, reader, following, from).await? {
-        live.take_in(revision, now);
-        return Ok(());
-    }
-    // More has changed than is remembered: the whole answer is found again.
-    let answered = queries.answer(&reader.local_for_followers(), live.question.clone(), None).await?;
-    let rows = queries.all_rows(&answered).await?;
-    let gone: Vec<Arc<str>> = live.lock().rows.keys().filter(|id| !rows.contains_key(*id)).cloned().collect();
-    let gone = gone.into_iter().map(|id| (id, None));
-    live.take_in(answered.taken.revision, gone.chain(rows.into_iter().map(|(id, row)| (id, Some(row)))));
-    Ok(())
-}
-
-type Now = Vec<(Arc<str>, Option<Arc<str>>)>;
-
-/// What all rows that changed after `from` are now; nothing when not all of them are remembered.
-async fn ask_again(
-    live: &Arc<Live>,
-    queries: &Arc<Queries>,
-    reader: &Arc<Reader>,
-    following: &Arc<Following>,
-    from: u64,
-) -> Result<Option<(u64, Now)>, AnswerError> {
-    let (live, queries, following) = (Arc::clone(live), Arc::clone(queries), Arc::clone(following));
-    let view = reader.local_for_followers();
-    let asked = view.beside(move |view| {
-        let spending = Spending::new(queries.budget, Arc::default());
-        let asked = queries.take(view, &live.question, None).and_then(|taken| {
-            // Only now: what changed until the tables were taken must be among them.
-            let changed = following.changed_since(&live.question.namespace, live.which, from);
-            let Some((_, ids)) = changed else { return Ok(None) };
-            let now = taken.with_input(&live.question, &spending, |input| execute::among(input, &ids))??;
-            let text = |row: Value| Arc::from(shown(&row));
-            let now: Now = now.into_iter().map(|(id, row)| (Arc::from(id), row.map(text))).collect();
-            Ok(Some((taken.revision, now)))
-        });
-        Ok(asked)
-    });
-    asked.await?
 }

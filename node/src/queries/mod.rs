@@ -25,8 +25,10 @@ use crate::views::{SCHEMA, ViewSnapshot, Views, Which};
 
 mod budget;
 mod documents;
+mod keeping;
 mod kept;
 mod live;
+mod matching;
 
 pub use budget::{LiveLimits, QueryBudget};
 use budget::{Spending, Waiting};
@@ -260,6 +262,11 @@ impl Queries {
 }
 
 impl Taken {
+    /// The tables, in the order in which the question names collections.
+    fn tables(&self) -> &[muster_query::column::Snapshot] {
+        &self.snapshot.tables
+    }
+
     /// Calls `with` with what is needed to answer.
     pub(crate) fn with_input<T>(
         &self,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::eventually::eventually;
 use muster_chaos::workload::{NAMESPACE, Writers, prepare};
 use muster_client::{QueryWatcher, names, proto};
 use nix::sys::signal::Signal;
@@ -146,4 +147,64 @@ async fn counts_are_kept_up_to_date() -> anyhow::Result<()> {
     patch(&client, "d1", (Some("{\"site\":\"ams\"}"), None)).await?;
     assert_eq!(next().await?, [r#"{"n":2,"site":"ams"}"#]);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_live_queries_of_different_texts_are_each_told_what_concerns_them() -> anyhow::Result<()> {
+    const TENANTS: usize = 120;
+    const DEVICES: usize = 40;
+    let _turn = crate::turn().await;
+    let settings = format!("[queries]\nlive = {}\n", TENANTS + 1);
+    let cluster = Cluster::start(Options { nodes: 1, settings }).await?;
+    let client = cluster.client()?;
+    prepare(&client, DEVICES).await?;
+    let text = |tenant| format!("SELECT deviceId, tags.turn AS turn FROM devices WHERE tags.tenant = 't{tenant}'");
+    let mut watchers = Vec::new();
+    for tenant in 0..TENANTS {
+        let (mut watcher, mut rows) = (client.watch_query(watch(&text(tenant), 0)), BTreeMap::new());
+        fold(&mut watcher, &mut rows, 0).await?;
+        watchers.push((tenant, watcher, rows));
+    }
+    // Each device moves from tenant to tenant, and sometimes shows another turn where it is.
+    for step in 0..600_usize {
+        let (device, tenant) = (step * 7 % DEVICES, step * step / 3 % TENANTS);
+        let tags = match step % 5 {
+            0 => format!("{{\"turn\":{step}}}"),
+            1 => "{\"tenant\":null}".to_owned(),
+            _ => format!("{{\"tenant\":\"t{tenant}\"}}"),
+        };
+        patch(&client, &format!("d{device}"), (Some(&tags), None)).await?;
+    }
+    let mut told = [0; 3];
+    for (tenant, watcher, rows) in &mut watchers {
+        let (revision, expected) = answer(&client, query(&text(*tenant))).await?;
+        let (_, more) = fold(watcher, rows, revision).await?;
+        told.iter_mut().zip(more).for_each(|(told, more)| *told += more);
+        let found: Vec<serde_json::Value> =
+            rows.values().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
+        let id = |row: &serde_json::Value| row["deviceId"].as_str().unwrap_or_default().to_owned();
+        let mut expected = expected;
+        expected.sort_by_key(id);
+        let mut found = found;
+        found.sort_by_key(id);
+        ensure!(found == expected, "t{tenant}: {found:?}\nis not\n{expected:?}");
+    }
+    ensure!(told.iter().all(|told| *told > 20), "rows came, changed and left: {told:?}");
+    // One more has a place, and no further one.
+    let (mut last, mut rows) = (client.watch_query(watch("SELECT deviceId FROM devices", 0)), BTreeMap::new());
+    fold(&mut last, &mut rows, 0).await?;
+    ensure!(rows.len() == DEVICES, "{rows:?}");
+    let mut stream = client.queries().watch_aggregate(watch("SELECT COUNT() AS n FROM devices", 0)).await;
+    let refused = match &mut stream {
+        Ok(stream) => stream.message().await.err().map(|status| status.message().to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    let refused = refused.context("it is refused")?;
+    ensure!(refused.contains("queries.live"), "{refused}");
+    drop(last);
+    eventually("the place is free again", Duration::from_secs(20), async || {
+        let mut next = client.watch_query(watch("SELECT deviceId FROM devices", 0));
+        next.next().await.map(drop).map_err(|error| error.to_string())
+    })
+    .await
 }
