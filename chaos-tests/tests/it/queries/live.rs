@@ -194,7 +194,7 @@ async fn many_live_queries_of_different_texts_are_each_told_what_concerns_them()
     let (mut last, mut rows) = (client.watch_query(watch("SELECT deviceId FROM devices", 0)), BTreeMap::new());
     fold(&mut last, &mut rows, 0).await?;
     ensure!(rows.len() == DEVICES, "{rows:?}");
-    let mut stream = client.queries().watch_aggregate(watch("SELECT COUNT() AS n FROM devices", 0)).await;
+    let mut stream = client.watch_answers(watch("SELECT COUNT() AS n FROM devices", 0)).await;
     let refused = match &mut stream {
         Ok(stream) => stream.message().await.err().map(|status| status.message().to_owned()),
         Err(error) => Some(error.to_string()),
