@@ -3,9 +3,11 @@
 use muster_chaos::workload::NAMESPACE;
 use muster_client::{Client, names, proto};
 
+mod aggregated;
 mod exact;
 mod live;
 mod refused;
+mod saved;
 
 /// A query of the namespace of workloads.
 fn query(text: &str) -> proto::QueryRequest {

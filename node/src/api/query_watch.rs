@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tonic::Status;
 
 use super::query::{columns, namespace, question, view_of};
+use super::query_text::{Said, Wording};
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::authorize;
@@ -33,10 +34,10 @@ type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 type Rows = BTreeMap<Arc<str>, Arc<str>>;
 
 /// Refuses what is no set of rows that change one by one.
-pub(super) fn check_rows(plan: &Plan, text: &str) -> Result<(), Failure> {
+pub(super) fn check_rows(plan: &Plan, said: &Said) -> Result<(), Failure> {
     let refuse = |what: &str| {
-        let message = format!("{what} has no meaning in a live query or a difference:\n{text}");
-        Err(Failure::Other(Transport::QueryInvalid, message))
+        let message = format!("{what} has no meaning in a live query or a difference:\n{}", said.text);
+        Err(Failure::At { transport: Transport::QueryInvalid, field: said.field().to_owned(), message })
     };
     if plan.as_of.is_some() {
         return refuse("AS OF");
@@ -99,16 +100,21 @@ pub(super) async fn rows(
     request: v1::WatchQueryRequest,
 ) -> Result<Messages<v1::WatchQueryResponse>, Failure> {
     let namespace = namespace(&read, &request.parent)?;
-    let question = question(&read, &namespace, &request.text, None)?;
-    check_rows(&question.plan, &request.text)?;
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(&read, &namespace, request.read).await?;
+    let said = wording.said(&view)?;
+    let question = question(&read, &namespace, &said, None)?;
+    check_rows(&question.plan, &said)?;
     let services = Arc::clone(&read.services);
     if request.resume_revision > view.revision() {
         let message = format!("resume_revision {} lies in the future", request.resume_revision);
         let (transport, field) = (Transport::RevisionInFuture, "resume_revision".to_owned());
         return Err(Failure::At { transport, field, message });
     }
-    let live = services.queries.live(&services.reader, &view, question.clone(), &request.text).await?;
+    if request.resume_revision != 0 {
+        wording.check_same_at(&view, &said, request.resume_revision).await?;
+    }
+    let live = services.queries.live(&services.reader, &view, question.clone(), &said.text).await?;
     let (revision, now) = live.rows();
     let first = match request.resume_revision {
         0 => now.iter().map(|(id, row)| message(&read, revision, Kind::Enter, id, Some(row))).collect(),
@@ -123,7 +129,11 @@ pub(super) async fn rows(
         }
     };
     let first = stream::iter(first.into_iter().chain([message(&read, revision, Kind::Progress, "", None)]).map(Ok));
-    Ok(Box::pin(first.chain(followed(read, live, revision))))
+    // Only now: the first answer may be as of a later revision than its text.
+    wording.check_still(&services.reader.local(), &said)?;
+    let told = live.told();
+    let followed = Followed { read, wording, said, live, told, revision };
+    Ok(Box::pin(first.chain(following(followed))))
 }
 
 fn kind(was_in: bool, is_in: bool) -> Kind {
@@ -145,14 +155,14 @@ fn message(read: &Read, revision: u64, kind: Kind, id: &str, row: Option<&str>) 
 
 struct Followed {
     read: Read,
+    wording: Wording,
+    said: Said,
     live: Arc<Live>,
     told: watch::Receiver<u64>,
     revision: u64,
 }
 
-fn followed(read: Read, live: Arc<Live>, revision: u64) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
-    let told = live.told();
-    let followed = Followed { read, live, told, revision };
+fn following(followed: Followed) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
     let batches = stream::unfold(Some(followed), |followed| async move {
         let mut followed = followed?;
         match followed.next().await {
@@ -173,6 +183,7 @@ impl Followed {
             return Err(Failure::Other(Transport::Stopping, "the node is stopping".to_owned()));
         }
         let (revision, changes) = self.live.changes_after(self.revision).map_err(ended)?;
+        self.wording.check_still(&self.read.services.reader.local(), &self.said)?;
         self.revision = revision;
         let told = changes.iter().map(|change| self.changed(change));
         Ok(told.chain([message(&self.read, revision, Kind::Progress, "", None)]).collect())
@@ -209,15 +220,17 @@ pub(super) async fn answers(
         let message = "resume_revision has no meaning here: every message is the whole answer";
         return Err(Rejection::new(Reason::InvalidField, "resume_revision", message).into());
     }
-    let question = question(&read, &namespace, &request.text, None)?;
-    if question.plan.as_of.is_some() {
-        let message = format!("AS OF has no meaning in a live query:\n{}", request.text);
-        return Err(Failure::Other(Transport::QueryInvalid, message));
-    }
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(&read, &namespace, request.read).await?;
+    let said = wording.said(&view)?;
+    let question = question(&read, &namespace, &said, None)?;
+    if question.plan.as_of.is_some() {
+        let message = format!("AS OF has no meaning in a live query:\n{}", said.text);
+        return Err(Failure::At { transport: Transport::QueryInvalid, field: said.field().to_owned(), message });
+    }
     let (revision, rows) = answer(&read, &view, &question).await?;
     let first = answer_message(&read, &question, revision, Some(Arc::clone(&rows)));
-    let following = Answers { read, question, revision, rows };
+    let following = Answers { read, wording, said, question, revision, rows };
     let rest = stream::unfold(Some(following), |following| async move {
         let mut following = following?;
         match following.next().await {
@@ -257,6 +270,8 @@ fn answer_message(
 
 struct Answers {
     read: Read,
+    wording: Wording,
+    said: Said,
     question: Question,
     revision: u64,
     rows: Arc<Vec<String>>,
@@ -285,6 +300,7 @@ impl Answers {
         });
         let renewed = renewed.await;
         check_admitted(&self.read)?;
+        self.wording.check_still(&self.read.services.reader.local(), &self.said)?;
         let rows = renewed.ok().transpose()?;
         Ok(answer_message(&self.read, &self.question, self.revision, rows))
     }

@@ -155,8 +155,13 @@ impl Queries {
     /// When it is no query.
     pub(crate) fn compile(&self, namespace: &str, text: &str, now_ms: Option<u64>) -> Result<Question, QueryError> {
         let plan = muster_query::compile(text, &SCHEMA)?;
+        Ok(self.question(namespace, plan, now_ms))
+    }
+
+    /// The question of a plan.
+    pub(crate) fn question(&self, namespace: &str, plan: Plan, now_ms: Option<u64>) -> Question {
         let now_ms = now_ms.unwrap_or_else(|| self.clock.now_ms());
-        Ok(Question { namespace: Arc::from(namespace), plan: Arc::new(plan), now_ms })
+        Question { namespace: Arc::from(namespace), plan: Arc::new(plan), now_ms }
     }
 
     /// The whole answer as of `pinned`, of what the query names, or of now.

@@ -22,6 +22,7 @@ use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::node::{Node, NodeState};
 use muster_domain::policy::{Principal, Role};
 use muster_domain::retention::{Retention, RetentionPolicy};
+use muster_domain::saved_query::{SavedQuery, SavedQueryDefinition, SavedQueryField};
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
 use muster_domain::{Body, Command, Event, Key, Limits, Operation, Record, Tombstone};
@@ -72,6 +73,13 @@ pub(super) fn node() -> Node {
 
 pub(super) fn cursor() -> Cursor {
     Cursor { description: text("feeds the warehouse"), acknowledged: 4_711 }
+}
+
+pub(super) fn saved_query_definition() -> SavedQueryDefinition {
+    SavedQueryDefinition {
+        text: text("SELECT deviceId FROM devices WHERE properties.reported.battery < 20"),
+        description: text("who needs a battery"),
+    }
 }
 
 pub(super) fn token() -> Token {
@@ -254,6 +262,25 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("", Operation::AcknowledgeCursor { namespace: text("plant1"), cursor: text("warehouse"), revision: 4_711 }),
         ("", Operation::DeleteCursor { namespace: text("plant1"), cursor: text("warehouse"), etag: some("4711") }),
+        (
+            "",
+            Operation::CreateSavedQuery {
+                namespace: text("plant1"),
+                query: text("low-battery"),
+                definition: saved_query_definition(),
+            },
+        ),
+        (
+            "",
+            Operation::UpdateSavedQuery {
+                namespace: text("plant1"),
+                query: text("low-battery"),
+                definition: saved_query_definition(),
+                fields: SavedQueryField::ALL.map(|(field, _)| field).to_vec(),
+                etag: etag.clone(),
+            },
+        ),
+        ("", Operation::DeleteSavedQuery { namespace: text("plant1"), query: text("low-battery"), etag: etag.clone() }),
         ("", Operation::CreateNamespace { namespace: namespace.clone(), definition: namespace_definition() }),
         (
             "",
@@ -471,6 +498,7 @@ pub(super) fn bodies() -> Vec<Body> {
             status_updated_ms: NOW - 2,
         })),
         Body::Node(Box::new(node())),
+        Body::SavedQuery(SavedQuery { definition: saved_query_definition(), version: 3 }),
         Body::Deleted(tombstone),
         Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
     ]
