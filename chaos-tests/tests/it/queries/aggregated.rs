@@ -111,7 +111,7 @@ async fn a_typed_aggregation_gives_what_its_text_gives() -> anyhow::Result<()> {
         let expected = answer(&client, query(&text)).await?;
         for id in cluster.ids() {
             let typed = cluster.client_of(&[id])?.queries().aggregate(asked.clone().request()).await?;
-            let found = (typed.header.unwrap_or_default().revision, rows(&typed));
+            let found = (typed.header.clone().unwrap_or_default().revision, rows(&typed));
             table.same(&format!("{case} on node {id}"), &found, &expected);
             table.same(&format!("{case}: more"), typed.truncated, case == "limited");
         }

@@ -4,6 +4,7 @@
 
 mod assets;
 mod events;
+mod saved_queries;
 
 pub(super) use events::events;
 
@@ -22,12 +23,13 @@ use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::node::{Node, NodeState};
 use muster_domain::policy::{Principal, Role};
 use muster_domain::retention::{Retention, RetentionPolicy};
-use muster_domain::saved_query::{SavedQuery, SavedQueryDefinition, SavedQueryField};
+use muster_domain::saved_query::SavedQuery;
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
 use muster_domain::{Body, Command, Event, Key, Limits, Operation, Record, Tombstone};
 
 use self::assets::{asset_definition, asset_status};
+use self::saved_queries::saved_query_definition;
 use crate::request::Request;
 use crate::store::codec::RevisionEntry;
 
@@ -73,13 +75,6 @@ pub(super) fn node() -> Node {
 
 pub(super) fn cursor() -> Cursor {
     Cursor { description: text("feeds the warehouse"), acknowledged: 4_711 }
-}
-
-pub(super) fn saved_query_definition() -> SavedQueryDefinition {
-    SavedQueryDefinition {
-        text: text("SELECT deviceId FROM devices WHERE properties.reported.battery < 20"),
-        description: text("who needs a battery"),
-    }
 }
 
 pub(super) fn token() -> Token {
@@ -239,7 +234,7 @@ fn import_line(identity: ImportIdentity) -> Operation {
 pub(super) fn operations() -> Vec<(&'static str, Operation)> {
     let (namespace, device, module, asset) = (text("plant1"), text("pump7"), text("opc"), text("pump-7"));
     let etag = some("41");
-    vec![
+    let mut operations = vec![
         ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
         (
             "",
@@ -262,25 +257,6 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("", Operation::AcknowledgeCursor { namespace: text("plant1"), cursor: text("warehouse"), revision: 4_711 }),
         ("", Operation::DeleteCursor { namespace: text("plant1"), cursor: text("warehouse"), etag: some("4711") }),
-        (
-            "",
-            Operation::CreateSavedQuery {
-                namespace: text("plant1"),
-                query: text("low-battery"),
-                definition: saved_query_definition(),
-            },
-        ),
-        (
-            "",
-            Operation::UpdateSavedQuery {
-                namespace: text("plant1"),
-                query: text("low-battery"),
-                definition: saved_query_definition(),
-                fields: SavedQueryField::ALL.map(|(field, _)| field).to_vec(),
-                etag: etag.clone(),
-            },
-        ),
-        ("", Operation::DeleteSavedQuery { namespace: text("plant1"), query: text("low-battery"), etag: etag.clone() }),
         ("", Operation::CreateNamespace { namespace: namespace.clone(), definition: namespace_definition() }),
         (
             "",
@@ -437,7 +413,9 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("cluster", Operation::SetRetention { namespace: None, policy: None, etag: None }),
         ("", Operation::CompactEvents { namespace: Some(namespace), floor: 4_000 }),
         ("cluster", Operation::CompactEvents { namespace: None, floor: 4_001 }),
-    ]
+    ];
+    operations.extend(saved_queries::operations());
+    operations
 }
 
 pub(super) fn principals() -> Vec<(&'static str, Principal)> {
