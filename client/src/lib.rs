@@ -16,6 +16,7 @@
 //!   write has one effect. That is why the client may repeat a write whose outcome it did not hear.
 //! - The types of the API are [`proto`]; this crate knows nothing of what the server does with them.
 
+mod aggregation;
 mod calls;
 mod connection;
 pub mod context;
@@ -39,9 +40,11 @@ mod namespaces;
 mod queries;
 mod query_watches;
 mod retention;
+mod saved_queries;
 mod twins;
 mod watches;
 
+pub use aggregation::Aggregation;
 pub use assets::Assets;
 pub use cluster::Cluster;
 pub use connection::{Client, ClientConfig, ConfigError, MESSAGE_BYTES_MAX};
@@ -60,6 +63,7 @@ pub use queries::Queries;
 pub use query_watches::QueryWatcher;
 pub use retention::Retention;
 pub use retry::{RetryPolicy, new_request_id};
+pub use saved_queries::SavedQueries;
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};
 pub use twins::Twins;

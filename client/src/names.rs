@@ -36,6 +36,12 @@ pub fn asset(namespace: &str, asset: &str) -> String {
     format!("namespaces/{namespace}/assets/{asset}")
 }
 
+/// `namespaces/{namespace}/queries/{query}`
+#[must_use]
+pub fn saved_query(namespace: &str, query: &str) -> String {
+    format!("namespaces/{namespace}/queries/{query}")
+}
+
 /// The last id in a name: the device of a device's name, the namespace of a namespace's. A twin's name gives `twin`.
 #[must_use]
 pub fn last(name: &str) -> &str {

@@ -73,6 +73,7 @@ lists! {
     crate::Assets, list, list_all: ListAssetsRequest -> ListAssetsResponse, assets: Asset;
     crate::History, list_events, list_all: ListEventsRequest -> ListEventsResponse, events: Event;
     crate::Cursors, list, list_all: ListCursorsRequest -> ListCursorsResponse, cursors: Cursor;
+    crate::SavedQueries, list, list_all: ListSavedQueriesRequest -> ListSavedQueriesResponse, queries: SavedQuery;
     crate::Cluster, list_tokens, list_tokens_all: ListTokensRequest -> ListTokensResponse, tokens: Token;
 }
 

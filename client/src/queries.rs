@@ -14,6 +14,8 @@ noun! {
     read explain(ExplainRequest) -> ExplainResponse = explain;
     /// What makes the answer at one revision another than at a second one.
     read diff(DiffQueryRequest) -> DiffQueryResponse = diff;
+    /// Groups and what aggregates say of each; [`crate::Aggregation`] puts requests together.
+    read aggregate(AggregateRequest) -> AggregateResponse = aggregate;
     /// The paths that hold values.
     read list_paths(ListPathsRequest) -> ListPathsResponse = list_paths;
 }

@@ -139,6 +139,7 @@ mutations! {
     CreateCursorRequest AcknowledgeCursorRequest DeleteCursorRequest
     AdmitNodeRequest PromoteMemberRequest RemoveMemberRequest
     UpdateRetentionRequest CompactEventsRequest
+    CreateSavedQueryRequest UpdateSavedQueryRequest DeleteSavedQueryRequest
 }
 
 #[cfg(test)]

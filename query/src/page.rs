@@ -5,6 +5,7 @@
 //! ```text
 //! base64url( version 1 ‖ kind 1 ‖ revision 8 ‖ issued_at_ms 8 ‖ position ‖ mac 16 )
 //! position = the last id of the page before (kind 1)  |  revision 8 ‖ index 4 (kind 2)  |  row 8 ‖ now_ms 8 (kind 3)
+//!          |  row 8 ‖ now_ms 8 ‖ said_at 8 (kind 4)
 //! ```
 //!
 //! - The checksum is keyed with a secret of the cluster and covers the query and the caller too ([`Scope`]): a token
@@ -25,6 +26,7 @@ const MAC_BYTES: usize = 16;
 const KIND_AFTER_ID: u8 = 1;
 const KIND_AT_EVENT: u8 = 2;
 const KIND_AT_ROW: u8 = 3;
+const KIND_AT_SAVED_ROW: u8 = 4;
 
 /// Where the next page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,15 @@ pub enum Position {
         row: u64,
         /// What `NOW()` is in the answer.
         now_ms: u64,
+    },
+    /// At this row of the answer of a saved query.
+    AtSavedRow {
+        /// Counted from 0.
+        row: u64,
+        /// What `NOW()` is in the answer.
+        now_ms: u64,
+        /// The revision that gave the saved query the text which is answered.
+        said_at: u64,
     },
 }
 
@@ -110,6 +121,7 @@ impl PageToken {
             Position::AfterId(_) => KIND_AFTER_ID,
             Position::AtEvent { .. } => KIND_AT_EVENT,
             Position::AtRow { .. } => KIND_AT_ROW,
+            Position::AtSavedRow { .. } => KIND_AT_SAVED_ROW,
         });
         bytes.extend(self.revision.to_be_bytes());
         bytes.extend(self.issued_at_ms.to_be_bytes());
@@ -122,6 +134,9 @@ impl PageToken {
             Position::AtRow { row, now_ms } => {
                 bytes.extend(row.to_be_bytes());
                 bytes.extend(now_ms.to_be_bytes());
+            }
+            Position::AtSavedRow { row, now_ms, said_at } => {
+                [row, now_ms, said_at].into_iter().for_each(|number| bytes.extend(number.to_be_bytes()));
             }
         }
         let mac = mac(key, scope, &bytes);
@@ -168,6 +183,15 @@ impl PageToken {
                 let (row, now_ms) = rest.split_first_chunk::<8>()?;
                 Position::AtRow { row: u64::from_be_bytes(*row), now_ms: u64::from_be_bytes(now_ms.try_into().ok()?) }
             }
+            (VERSION, KIND_AT_SAVED_ROW) => {
+                let (row, rest) = rest.split_first_chunk::<8>()?;
+                let (now_ms, said_at) = rest.split_first_chunk::<8>()?;
+                Position::AtSavedRow {
+                    row: u64::from_be_bytes(*row),
+                    now_ms: u64::from_be_bytes(*now_ms),
+                    said_at: u64::from_be_bytes(said_at.try_into().ok()?),
+                }
+            }
             _ => return None,
         };
         let (revision, issued_at_ms) = (u64::from_be_bytes(*revision), u64::from_be_bytes(*issued));
@@ -204,13 +228,18 @@ mod tests {
         Scope::new("ListDevices", "user:alice", &["plant1", "pump"])
     }
 
-    fn both() -> [PageToken; 2] {
-        [token(Position::AfterId("pump-7".to_owned())), token(Position::AtEvent { revision: 40, index: 3 })]
+    fn samples() -> [PageToken; 4] {
+        [
+            token(Position::AfterId("pump-7".to_owned())),
+            token(Position::AtEvent { revision: 40, index: 3 }),
+            token(Position::AtRow { row: 7, now_ms: NOW }),
+            token(Position::AtSavedRow { row: 7, now_ms: NOW, said_at: 41 }),
+        ]
     }
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for token in both() {
+        for token in samples() {
             let text = token.encode(&KEY, &scope());
             assert_eq!(PageToken::decode(&text, &KEY, &scope(), NOW + LIFETIME_MS), Ok(token), "{text}");
         }
@@ -218,13 +247,13 @@ mod tests {
 
     #[test]
     fn a_token_from_a_clock_ahead_is_taken() {
-        let text = both()[0].encode(&KEY, &scope());
+        let text = samples()[0].encode(&KEY, &scope());
         assert!(PageToken::decode(&text, &KEY, &scope(), NOW - 5_000).is_ok());
     }
 
     #[test]
     fn an_old_token_says_that_it_expired() {
-        for token in both() {
+        for token in samples() {
             let text = token.encode(&KEY, &scope());
             let age_ms = LIFETIME_MS + 1;
             assert_eq!(PageToken::decode(&text, &KEY, &scope(), NOW + age_ms), Err(PageTokenError::Expired { age_ms }));
@@ -233,7 +262,7 @@ mod tests {
 
     #[test]
     fn another_query_caller_or_cluster_is_refused() {
-        let text = both()[0].encode(&KEY, &scope());
+        let text = samples()[0].encode(&KEY, &scope());
         let others = [
             Scope::new("ListAssets", "user:alice", &["plant1", "pump"]),
             Scope::new("ListDevices", "user:bob", &["plant1", "pump"]),
@@ -249,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_and_every_cut_is_noticed() {
-        for token in both() {
+        for token in samples() {
             let text = token.encode(&KEY, &scope());
             let bytes = URL_SAFE_NO_PAD.decode(&text).expect("our own text");
             for at in 0..bytes.len() {

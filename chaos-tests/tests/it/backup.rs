@@ -104,6 +104,14 @@ async fn a_backup_made_under_load_is_restored_elsewhere_and_revisions_go_on() ->
     let cluster = Cluster::start(Options::default()).await?;
     let client = cluster.client()?;
     prepare(&client, WRITERS).await?;
+    let query = proto::SavedQuery { text: "SELECT COUNT() AS n FROM devices".to_owned(), ..Default::default() };
+    let request = proto::CreateSavedQueryRequest {
+        parent: names::namespace(NAMESPACE),
+        query_id: "all".to_owned(),
+        query: Some(query),
+        ..Default::default()
+    };
+    let saved = client.saved_queries().create(request).await?.query.context("the saved query")?;
     let writers = Writers::start((0..WRITERS).map(|_| cluster.client()).collect::<anyhow::Result<_>>()?);
     wait_for_writes(&client, 200).await?;
     let folder = cluster.scratch().join("backups");
@@ -141,6 +149,8 @@ async fn a_backup_made_under_load_is_restored_elsewhere_and_revisions_go_on() ->
     let before: Vec<_> = acked.into_iter().filter(|write| write.revision <= revision).collect();
     ensure!(before.len() > 200, "only {} writes to look for", before.len());
     acked_writes_survive::check(&node.client, &before, revision).await?;
+    let request = proto::GetSavedQueryRequest { name: saved.name.clone(), ..Default::default() };
+    ensure!(node.client.saved_queries().get(request).await?.query == Some(saved), "the saved query is there");
     let patch = proto::PatchTwinRequest {
         name: names::twin(NAMESPACE, "d0"),
         desired_json: Some("{\"after\":true}".to_owned()),

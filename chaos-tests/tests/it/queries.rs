@@ -3,10 +3,12 @@
 use muster_chaos::workload::NAMESPACE;
 use muster_client::{Client, names, proto};
 
+mod aggregated;
 mod exact;
 mod live;
 mod refused;
 mod restart;
+mod saved;
 
 /// A query of the namespace of workloads.
 fn query(text: &str) -> proto::QueryRequest {

@@ -23,6 +23,7 @@ mod output;
 mod query;
 mod query_shell;
 mod retention;
+mod saved_query;
 mod session;
 mod shapes;
 mod token;

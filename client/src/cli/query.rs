@@ -1,4 +1,4 @@
-//! `muster query`: ask, follow, explain, compare.
+//! `muster query`: ask, follow, explain, compare. What is saved under a name has a file of its own.
 
 use std::io::Write as _;
 
@@ -8,9 +8,9 @@ use muster_client::proto::watch_query_response::Kind;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Globals};
-use crate::exit::UsageError;
 use crate::output::{self, printable, talk};
 use crate::query_shell;
+use crate::saved_query::{self, Asked, Wording};
 use crate::session::Session;
 
 /// Rows of one page; and of one table, whose columns are as wide as these rows need.
@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
 /// A question.
 #[derive(Debug, Args)]
 struct Ask {
-    /// The query; `-` reads it from stdin
-    text: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// At most so many rows [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -57,17 +57,17 @@ struct Ask {
 enum Verb {
     /// Tell how a query is carried out
     Explain {
-        /// The query
-        text: String,
+        #[command(flatten)]
+        asked: Asked,
         /// Carry it out, and tell what it cost
         #[arg(long)]
         analyze: bool,
     },
-    /// Tell what makes the answer at one revision another than at a second one
+    /// Tell what makes the answer at one revision another than at a second one: of rows, without groups, order or AS OF
     #[command(after_help = "Example:\n  muster query diff --from 1200 \"SELECT tags.site, desired.fw FROM devices\"")]
     Diff {
-        /// The query: rows, without groups, order or AS OF
-        text: String,
+        #[command(flatten)]
+        asked: Asked,
         /// First revision
         #[arg(long, value_name = "REVISION")]
         from: u64,
@@ -90,6 +90,11 @@ enum Verb {
         #[arg(long, value_name = "N", default_value_t = 1_000)]
         limit: i32,
     },
+    /// Save a query under a name
+    Save(saved_query::Save),
+    /// Saved queries: texts of questions under a name
+    #[command(subcommand, arg_required_else_help = true)]
+    Saved(saved_query::Verb),
     /// Ask one query after the other, with history and completion
     Shell,
 }
@@ -98,32 +103,31 @@ enum Verb {
 pub(crate) async fn run(globals: &Globals, arguments: Arguments) -> anyhow::Result<()> {
     let session = Session::open(globals)?;
     match arguments.verb {
-        Some(Verb::Explain { text, analyze }) => explain(&session, text, analyze).await,
-        Some(Verb::Diff { text, from, to, limit }) => diff(&session, text, from, to, limit).await,
+        Some(Verb::Explain { asked, analyze }) => explain(&session, asked.wording(&session)?, analyze).await,
+        Some(Verb::Diff { asked, from, to, limit }) => diff(&session, asked.wording(&session)?, from, to, limit).await,
+        Some(Verb::Save(save)) => saved_query::save(&session, save).await,
+        Some(Verb::Saved(verb)) => saved_query::run(&session, verb).await,
         Some(Verb::Paths { collection, prefix, limit }) => paths(&session, collection, prefix, limit).await,
         Some(Verb::Shell) => query_shell::run(session).await,
         None => {
             let ask = arguments.ask;
-            let text = match ask.text.as_deref() {
-                Some("-") => crate::twin::read_text(std::path::Path::new("-"))?,
-                Some(text) => text.to_owned(),
-                None => return Err(UsageError("a query is needed".to_owned()).into()),
-            };
+            let wording = ask.asked.wording(&session)?;
             if ask.watch {
-                watch(&session, &text, &ask).await
+                watch(&session, wording, &ask).await
             } else {
-                answer(&session, &text, ask.limit, ask.csv).await
+                answer(&session, wording, ask.limit, ask.csv).await
             }
         }
     }
 }
 
 /// Prints the answer of a query.
-pub(crate) async fn answer(session: &Session, text: &str, limit: Option<usize>, csv: bool) -> anyhow::Result<()> {
+pub(crate) async fn answer(session: &Session, wording: Wording, limit: Option<usize>, csv: bool) -> anyhow::Result<()> {
     let mut left = limit.unwrap_or(usize::MAX);
     let mut request = proto::QueryRequest {
         parent: session.parent(),
-        text: text.to_owned(),
+        text: wording.text,
+        saved_query: wording.saved_query,
         page_size: i32::try_from(left.clamp(1, 1_000)).unwrap_or(PAGE),
         page_token: String::new(),
         read: session.read,
@@ -185,18 +189,20 @@ fn quoted(cell: &str) -> String {
     if cell.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }
 
-async fn watch(session: &Session, text: &str, ask: &Ask) -> anyhow::Result<()> {
+async fn watch(session: &Session, wording: Wording, ask: &Ask) -> anyhow::Result<()> {
     // Other endpoints take over when this one goes away.
     if let Err(error) = session.client.cluster().learn_members().await {
         talk(format_args!("only the given endpoints are used: {error}"));
     }
+    let of_rows = is_of_rows(session, wording.clone()).await?;
     let request = proto::WatchQueryRequest {
         parent: session.parent(),
-        text: text.to_owned(),
+        text: wording.text,
+        saved_query: wording.saved_query,
         read: session.read,
         resume_revision: ask.resume,
     };
-    if is_of_rows(session, text).await? {
+    if of_rows {
         watch_rows(session, request, ask.count).await
     } else {
         watch_answers(session, request, ask.count).await
@@ -204,10 +210,8 @@ async fn watch(session: &Session, text: &str, ask: &Ask) -> anyhow::Result<()> {
 }
 
 /// Whether a query's answer is a set of rows that change one by one: the plan tells.
-async fn is_of_rows(session: &Session, text: &str) -> anyhow::Result<bool> {
-    let (parent, text) = (session.parent(), text.to_owned());
-    let request = proto::ExplainRequest { parent, text, analyze: false, read: session.read };
-    let plan = session.client.queries().explain(request).await?.plan;
+async fn is_of_rows(session: &Session, wording: Wording) -> anyhow::Result<bool> {
+    let plan = session.client.queries().explain(explanation(session, wording, false)).await?.plan;
     let first = plan.lines().next().unwrap_or_default();
     Ok((first.starts_with("documents") || first.starts_with("rows")) && !first.contains("ordered"))
 }
@@ -264,10 +268,14 @@ async fn watch_answers(session: &Session, request: proto::WatchQueryRequest, cou
     Ok(())
 }
 
+fn explanation(session: &Session, wording: Wording, analyze: bool) -> proto::ExplainRequest {
+    let Wording { text, saved_query } = wording;
+    proto::ExplainRequest { parent: session.parent(), text, saved_query, analyze, read: session.read }
+}
+
 /// Prints how a query is carried out.
-pub(crate) async fn explain(session: &Session, text: String, analyze: bool) -> anyhow::Result<()> {
-    let request = proto::ExplainRequest { parent: session.parent(), text, analyze, read: session.read };
-    let answer = session.client.queries().explain(request).await?;
+pub(crate) async fn explain(session: &Session, wording: Wording, analyze: bool) -> anyhow::Result<()> {
+    let answer = session.client.queries().explain(explanation(session, wording, analyze)).await?;
     if session.format == Format::Json {
         let cost = answer.cost.as_ref().map(|cost| {
             json!({
@@ -296,9 +304,10 @@ pub(crate) async fn explain(session: &Session, text: String, analyze: bool) -> a
     Ok(())
 }
 
-async fn diff(session: &Session, text: String, from: u64, to: u64, limit: i32) -> anyhow::Result<()> {
-    let request =
-        proto::DiffQueryRequest { parent: session.parent(), text, from_revision: from, to_revision: to, limit };
+async fn diff(session: &Session, wording: Wording, from: u64, to: u64, limit: i32) -> anyhow::Result<()> {
+    let Wording { text, saved_query } = wording;
+    let (parent, from_revision, to_revision) = (session.parent(), from, to);
+    let request = proto::DiffQueryRequest { parent, text, saved_query, from_revision, to_revision, limit };
     let answer = session.client.queries().diff(request).await?;
     for found in &answer.differences {
         if session.format == Format::Json {

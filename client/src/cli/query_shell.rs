@@ -13,6 +13,7 @@ use rustyline::{Completer, Context, Editor, Helper, Highlighter, Hinter, Validat
 
 use crate::output::talk;
 use crate::query;
+use crate::saved_query::Wording;
 use crate::session::Session;
 
 const KEYWORDS: [&str; 33] = [
@@ -98,8 +99,8 @@ pub(crate) async fn run(session: Session) -> anyhow::Result<()> {
 async fn ask(session: &Session, text: &str) {
     let explained = text.split_once(char::is_whitespace).filter(|(first, _)| first.eq_ignore_ascii_case("explain"));
     let answered = match explained {
-        Some((_, text)) => query::explain(session, text.to_owned(), true).await,
-        None => query::answer(session, text, None, false).await,
+        Some((_, text)) => query::explain(session, Wording::own(text.to_owned()), true).await,
+        None => query::answer(session, Wording::own(text.to_owned()), None, false).await,
     };
     // The shell goes on after a mistake.
     if let Err(error) = answered {

@@ -79,6 +79,7 @@ enum Type {
     Module,
     Twin,
     Asset,
+    SavedQuery,
 }
 
 /// Sections of a twin.
@@ -209,6 +210,7 @@ fn type_number(wanted: Type) -> i32 {
         Type::Module => Known::Module,
         Type::Twin => Known::Twin,
         Type::Asset => Known::Asset,
+        Type::SavedQuery => Known::SavedQuery,
     };
     known.into()
 }

@@ -8,6 +8,7 @@ use crate::module::{ModuleDefinition, ModuleField};
 use crate::namespace::{NamespaceDefinition, NamespaceField};
 use crate::node::Node;
 use crate::retention::RetentionPolicy;
+use crate::saved_query::{SavedQueryDefinition, SavedQueryField};
 use crate::token::Token;
 use crate::{Key, limits};
 
@@ -91,6 +92,37 @@ pub enum Operation {
         namespace: String,
         /// Its id.
         cursor: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Creates a saved query.
+    CreateSavedQuery {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        query: String,
+        /// What it asks.
+        definition: SavedQueryDefinition,
+    },
+    /// Changes the given fields of a saved query.
+    UpdateSavedQuery {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        query: String,
+        /// The new values.
+        definition: SavedQueryDefinition,
+        /// Which of them count.
+        fields: Vec<SavedQueryField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a saved query.
+    DeleteSavedQuery {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        query: String,
         /// Expected etag.
         etag: Option<String>,
     },

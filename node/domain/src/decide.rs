@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, retention, token, twin};
+use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, retention};
+use crate::{saved_query, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -19,7 +20,7 @@ pub trait States {
     /// Up to `limit` assets that refer to a device, living ones only, in the order of their ids.
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key>;
 
-    /// Up to `limit` living cursors, assets and devices of a namespace, in this order, each in the order of their ids.
+    /// Up to `limit` living cursors, saved queries, assets and devices of a namespace, in this order, each in the order of their ids.
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key>;
 }
 
@@ -63,6 +64,9 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         Operation::CreateCursor { .. } | Operation::AcknowledgeCursor { .. } | Operation::DeleteCursor { .. } => {
             cursor::decide(states, operation, at)
         }
+        Operation::CreateSavedQuery { .. }
+        | Operation::UpdateSavedQuery { .. }
+        | Operation::DeleteSavedQuery { .. } => saved_query::decide(states, operation, at),
         Operation::CreateNamespace { .. } | Operation::UpdateNamespace { .. } | Operation::DeleteNamespace { .. } => {
             namespace::decide(states, operation, at)
         }

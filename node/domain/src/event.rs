@@ -9,6 +9,7 @@ use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
 use crate::node::Node;
 use crate::retention::RetentionPolicy;
+use crate::saved_query::SavedQueryDefinition;
 use crate::token::Token;
 
 /// A fact about one record.
@@ -42,6 +43,12 @@ pub enum EventKind {
     CursorAcknowledged(u64),
     /// A cursor was deleted.
     CursorDeleted,
+    /// A saved query was created.
+    SavedQueryCreated(SavedQueryDefinition),
+    /// A saved query has this definition now.
+    SavedQueryUpdated(SavedQueryDefinition),
+    /// A saved query was deleted.
+    SavedQueryDeleted,
     /// A namespace was created.
     NamespaceCreated(NamespaceDefinition),
     /// A namespace has this definition now.
@@ -173,6 +180,9 @@ impl EventKind {
             Self::CursorCreated(_) => "cursor.created",
             Self::CursorAcknowledged(_) => "cursor.acknowledged",
             Self::CursorDeleted => "cursor.deleted",
+            Self::SavedQueryCreated(_) => "saved_query.created",
+            Self::SavedQueryUpdated(_) => "saved_query.updated",
+            Self::SavedQueryDeleted => "saved_query.deleted",
             Self::NamespaceCreated(_) => "namespace.created",
             Self::NamespaceUpdated(_) => "namespace.updated",
             Self::NamespaceDeleting => "namespace.deleting",

@@ -3,6 +3,7 @@
 use crate::asset::Asset;
 use crate::device::Device;
 use crate::module::Module;
+use crate::saved_query::SavedQuery;
 use crate::twin::Twin;
 use crate::{At, Body, EventKind, Record, Tombstone, retention};
 
@@ -31,6 +32,10 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         (EventKind::TokenCreated(token), _) => Body::Token(token.clone()),
         (EventKind::CursorCreated(cursor), _) => Body::Cursor(cursor.clone()),
         (EventKind::CursorAcknowledged(_), Some(Body::Cursor(cursor))) => Body::Cursor(cursor.evolve(event)),
+        (EventKind::SavedQueryCreated(definition), _)
+        | (EventKind::SavedQueryUpdated(definition), Some(Body::SavedQuery(_))) => {
+            Body::SavedQuery(SavedQuery { definition: definition.clone(), version: version + 1 })
+        }
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
         }
@@ -73,6 +78,7 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         (
             EventKind::TokenRevoked
             | EventKind::CursorDeleted
+            | EventKind::SavedQueryDeleted
             | EventKind::NamespaceDeleted
             | EventKind::DeviceDeleted
             | EventKind::ModuleDeleted
@@ -96,6 +102,7 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         (
             EventKind::CursorAcknowledged(_)
             | EventKind::ClusterRestored { .. }
+            | EventKind::SavedQueryUpdated(_)
             | EventKind::NamespaceUpdated(_)
             | EventKind::NamespaceDeleting
             | EventKind::DeviceUpdated(_)

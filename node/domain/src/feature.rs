@@ -7,7 +7,7 @@
 use crate::{Body, Command, Key, Operation, Reason, Rejection, States};
 
 /// The newest level, which this version supports; a new cluster starts with it.
-pub const FEATURE_LEVEL: u32 = 2;
+pub const FEATURE_LEVEL: u32 = 3;
 
 impl Operation {
     /// The level from which on the operation may be in the log.
@@ -49,6 +49,7 @@ impl Operation {
             | Self::DeleteCursor { .. }
             | Self::SetRetention { .. }
             | Self::CompactEvents { .. } => 2,
+            Self::CreateSavedQuery { .. } | Self::UpdateSavedQuery { .. } | Self::DeleteSavedQuery { .. } => 3,
         }
     }
 }

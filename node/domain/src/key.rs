@@ -11,6 +11,8 @@ pub enum Key {
     Token(String),
     /// A cursor: namespace, cursor. Without a namespace (empty) it belongs to the cluster.
     Cursor(String, String),
+    /// A saved query: namespace, query.
+    SavedQuery(String, String),
     /// A namespace, by its id.
     Namespace(String),
     /// A device: namespace, device.
@@ -44,6 +46,7 @@ impl Key {
             | Self::Module(namespace, _, _)
             | Self::DeviceTwin(namespace, _)
             | Self::ModuleTwin(namespace, _, _)
+            | Self::SavedQuery(namespace, _)
             | Self::Asset(namespace, _) => Some(namespace),
         }
     }
@@ -55,6 +58,7 @@ impl Key {
             Self::Cluster
             | Self::Token(_)
             | Self::Cursor(..)
+            | Self::SavedQuery(..)
             | Self::Namespace(_)
             | Self::Asset(_, _)
             | Self::Node(_)
@@ -95,6 +99,7 @@ impl Key {
                 Some(Self::ModuleTwin(own(ns), own(device), own(module)))
             }
             ["namespaces", ns, "assets", asset] => Some(Self::Asset(own(ns), own(asset))),
+            ["namespaces", ns, "queries", query] => Some(Self::SavedQuery(own(ns), own(query))),
             ["retention"] => Some(Self::Retention),
             ["namespaces", ns, "retention"] => Some(Self::NamespaceRetention(own(ns))),
             _ => None,
@@ -117,6 +122,7 @@ impl Key {
             Self::Cluster
             | Self::Token(_)
             | Self::Cursor(..)
+            | Self::SavedQuery(..)
             | Self::Namespace(_)
             | Self::Asset(..)
             | Self::Node(_)
@@ -133,6 +139,7 @@ impl fmt::Display for Key {
             Self::Token(token) => write!(f, "tokens/{token}"),
             Self::Cursor(ns, cursor) if ns.is_empty() => write!(f, "cursors/{cursor}"),
             Self::Cursor(ns, cursor) => write!(f, "namespaces/{ns}/cursors/{cursor}"),
+            Self::SavedQuery(ns, query) => write!(f, "namespaces/{ns}/queries/{query}"),
             Self::Namespace(ns) => write!(f, "namespaces/{ns}"),
             Self::Device(ns, device) => write!(f, "namespaces/{ns}/devices/{device}"),
             Self::Module(ns, device, module) => write!(f, "namespaces/{ns}/devices/{device}/modules/{module}"),

@@ -29,6 +29,7 @@ pub mod node;
 pub mod policy;
 pub mod rejection;
 pub mod retention;
+pub mod saved_query;
 pub mod token;
 pub mod twin;
 

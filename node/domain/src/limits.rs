@@ -53,6 +53,8 @@ pub const TEXT_CHARS_MAX: usize = 256;
 pub const REASON_CHARS_MAX: usize = 128;
 /// Descriptions, characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 1_024;
+/// The text of a saved query, characters; as many as a query may have.
+pub const QUERY_TEXT_CHARS_MAX: usize = 8_192;
 /// Attributes of a device or asset, bytes of JSON.
 pub const ATTRIBUTES_BYTES_MAX: usize = 8 * 1024;
 /// One free-form configuration text, bytes.

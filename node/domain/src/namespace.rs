@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decide::{check_etag, living};
 use crate::limits::{DESCRIPTION_CHARS_MAX, LABELS_MAX, NAMESPACE_DELETE_STEP, TEXT_CHARS_MAX};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{device, ids, retention, text};
+use crate::{device, ids, retention, saved_query, text};
 
 /// Length of a label's key, characters.
 const LABEL_KEY_CHARS_MAX: usize = 63;
@@ -110,7 +110,7 @@ fn update(
 }
 
 /// Deletes an empty namespace. A forced deletion marks the namespace first, so that nothing new comes in between its
-/// steps; each step removes up to [`NAMESPACE_DELETE_STEP`] assets, devices and modules, and the last the namespace.
+/// steps; each step removes up to [`NAMESPACE_DELETE_STEP`] resources, and the last the namespace.
 fn delete(states: &dyn States, id: &str, etag: Option<&str>, force: bool, at: At) -> Result<Vec<Change>, Rejection> {
     let key = Key::Namespace(id.to_owned());
     let Some(record) = living(states, &key) else { return Err(Rejection::not_found(key)) };
@@ -154,6 +154,7 @@ fn delete_contents(states: &dyn States, contents: &[Key], changes: &mut Vec<Chan
         let deletion = match key {
             Key::Device(namespace, device) => device::deletion(states, namespace, device, &record, at),
             Key::Cursor(..) => vec![Change::new(key.clone(), EventKind::CursorDeleted, Some(&record), at)],
+            Key::SavedQuery(..) => vec![saved_query::deletion(key.clone(), &record, at)],
             _ => vec![Change::new(key.clone(), EventKind::AssetDeleted, Some(&record), at)],
         };
         resources += deletion.iter().filter(|change| !matches!(change.event.kind, EventKind::TwinDeleted)).count();

@@ -102,7 +102,10 @@ impl<'a> WriteScope<'a> {
             Operation::CreateNamespace { .. }
             | Operation::UpdateNamespace { .. }
             | Operation::DeleteNamespace { .. } => Self::Namespace,
-            Operation::CreateDevice { namespace, .. }
+            Operation::CreateSavedQuery { namespace, .. }
+            | Operation::UpdateSavedQuery { namespace, .. }
+            | Operation::DeleteSavedQuery { namespace, .. }
+            | Operation::CreateDevice { namespace, .. }
             | Operation::UpdateDevice { namespace, .. }
             | Operation::SetDeviceStatus { namespace, .. }
             | Operation::DeleteDevice { namespace, .. }

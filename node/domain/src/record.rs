@@ -8,6 +8,7 @@ use crate::module::Module;
 use crate::namespace::Namespace;
 use crate::node::Node;
 use crate::retention::Retention;
+use crate::saved_query::SavedQuery;
 use crate::token::Token;
 use crate::twin::Twin;
 
@@ -53,6 +54,7 @@ impl Record {
             Body::Module(module) => module.version,
             Body::Twin(twin) => twin.version,
             Body::Asset(asset) => asset.version,
+            Body::SavedQuery(query) => query.version,
             Body::Deleted(tombstone) => tombstone.version,
         }
     }
@@ -67,6 +69,8 @@ pub enum Body {
     Token(Token),
     /// A cursor.
     Cursor(Cursor),
+    /// A saved query.
+    SavedQuery(SavedQuery),
     /// A namespace.
     Namespace(Namespace),
     /// A device.

@@ -27,6 +27,7 @@ pub(crate) enum Shape {
     Twin,
     Asset,
     Cursor,
+    SavedQuery,
     /// Anything that has a history: all of the above but cursors.
     Resource,
 }
@@ -41,7 +42,10 @@ impl Shape {
             Self::Twin => "namespaces/{namespace}/devices/{device}[/modules/{module}]/twin",
             Self::Asset => "namespaces/{namespace}/assets/{asset}",
             Self::Cursor => "[namespaces/{namespace}/]cursors/{cursor}",
-            Self::Resource => "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin] or /assets/{asset}]",
+            Self::SavedQuery => "namespaces/{namespace}/queries/{query}",
+            Self::Resource => {
+                "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset} or /queries/{query}]"
+            }
         }
     }
 
@@ -54,6 +58,7 @@ impl Shape {
             Self::Twin => return key.twin(),
             Self::Asset => matches!(key, Key::Asset(..)),
             Self::Cursor => matches!(key, Key::Cursor(..)),
+            Self::SavedQuery => matches!(key, Key::SavedQuery(..)),
             Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
@@ -99,6 +104,7 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Module(_, _, module) | Key::ModuleTwin(_, _, module) => ids::check_device(field, module),
         Key::Asset(_, asset) => ids::check_asset(field, asset),
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
+        Key::SavedQuery(_, query) => ids::check_saved_query(field, query),
         Key::Cluster
         | Key::Token(_)
         | Key::Node(_)

@@ -24,6 +24,7 @@ use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::query_service_server::QueryServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
+use muster_proto::v1::saved_query_service_server::SavedQueryServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
@@ -31,6 +32,8 @@ use tower::util::MapResponseLayer;
 
 use crate::node::Services;
 
+mod aggregate;
+mod aggregate_request;
 mod asset;
 mod batch;
 mod cluster;
@@ -49,9 +52,12 @@ mod module;
 mod namespace;
 mod pages;
 mod query;
+mod query_text;
 mod query_watch;
+mod query_watch_aggregate;
 mod read;
 mod retention;
+mod saved_query;
 pub mod status;
 mod twin;
 mod twin_batch;
@@ -62,7 +68,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 12] = [
+pub const SERVICE_NAMES: [&str; 13] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -75,6 +81,7 @@ pub const SERVICE_NAMES: [&str; 12] = [
     RetentionServiceServer::<retention::RetentionApi>::NAME,
     MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
     QueryServiceServer::<query::QueryApi>::NAME,
+    SavedQueryServiceServer::<saved_query::SavedQueryApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -102,5 +109,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(RetentionServiceServer, retention::RetentionApi);
     add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
     add!(QueryServiceServer, query::QueryApi);
+    add!(SavedQueryServiceServer, saved_query::SavedQueryApi);
     routes.routes()
 }

@@ -84,7 +84,7 @@ impl Page {
         self.check_pinned()?;
         let after = match &self.position {
             Some(Position::AfterId(id)) => Some(id.as_str()),
-            Some(Position::AtEvent { .. } | Position::AtRow { .. }) | None => None,
+            Some(Position::AtEvent { .. } | Position::AtRow { .. } | Position::AtSavedRow { .. }) | None => None,
         };
         let page = self.view.list(range, self.revision, after, self.size, keep).await?;
         let next_page_token = self.next_token(page.next_after.map(Position::AfterId))?;

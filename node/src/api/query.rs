@@ -11,12 +11,15 @@ use muster_domain::{Key, Reason, Rejection};
 use muster_proto::v1;
 use muster_proto::v1::query_service_server::QueryService;
 use muster_query::plan::{Output, Plan};
-use muster_query::{Position, QueryError};
+use muster_query::{Position, QueryError, Scope};
 use tonic::{Request, Response, Status};
 
+use super::aggregate;
 use super::fields;
 use super::pages::{Asked, Page};
+use super::query_text::{Said, Wording};
 use super::query_watch;
+use super::query_watch_aggregate;
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::node::Services;
@@ -25,10 +28,12 @@ use crate::read::View;
 use crate::views::Which;
 
 /// Stored bytes of one page at most, unless a single row is larger: answers stay below the 4 MiB that clients take by default.
-const PAGE_BYTES_MAX: usize = 3 << 20;
+pub(super) const PAGE_BYTES_MAX: usize = 3 << 20;
 /// Differences of one answer at most.
 const DIFFERENCES_MAX: i32 = 10_000;
 const DIFFERENCES_DEFAULT: usize = 1_000;
+/// The name that tokens and kept answers are bound to.
+const RPC: &str = "Query";
 /// Paths of one answer.
 const PATHS_MAX: i32 = 1_000;
 const PATHS_DEFAULT: usize = 100;
@@ -74,12 +79,20 @@ impl QueryService for QueryApi {
         request: Request<v1::WatchQueryRequest>,
     ) -> Result<Response<Self::WatchAggregateStream>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
-        Ok(Response::new(query_watch::answers(read, request).await?))
+        Ok(Response::new(query_watch_aggregate::answers(read, request).await?))
     }
 
     async fn diff(&self, request: Request<v1::DiffQueryRequest>) -> Result<Response<v1::DiffQueryResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         Ok(Response::new(diff(&read, request).await?))
+    }
+
+    async fn aggregate(
+        &self,
+        request: Request<v1::AggregateRequest>,
+    ) -> Result<Response<v1::AggregateResponse>, Status> {
+        let (read, request) = Read::begin(&self.0, request)?;
+        Ok(Response::new(aggregate::groups(&read, request).await?))
     }
 
     async fn list_paths(
@@ -99,13 +112,14 @@ pub(super) fn namespace(read: &Read, parent: &str) -> Result<String, Failure> {
 }
 
 /// The question of a text.
-pub(super) fn question(read: &Read, namespace: &str, text: &str, now_ms: Option<u64>) -> Result<Question, Failure> {
-    read.services.queries.compile(namespace, text, now_ms).map_err(|error| invalid(&error, text))
+pub(super) fn question(read: &Read, namespace: &str, said: &Said, now_ms: Option<u64>) -> Result<Question, Failure> {
+    let compiled = read.services.queries.compile(namespace, &said.text, now_ms);
+    compiled.map_err(|error| invalid(&error, said.field(), &said.text))
 }
 
-/// A mistake in the text, shown at its place.
-pub(super) fn invalid(error: &QueryError, text: &str) -> Failure {
-    Failure::Other(Transport::QueryInvalid, error.render(text))
+/// A mistake in the text of a field, shown at its place.
+pub(super) fn invalid(error: &QueryError, field: impl Into<String>, text: &str) -> Failure {
+    Failure::At { transport: Transport::QueryInvalid, field: field.into(), message: error.render(text) }
 }
 
 /// A view as fresh as asked in which the namespace exists.
@@ -120,40 +134,49 @@ pub(super) async fn view_of(read: &Read, namespace: &str, options: Option<v1::Re
 
 async fn page(read: &Read, request: v1::QueryRequest) -> Result<v1::QueryResponse, Failure> {
     let namespace = namespace(read, &request.parent)?;
-    let asked = Asked {
-        rpc: "Query",
-        filters: &[&request.parent, &request.text],
-        page_size: request.page_size,
-        page_token: &request.page_token,
-        read: request.read,
-    };
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
+    let filters = [request.parent.as_str(), &request.text, &request.saved_query];
+    let filters = if request.saved_query.is_empty() { &filters[..2] } else { &filters };
+    let asked =
+        Asked { rpc: RPC, filters, page_size: request.page_size, page_token: &request.page_token, read: request.read };
     let page = Page::open(read, asked).await?;
-    let (from, now_ms, pinned) = match page.position {
-        Some(Position::AtRow { row, now_ms }) => {
-            (usize::try_from(row).unwrap_or(usize::MAX), Some(now_ms), Some(page.revision))
-        }
-        _ => (0, None, None),
+    let (row, now_ms, said_at, pinned) = match page.position {
+        Some(Position::AtRow { row, now_ms }) => (row, Some(now_ms), None, Some(page.revision)),
+        Some(Position::AtSavedRow { row, now_ms, said_at }) => (row, Some(now_ms), Some(said_at), Some(page.revision)),
+        _ => (0, None, None, None),
     };
+    let from = usize::try_from(row).unwrap_or(usize::MAX);
     page.check_pinned()?;
     if from == 0 {
         page.check_parent(&Key::Namespace(namespace.clone()))?;
     }
+    let said = match said_at {
+        Some(revision) => wording.said_at(read, revision).await?,
+        None => wording.said(&page.view)?,
+    };
     let queries = &read.services.queries;
-    let question = question(read, &namespace, &request.text, now_ms)?;
+    let question = question(read, &namespace, &said, now_ms)?;
     let now_ms = question.now_ms;
-    let kept = pinned.and_then(|revision| queries.kept().get(&(page.scope.hash(), revision, now_ms)));
+    // By the text itself: a saved query says another one before and after a change.
+    let known = Scope::new(RPC, &read.caller.principal.actor(), &[&request.parent, &said.text]).hash();
+    let kept = pinned.and_then(|revision| queries.kept().get(&(known, revision, now_ms)));
     let answered = match kept {
         Some(answered) => answered,
         None => queries.answer(&page.view, question, pinned).await?,
     };
     let revision = answered.taken.revision;
     let (rows, taken) = read_rows(read, &answered, from, page.size).await?;
-    let (next, key) = (from + taken, (page.scope.hash(), revision, now_ms));
+    let (next, key) = (from + taken, (known, revision, now_ms));
     let next_page_token = if next < answered.selection.len() {
         if pinned.is_none() || queries.kept().get(&key).is_none() {
             queries.kept().put(key, Arc::clone(&answered));
         }
-        page.told_at(revision).next_token(Some(Position::AtRow { row: next as u64, now_ms }))?
+        let row = next as u64;
+        let position = match said.at {
+            Some(said_at) => Position::AtSavedRow { row, now_ms, said_at },
+            None => Position::AtRow { row, now_ms },
+        };
+        page.told_at(revision).next_token(Some(position))?
     } else {
         queries.kept().remove(&key);
         String::new()
@@ -202,8 +225,9 @@ async fn whole(read: Read, request: v1::QueryRequest) -> Result<Streaming<v1::Qu
         0 => read.services.settings.page_items_max,
         size => fields::page_size(size, read.services.settings.page_items_max)?,
     };
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(&read, &namespace, request.read).await?;
-    let question = question(&read, &namespace, &request.text, None)?;
+    let question = question(&read, &namespace, &wording.said(&view)?, None)?;
     let answered = read.services.queries.answer(&view, question, None).await?;
     let columns = columns(&answered.question.plan);
     let messages = stream::unfold(Some(0), move |from| {
@@ -235,8 +259,9 @@ async fn whole(read: Read, request: v1::QueryRequest) -> Result<Streaming<v1::Qu
 
 async fn explain(read: &Read, request: v1::ExplainRequest) -> Result<v1::ExplainResponse, Failure> {
     let namespace = namespace(read, &request.parent)?;
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(read, &namespace, request.read).await?;
-    let question = question(read, &namespace, &request.text, None)?;
+    let question = question(read, &namespace, &wording.said(&view)?, None)?;
     let queries = &read.services.queries;
     queries.ready().await?;
     let (mut revision, explanation) = queries.explain(&view, &question)?;
@@ -261,14 +286,16 @@ async fn explain(read: &Read, request: v1::ExplainRequest) -> Result<v1::Explain
 async fn diff(read: &Read, request: v1::DiffQueryRequest) -> Result<v1::DiffQueryResponse, Failure> {
     let namespace = namespace(read, &request.parent)?;
     let limit = bounded("limit", request.limit, DIFFERENCES_MAX, DIFFERENCES_DEFAULT)?;
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(read, &namespace, None).await?;
     let to = if request.to_revision == 0 { view.revision() } else { request.to_revision };
     if request.from_revision == 0 || request.from_revision > to {
         let message = format!("from_revision is required, and at most to_revision, which is {to}");
         return Err(Rejection::new(Reason::InvalidField, "from_revision", message).into());
     }
-    let question = question(read, &namespace, &request.text, None)?;
-    query_watch::check_rows(&question.plan, &request.text)?;
+    let said = wording.said(&view)?;
+    let question = question(read, &namespace, &said, None)?;
+    query_watch::check_rows(&question.plan, &said)?;
     let queries = &read.services.queries;
     let (before, after) = (
         queries.answer(&view, question.clone(), Some(request.from_revision)).await?,
@@ -312,7 +339,7 @@ async fn paths(read: &Read, request: v1::ListPathsRequest) -> Result<v1::ListPat
     Ok(v1::ListPathsResponse { header: read.header(revision), paths })
 }
 
-fn bounded(field: &str, value: i32, most: i32, default: usize) -> Result<usize, Rejection> {
+pub(super) fn bounded(field: &str, value: i32, most: i32, default: usize) -> Result<usize, Rejection> {
     match usize::try_from(value) {
         Ok(0) => Ok(default),
         Ok(size) if value <= most => Ok(size),

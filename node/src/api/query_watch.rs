@@ -1,4 +1,4 @@
-//! Live queries and differences: what makes one answer another one.
+//! Live queries of rows, and differences: what makes one answer another one.
 //!
 //! Who follows is asked anew whether it may, before each message. It knows no columns and no log.
 
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
-use muster_domain::{Reason, Rejection};
 use muster_proto::v1;
 use muster_proto::v1::watch_query_response::Kind;
 use muster_query::plan::{Expr, Function, Output, Plan};
@@ -16,27 +15,24 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Status;
 
-use super::query::{columns, namespace, question, view_of};
+use super::query::{namespace, question, view_of};
+use super::query_text::{Said, Wording};
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::authorize;
-use crate::queries::{Answered, Change, FollowEnd, Live, Place, Queries, Question, shown, shown_id};
+use crate::queries::{Answered, Change, FollowEnd, Live, Place, Queries, shown_id};
 
 /// Something is told at least so often.
-const PROGRESS: Duration = Duration::from_secs(5);
-/// Rows of an answer that is told again and again.
-const ANSWER_ROWS_MAX: usize = 1_000;
-/// An answer is found anew at most so often.
-const ANSWER_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const PROGRESS: Duration = Duration::from_secs(5);
 
-type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(super) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 type Rows = BTreeMap<Arc<str>, Arc<str>>;
 
 /// Refuses what is no set of rows that change one by one.
-pub(super) fn check_rows(plan: &Plan, text: &str) -> Result<(), Failure> {
+pub(super) fn check_rows(plan: &Plan, said: &Said) -> Result<(), Failure> {
     let refuse = |what: &str| {
-        let message = format!("{what} has no meaning in a live query or a difference:\n{text}");
-        Err(Failure::Other(Transport::QueryInvalid, message))
+        let message = format!("{what} has no meaning in a live query or a difference:\n{}", said.text);
+        Err(Failure::At { transport: Transport::QueryInvalid, field: said.field().to_owned(), message })
     };
     if plan.as_of.is_some() {
         return refuse("AS OF");
@@ -99,17 +95,22 @@ pub(super) async fn rows(
     request: v1::WatchQueryRequest,
 ) -> Result<Messages<v1::WatchQueryResponse>, Failure> {
     let namespace = namespace(&read, &request.parent)?;
-    let question = question(&read, &namespace, &request.text, None)?;
-    check_rows(&question.plan, &request.text)?;
+    let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let place = live_place(&read)?;
     let view = view_of(&read, &namespace, request.read).await?;
+    let said = wording.said(&view)?;
+    let question = question(&read, &namespace, &said, None)?;
+    check_rows(&question.plan, &said)?;
     let services = Arc::clone(&read.services);
     if request.resume_revision > view.revision() {
         let message = format!("resume_revision {} lies in the future", request.resume_revision);
         let (transport, field) = (Transport::RevisionInFuture, "resume_revision".to_owned());
         return Err(Failure::At { transport, field, message });
     }
-    let live = services.queries.live(&services.reader, &view, question.clone(), &request.text).await?;
+    if request.resume_revision != 0 {
+        wording.check_same_at(&view, &said, request.resume_revision).await?;
+    }
+    let live = services.queries.live(&services.reader, &view, question.clone(), &said.text).await?;
     let (revision, now) = live.rows();
     let first = match request.resume_revision {
         0 => now.iter().map(|(id, row)| message(&read, revision, Kind::Enter, id, Some(row))).collect(),
@@ -124,10 +125,14 @@ pub(super) async fn rows(
         }
     };
     let first = stream::iter(first.into_iter().chain([message(&read, revision, Kind::Progress, "", None)]).map(Ok));
-    Ok(Box::pin(first.chain(followed(read, live, revision, place))))
+    // Only now: the first answer may be as of a later revision than its text.
+    wording.check_still(&services.reader.local(), &said)?;
+    let changed = live.changed();
+    let followed = Followed { _place: place, read, wording, said, live, changed, revision };
+    Ok(Box::pin(first.chain(following(followed))))
 }
 
-fn live_place(read: &Read) -> Result<Place, Failure> {
+pub(super) fn live_place(read: &Read) -> Result<Place, Failure> {
     read.services.queries.live_place().map_err(|most| {
         let message = format!("this node has {most} live queries at a time (queries.live), and that many are open");
         Failure::Other(Transport::QueueFull, message)
@@ -154,19 +159,14 @@ fn message(read: &Read, revision: u64, kind: Kind, id: &str, row: Option<&str>) 
 struct Followed {
     _place: Place,
     read: Read,
+    wording: Wording,
+    said: Said,
     live: Arc<Live>,
     changed: watch::Receiver<u64>,
     revision: u64,
 }
 
-fn followed(
-    read: Read,
-    live: Arc<Live>,
-    revision: u64,
-    place: Place,
-) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
-    let changed = live.changed();
-    let followed = Followed { _place: place, read, live, changed, revision };
+fn following(followed: Followed) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
     let batches = stream::unfold(Some(followed), |followed| async move {
         let mut followed = followed?;
         match followed.next().await {
@@ -188,6 +188,7 @@ impl Followed {
             return Err(Failure::Other(Transport::Stopping, "the node is stopping".to_owned()));
         }
         let (revision, changes) = self.live.changes_after(self.revision).map_err(ended)?;
+        self.wording.check_still(&self.read.services.reader.local(), &self.said)?;
         self.revision = revision;
         let told = changes.iter().map(|change| self.changed(change));
         Ok(told.chain([message(&self.read, revision, Kind::Progress, "", None)]).collect())
@@ -199,110 +200,17 @@ impl Followed {
     }
 }
 
-fn check_admitted(read: &Read) -> Result<(), Failure> {
+pub(super) fn check_admitted(read: &Read) -> Result<(), Failure> {
     let services = &read.services;
     Ok(authorize::still(&read.caller, &services.reader, services.clock.now_ms())?)
 }
 
-fn ended(end: FollowEnd) -> Failure {
+pub(super) fn ended(end: FollowEnd) -> Failure {
     match end {
         FollowEnd::Behind => {
             let message = "this stream is too slow for what changes; go on with resume_revision";
             Failure::Other(Transport::QueueFull, message.to_owned())
         }
         FollowEnd::Failed(why) => Failure::Other(Transport::QueryBudget, why),
-    }
-}
-
-/// The messages of an answer that is told whenever it is another one.
-pub(super) async fn answers(
-    read: Read,
-    request: v1::WatchQueryRequest,
-) -> Result<Messages<v1::WatchAggregateResponse>, Failure> {
-    let namespace = namespace(&read, &request.parent)?;
-    if request.resume_revision != 0 {
-        let message = "resume_revision has no meaning here: every message is the whole answer";
-        return Err(Rejection::new(Reason::InvalidField, "resume_revision", message).into());
-    }
-    let question = question(&read, &namespace, &request.text, None)?;
-    if question.plan.as_of.is_some() {
-        let message = format!("AS OF has no meaning in a live query:\n{}", request.text);
-        return Err(Failure::Other(Transport::QueryInvalid, message));
-    }
-    let place = live_place(&read)?;
-    let view = view_of(&read, &namespace, request.read).await?;
-    let (revision, rows) = answer(&read, &view, &question).await?;
-    let first = answer_message(&read, &question, revision, Some(Arc::clone(&rows)));
-    let following = Answers { _place: place, read, question, revision, rows };
-    let rest = stream::unfold(Some(following), |following| async move {
-        let mut following = following?;
-        match following.next().await {
-            Ok(message) => Some((Ok(message), Some(following))),
-            Err(failure) => Some((Err(Status::from(failure)), None)),
-        }
-    });
-    Ok(Box::pin(stream::iter([Ok(first)]).chain(rest)))
-}
-
-async fn answer(
-    read: &Read,
-    view: &crate::read::View,
-    question: &Question,
-) -> Result<(u64, Arc<Vec<String>>), Failure> {
-    let queries = &read.services.queries;
-    let answered = queries.answer(view, question.clone(), None).await?;
-    if answered.selection.len() > ANSWER_ROWS_MAX {
-        let message =
-            format!("a live answer has at most {ANSWER_ROWS_MAX} rows, this has {}", answered.selection.len());
-        return Err(Failure::Other(Transport::QueryBudget, message));
-    }
-    let rows = queries.rows(&answered, 0, ANSWER_ROWS_MAX).await?;
-    Ok((answered.taken.revision, Arc::new(rows.iter().map(|row| shown(&row.value)).collect())))
-}
-
-fn answer_message(
-    read: &Read,
-    question: &Question,
-    revision: u64,
-    rows: Option<Arc<Vec<String>>>,
-) -> v1::WatchAggregateResponse {
-    let unchanged = rows.is_none();
-    let rows_json = rows.map_or_else(Vec::new, Arc::unwrap_or_clone);
-    v1::WatchAggregateResponse { header: read.header(revision), columns: columns(&question.plan), rows_json, unchanged }
-}
-
-struct Answers {
-    _place: Place,
-    read: Read,
-    question: Question,
-    revision: u64,
-    rows: Arc<Vec<String>>,
-}
-
-impl Answers {
-    /// Waits until the answer is another one, or until it is time to say that it is not.
-    async fn next(&mut self) -> Result<v1::WatchAggregateResponse, Failure> {
-        let mut positions = self.read.services.queries.positions();
-        let renewed = timeout(PROGRESS, async {
-            loop {
-                let revision = self.revision;
-                // Not more often than people look: an answer costs a pass over the fleet.
-                tokio::time::sleep(ANSWER_INTERVAL).await;
-                if positions.wait_for(|position| position.revision > revision).await.is_err() {
-                    return Err(Failure::Other(Transport::Stopping, "the node is stopping".to_owned()));
-                }
-                let view = self.read.services.reader.local_for_followers();
-                let (revision, rows) = answer(&self.read, &view, &self.question).await?;
-                self.revision = revision;
-                if *rows != *self.rows {
-                    self.rows = Arc::clone(&rows);
-                    return Ok(rows);
-                }
-            }
-        });
-        let renewed = renewed.await;
-        check_admitted(&self.read)?;
-        let rows = renewed.ok().transpose()?;
-        Ok(answer_message(&self.read, &self.question, self.revision, rows))
     }
 }

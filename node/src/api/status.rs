@@ -77,13 +77,15 @@ pub enum Transport {
     QueryInvalid,
     /// The query takes more than it may.
     QueryBudget,
+    /// The saved query has another text by now, or is gone.
+    SavedQueryChanged,
     /// The node has just started, and cannot answer queries yet.
     ViewsNotReady,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -107,6 +109,7 @@ impl Transport {
         Self::MembershipBusy,
         Self::QueryInvalid,
         Self::QueryBudget,
+        Self::SavedQueryChanged,
         Self::ViewsNotReady,
     ];
 
@@ -137,6 +140,7 @@ impl Transport {
             Self::MembershipBusy => "MEMBERSHIP_BUSY",
             Self::QueryInvalid => "QUERY_INVALID",
             Self::QueryBudget => "QUERY_BUDGET",
+            Self::SavedQueryChanged => "SAVED_QUERY_CHANGED",
             Self::ViewsNotReady => "VIEWS_NOT_READY",
         }
     }
@@ -155,9 +159,11 @@ impl Transport {
                 Code::InvalidArgument
             }
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::PageTokenExpired | Self::MemberFarBehind | Self::QuorumAtRisk | Self::LastVoter => {
-                Code::FailedPrecondition
-            }
+            Self::PageTokenExpired
+            | Self::MemberFarBehind
+            | Self::QuorumAtRisk
+            | Self::LastVoter
+            | Self::SavedQueryChanged => Code::FailedPrecondition,
             Self::RevisionInFuture | Self::Compacted => Code::OutOfRange,
             Self::DeletionUnfinished => Code::DeadlineExceeded,
             Self::SecretUnreadable | Self::StorageFault => Code::Internal,
@@ -171,6 +177,7 @@ impl Transport {
             Self::PageTokenInvalid | Self::PageTokenExpired => "page_token",
             Self::RevisionInFuture => "revision",
             Self::QueryInvalid | Self::QueryBudget => "text",
+            Self::SavedQueryChanged => "saved_query",
             _ => "",
         }
     }
@@ -199,6 +206,7 @@ impl Transport {
             | Self::QuorumAtRisk
             | Self::LastVoter
             | Self::QueryInvalid
+            | Self::SavedQueryChanged
             | Self::QueryBudget => None,
         }
     }

@@ -172,6 +172,7 @@ fn types(types: &[i32]) -> Result<Vec<ResourceType>, Rejection> {
             Ok(v1::ResourceType::Module) => ResourceType::Module,
             Ok(v1::ResourceType::Twin) => ResourceType::Twin,
             Ok(v1::ResourceType::Asset) => ResourceType::Asset,
+            Ok(v1::ResourceType::SavedQuery) => ResourceType::SavedQuery,
             Ok(v1::ResourceType::Unspecified) | Err(_) => return Err(number),
         })
     };

@@ -71,6 +71,9 @@ mutations!(
     UpdateAssetStatusRequest,
     UpdateRetentionRequest,
     CompactEventsRequest,
+    CreateSavedQueryRequest,
+    UpdateSavedQueryRequest,
+    DeleteSavedQueryRequest,
 );
 
 macro_rules! mutations_without_dry_run {

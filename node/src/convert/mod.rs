@@ -27,6 +27,7 @@ pub mod module;
 pub mod namespace;
 pub mod resource;
 pub mod retention;
+pub mod saved_query;
 pub mod token;
 pub mod twin;
 

@@ -15,6 +15,7 @@ pub fn to_proto(key: &Key, record: &Record, parts: Parts) -> Option<v1::Resource
         Body::Module(_) => super::module::to_proto(key, record).map(Resource::Module),
         Body::Twin(_) => super::twin::to_proto(key, record, parts).map(Resource::Twin),
         Body::Asset(_) => super::asset_resource::to_proto(key, record).map(Resource::Asset),
+        Body::SavedQuery(_) => super::saved_query::to_proto(key, record).map(Resource::SavedQuery),
         _ => None,
     };
     resource.map(|resource| v1::Resource { resource: Some(resource) })

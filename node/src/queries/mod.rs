@@ -29,6 +29,7 @@ mod keeping;
 mod kept;
 mod live;
 mod matching;
+mod totals;
 
 pub use budget::{LiveLimits, QueryBudget};
 use budget::{Spending, Waiting};
@@ -36,6 +37,8 @@ pub(crate) use documents::PastDocuments;
 use kept::Kept;
 use live::Lives;
 pub(crate) use live::{Change, FollowEnd, Live, Place};
+use totals::Totals;
+pub(crate) use totals::{LiveTotal, Total};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,7 @@ pub struct Queries {
     live_limits: LiveLimits,
     kept: Kept,
     lives: Lives,
+    totals: Totals,
 }
 
 /// A query that is being answered: everything that its answer depends on.
@@ -133,7 +137,16 @@ impl Queries {
         live_limits: LiveLimits,
     ) -> Arc<Self> {
         let lives = Lives::new(live_limits.queries);
-        Arc::new(Self { views, clock, positions, budget, live_limits, kept: Kept::default(), lives })
+        Arc::new(Self {
+            views,
+            clock,
+            positions,
+            budget,
+            live_limits,
+            kept: Kept::default(),
+            lives,
+            totals: Totals::default(),
+        })
     }
 
     /// Waits until the views are made, after a start or an installed snapshot.
@@ -160,8 +173,13 @@ impl Queries {
     /// When it is no query.
     pub(crate) fn compile(&self, namespace: &str, text: &str, now_ms: Option<u64>) -> Result<Question, QueryError> {
         let plan = muster_query::compile(text, &SCHEMA)?;
+        Ok(self.question(namespace, plan, now_ms))
+    }
+
+    /// The question of a plan.
+    pub(crate) fn question(&self, namespace: &str, plan: Plan, now_ms: Option<u64>) -> Question {
         let now_ms = now_ms.unwrap_or_else(|| self.clock.now_ms());
-        Ok(Question { namespace: Arc::from(namespace), plan: Arc::new(plan), now_ms })
+        Question { namespace: Arc::from(namespace), plan: Arc::new(plan), now_ms }
     }
 
     /// The whole answer as of `pinned`, of what the query names, or of now.

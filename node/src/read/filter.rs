@@ -58,11 +58,13 @@ pub enum ResourceType {
     Twin,
     /// An asset.
     Asset,
+    /// A saved query.
+    SavedQuery,
 }
 
 impl ResourceType {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [Self::Namespace, Self::Device, Self::Module, Self::Twin, Self::Asset];
+    pub const ALL: [Self; 6] = [Self::Namespace, Self::Device, Self::Module, Self::Twin, Self::Asset, Self::SavedQuery];
 
     /// The type of what `key` names; `None` for what belongs to the cluster.
     #[must_use]
@@ -73,6 +75,7 @@ impl ResourceType {
             Key::Module(..) => Some(Self::Module),
             Key::DeviceTwin(..) | Key::ModuleTwin(..) => Some(Self::Twin),
             Key::Asset(..) => Some(Self::Asset),
+            Key::SavedQuery(..) => Some(Self::SavedQuery),
             _ => None,
         }
     }

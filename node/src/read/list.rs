@@ -49,6 +49,11 @@ pub enum ListRange<'a> {
     },
     /// API tokens.
     Tokens,
+    /// Saved queries of a namespace.
+    SavedQueries {
+        /// The namespace.
+        namespace: &'a str,
+    },
     /// Cursors of a namespace, or of the cluster.
     Cursors {
         /// The namespace; empty for the cluster.
@@ -65,6 +70,7 @@ impl ListRange<'_> {
             Self::Modules { namespace, device } => (keys::modules_prefix(namespace, device), ""),
             Self::Assets { namespace, prefix } => (keys::kind_prefix(Kind::Asset, namespace), *prefix),
             Self::Cursors { namespace } => (keys::kind_prefix(Kind::Cursor, namespace), ""),
+            Self::SavedQueries { namespace } => (keys::kind_prefix(Kind::SavedQuery, namespace), ""),
             Self::Tokens => (keys::tokens_prefix(), ""),
         };
         let mut full = base.clone();

@@ -10,6 +10,7 @@
 //! | `states` | `05 id(8)` | a node of the cluster |
 //! | `states` | `08` | the cluster's event retention |
 //! | `states` | `09 namespace` | a namespace's own event retention |
+//! | `states` | `0a len namespace query` | a saved query |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -33,6 +34,7 @@ const CURSOR: u8 = 0x04;
 const NODE: u8 = 0x05;
 const RETENTION: u8 = 0x08;
 const NAMESPACE_RETENTION: u8 = 0x09;
+const SAVED_QUERY: u8 = 0x0a;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
@@ -50,7 +52,7 @@ pub const SWEPT: &[u8] = b"swept";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 12] = [
+pub const STATE_PREFIXES: [(u8, &str); 13] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
@@ -58,6 +60,7 @@ pub const STATE_PREFIXES: [(u8, &str); 12] = [
     (NODE, "node"),
     (RETENTION, "retention"),
     (NAMESPACE_RETENTION, "namespace retention"),
+    (SAVED_QUERY, "saved query"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -95,6 +98,7 @@ pub fn state(key: &Key) -> Vec<u8> {
             out.push(NAMESPACE_RETENTION);
             out.extend_from_slice(id.as_bytes());
         }
+        Key::SavedQuery(ns, id) => in_namespace(&mut out, SAVED_QUERY, ns, id),
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -128,11 +132,12 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         RETENTION if rest.is_empty() => Some(Key::Retention),
         NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
-        CURSOR | DEVICE | ASSET | DEVICE_TWIN => {
+        CURSOR | SAVED_QUERY | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
             Some(match prefix {
                 CURSOR => Key::Cursor(namespace, id),
+                SAVED_QUERY => Key::SavedQuery(namespace, id),
                 DEVICE => Key::Device(namespace, id),
                 ASSET => Key::Asset(namespace, id),
                 _ => Key::DeviceTwin(namespace, id),
@@ -161,7 +166,7 @@ pub fn is_twin(bytes: &[u8]) -> bool {
 /// The part of a key in `states` that it shares with all records of its kind in its namespace, or of its kind.
 #[must_use]
 pub fn range_of(bytes: &[u8]) -> &[u8] {
-    let in_namespace = |prefix: u8| matches!(prefix, DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN);
+    let in_namespace = |prefix: u8| matches!(prefix, SAVED_QUERY | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN);
     match bytes {
         [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),
         [_, ..] => &bytes[..1],
@@ -190,18 +195,21 @@ fn text(bytes: &[u8]) -> Option<String> {
 pub enum Kind {
     /// Cursors.
     Cursor,
+    /// Saved queries.
+    SavedQuery,
     /// Devices.
     Device,
     /// Assets.
     Asset,
 }
 
-/// Prefix in `states` of all cursors, devices or assets of a namespace.
+/// Prefix in `states` of all cursors, saved queries, devices or assets of a namespace.
 #[must_use]
 pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
     let prefix = match kind {
         Kind::Cursor => CURSOR,
+        Kind::SavedQuery => SAVED_QUERY,
         Kind::Device => DEVICE,
         Kind::Asset => ASSET,
     };
@@ -226,6 +234,8 @@ pub enum StateKind {
     Module,
     /// Assets.
     Asset,
+    /// Saved queries.
+    SavedQuery,
 }
 
 /// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
@@ -237,13 +247,14 @@ pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u
         StateKind::Device => DEVICE,
         StateKind::Module => MODULE,
         StateKind::Asset => ASSET,
+        StateKind::SavedQuery => SAVED_QUERY,
     };
     let mut out = vec![prefix];
     match (kind, namespace) {
         (_, None) => {}
         (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
         (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
-        (StateKind::Device | StateKind::Asset, Some(namespace)) => {
+        (StateKind::Device | StateKind::Asset | StateKind::SavedQuery, Some(namespace)) => {
             push_id(&mut out, namespace);
             out.extend_from_slice(id.as_bytes());
         }
@@ -361,6 +372,7 @@ mod tests {
             Key::Namespace(s("plant")),
             Key::Cursor(s(""), s("feed")),
             Key::Cursor(s("plant"), s("feed")),
+            Key::SavedQuery(s("plant"), s("hot")),
             Key::Node(7),
             Key::Retention,
             Key::NamespaceRetention(s("plant")),

@@ -175,7 +175,7 @@ impl DomainStates for Overlay<'_> {
 
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let mut found = Vec::new();
-        for kind in [Kind::Cursor, Kind::Asset, Kind::Device] {
+        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Asset, Kind::Device] {
             let left = limit - found.len();
             if left > 0 {
                 found.extend(self.living(&keys::kind_prefix(kind, namespace), left));

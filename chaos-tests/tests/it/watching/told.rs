@@ -183,6 +183,7 @@ fn name(resource: &proto::Resource) -> Option<String> {
         Resource::Module(module) => module.name.clone(),
         Resource::Twin(twin) => twin.name.clone(),
         Resource::Asset(asset) => asset.name.clone(),
+        Resource::SavedQuery(query) => query.name.clone(),
     })
 }
 

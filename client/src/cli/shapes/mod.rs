@@ -10,6 +10,7 @@ pub(crate) mod fields;
 pub(crate) mod history;
 pub(crate) mod module;
 pub(crate) mod namespace;
+pub(crate) mod saved_query;
 pub(crate) mod twin;
 
 use muster_client::proto;
@@ -53,6 +54,7 @@ pub(crate) fn any(resource: &proto::Resource) -> Value {
         Some(Resource::Module(module)) => module::to_json(module),
         Some(Resource::Twin(twin)) => twin::to_json(twin),
         Some(Resource::Asset(asset)) => asset::to_json(asset),
+        Some(Resource::SavedQuery(query)) => saved_query::to_json(query),
         None => Value::Null,
     }
 }
@@ -66,5 +68,6 @@ pub(crate) fn resource(resource: &proto::get_at_response::Resource) -> Value {
         Resource::Module(module) => module::to_json(module),
         Resource::Twin(twin) => twin::to_json(twin),
         Resource::Asset(asset) => asset::to_json(asset),
+        Resource::SavedQuery(query) => saved_query::to_json(query),
     }
 }

@@ -6,6 +6,7 @@ use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
 use muster_domain::module::{ModuleDefinition, ModuleField};
 use muster_domain::namespace::{NamespaceDefinition, NamespaceField};
 use muster_domain::policy::Role;
+use muster_domain::saved_query::{SavedQueryDefinition, SavedQueryField};
 use muster_domain::{Key, Operation};
 use proptest::prelude::*;
 
@@ -380,6 +381,27 @@ fn on_cursors() -> BoxedStrategy<Operation> {
     .boxed()
 }
 
+fn on_saved_queries() -> BoxedStrategy<Operation> {
+    let ids = || id(&["low", "hot"]);
+    let definition = || {
+        prop_oneof![Just("SELECT * FROM devices"), Just("")]
+            .prop_map(|text| SavedQueryDefinition { text: text.to_owned(), description: String::new() })
+    };
+    prop_oneof![
+        3 => (namespace(), ids(), definition()).prop_map(|(namespace, query, definition)| {
+            Operation::CreateSavedQuery { namespace, query, definition }
+        }),
+        2 => (namespace(), ids(), definition()).prop_map(|(namespace, query, definition)| {
+            let fields = vec![SavedQueryField::Text];
+            Operation::UpdateSavedQuery { namespace, query, definition, fields, etag: None }
+        }),
+        1 => (namespace(), ids()).prop_map(|(namespace, query)| {
+            Operation::DeleteSavedQuery { namespace, query, etag: None }
+        }),
+    ]
+    .boxed()
+}
+
 fn operation() -> BoxedStrategy<Operation> {
     prop_oneof![
         3 => on_namespaces(),
@@ -390,6 +412,7 @@ fn operation() -> BoxedStrategy<Operation> {
         8 => on_assets(),
         1 => on_tokens(),
         2 => on_cursors(),
+        2 => on_saved_queries(),
     ]
     .boxed()
 }

@@ -13,5 +13,6 @@ mod node;
 mod policy;
 mod restored;
 mod retention;
+mod saved_query;
 mod token;
 mod twin;

@@ -44,6 +44,7 @@ impl States for Memory {
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let in_namespace = |key: &Key| key.namespace() == Some(namespace);
         let mut keys = self.living(limit, |key, _| matches!(key, Key::Cursor(..)) && in_namespace(key));
+        keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::SavedQuery(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Asset(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Device(..)) && in_namespace(key)));
         keys

@@ -117,7 +117,8 @@ fn check_relations(memory: &Memory) {
             (Key::Cluster, Body::Cluster(_))
             | (Key::Namespace(_), Body::Namespace(_))
             | (Key::Token(_), Body::Token(_))
-            | (Key::Cursor(..), Body::Cursor(_)) => {}
+            | (Key::Cursor(..), Body::Cursor(_))
+            | (Key::SavedQuery(..), Body::SavedQuery(_)) => {}
             (key, body) => panic!("{key} holds {body:?}"),
         }
     }
@@ -243,7 +244,10 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
     assert_eq!(missing, Vec::<Reason>::new(), "reasons of refusals");
 }
 
-const EVENT_KINDS: [&str; 27] = [
+const EVENT_KINDS: [&str; 30] = [
+    "saved_query.created",
+    "saved_query.updated",
+    "saved_query.deleted",
     "cursor.created",
     "cursor.acknowledged",
     "cursor.deleted",

@@ -16,7 +16,7 @@ pub(crate) mod asset;
 pub(crate) mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 37] = [
+pub const KINDS: [&str; 40] = [
     "cluster.initialized",
     "cluster.restored",
     "token.created",
@@ -24,6 +24,9 @@ pub const KINDS: [&str; 37] = [
     "cursor.created",
     "cursor.acknowledged",
     "cursor.deleted",
+    "saved_query.created",
+    "saved_query.updated",
+    "saved_query.deleted",
     "namespace.created",
     "namespace.updated",
     "namespace.deleting",
@@ -91,6 +94,9 @@ fn value(kind: &EventKind) -> Value {
         EventKind::CursorCreated(cursor) => {
             object([("description", text(&cursor.description)), ("acknowledged_revision", cursor.acknowledged.into())])
         }
+        EventKind::SavedQueryCreated(definition) | EventKind::SavedQueryUpdated(definition) => {
+            object([("text", text(&definition.text)), ("description", text(&definition.description))])
+        }
         EventKind::CursorAcknowledged(revision) => object([("acknowledged_revision", (*revision).into())]),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)
@@ -125,6 +131,7 @@ fn value(kind: &EventKind) -> Value {
         EventKind::EventsCompacted { floor } => object([("floor", (*floor).into())]),
         EventKind::TokenRevoked
         | EventKind::CursorDeleted
+        | EventKind::SavedQueryDeleted
         | EventKind::NamespaceDeleting
         | EventKind::NamespaceDeleted
         | EventKind::DeviceDeleted

@@ -9,6 +9,7 @@ use muster_domain::cursor::Cursor;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
 use muster_domain::module::ModuleDefinition;
 use muster_domain::node::{Node, NodeState};
+use muster_domain::saved_query::SavedQueryDefinition;
 
 use super::*;
 
@@ -54,6 +55,10 @@ fn asset() -> Box<AssetDefinition> {
     Box::new(AssetDefinition { datasets: vec![dataset], ..AssetDefinition::default() })
 }
 
+fn saved_query() -> SavedQueryDefinition {
+    SavedQueryDefinition { text: "SELECT * FROM devices".to_owned(), description: "all".to_owned() }
+}
+
 fn every_kind() -> Vec<EventKind> {
     let token = Token {
         hash: [0x5e; 32],
@@ -96,6 +101,9 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::CursorCreated(Cursor { description: "feeds".to_owned(), acknowledged: 4 }),
         EventKind::CursorAcknowledged(7),
         EventKind::CursorDeleted,
+        EventKind::SavedQueryCreated(saved_query()),
+        EventKind::SavedQueryUpdated(saved_query()),
+        EventKind::SavedQueryDeleted,
         EventKind::NamespaceCreated(NamespaceDefinition::default()),
         EventKind::NamespaceUpdated(NamespaceDefinition::default()),
         EventKind::NamespaceDeleting,

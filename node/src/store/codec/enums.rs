@@ -8,6 +8,7 @@ use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
 use muster_domain::node::NodeState;
 use muster_domain::policy::Role;
+use muster_domain::saved_query::SavedQueryField;
 use muster_proto::stored::v1 as stored;
 
 use super::CodecError;
@@ -57,6 +58,7 @@ stored_enum!(Role, "a role", [Viewer, Operator, Admin, Device]);
 stored_enum!(NodeState, "the state of a node", [Admitted, Joined, Removed]);
 stored_enum!(DeviceStatus, "the status of a device", [Enabled, Disabled]);
 stored_enum!(NamespaceField, "a field of a namespace", [DisplayName, Description, Labels]);
+stored_enum!(SavedQueryField, "a field of a saved query", [Text, Description]);
 stored_enum!(ModuleField, "a field of a module", [ManagedBy, Authentication]);
 stored_enum!(
     DeviceField,

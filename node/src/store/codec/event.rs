@@ -20,8 +20,8 @@ use super::identities::{
 };
 use super::settings::{
     asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored, cursor_from_stored,
-    cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored,
-    token_to_stored,
+    cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored,
+    saved_query_definition_from_stored, saved_query_definition_to_stored, token_from_stored, token_to_stored,
 };
 use super::{CodecError, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
@@ -131,6 +131,13 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
             Kind::CursorAcknowledged(stored::CursorAcknowledged { revision: *revision })
         }
         EventKind::CursorDeleted => Kind::CursorDeleted(stored::CursorDeleted {}),
+        EventKind::SavedQueryCreated(definition) => {
+            Kind::SavedQueryCreated(saved_query_definition_to_stored(definition))
+        }
+        EventKind::SavedQueryUpdated(definition) => {
+            Kind::SavedQueryUpdated(saved_query_definition_to_stored(definition))
+        }
+        EventKind::SavedQueryDeleted => Kind::SavedQueryDeleted(stored::SavedQueryDeleted {}),
         EventKind::NamespaceCreated(definition) => Kind::NamespaceCreated(namespace_definition_to_stored(definition)),
         EventKind::NamespaceUpdated(definition) => Kind::NamespaceUpdated(namespace_definition_to_stored(definition)),
         EventKind::NamespaceDeleting => Kind::NamespaceDeleting(stored::NamespaceDeleting {}),
@@ -198,6 +205,13 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
         Kind::CursorCreated(cursor) => EventKind::CursorCreated(cursor_from_stored(cursor)),
         Kind::CursorAcknowledged(stored::CursorAcknowledged { revision }) => EventKind::CursorAcknowledged(revision),
         Kind::CursorDeleted(stored::CursorDeleted {}) => EventKind::CursorDeleted,
+        Kind::SavedQueryCreated(definition) => {
+            EventKind::SavedQueryCreated(saved_query_definition_from_stored(definition))
+        }
+        Kind::SavedQueryUpdated(definition) => {
+            EventKind::SavedQueryUpdated(saved_query_definition_from_stored(definition))
+        }
+        Kind::SavedQueryDeleted(stored::SavedQueryDeleted {}) => EventKind::SavedQueryDeleted,
         Kind::NamespaceCreated(definition) => EventKind::NamespaceCreated(namespace_definition_from_stored(definition)),
         Kind::NamespaceUpdated(definition) => EventKind::NamespaceUpdated(namespace_definition_from_stored(definition)),
         Kind::NamespaceDeleting(stored::NamespaceDeleting {}) => EventKind::NamespaceDeleting,

@@ -15,6 +15,7 @@ fn parts(key: &Key) -> (KeyKind, &str, Cow<'_, str>, &str) {
         Key::Cluster => (KeyKind::Cluster, "", "", ""),
         Key::Token(token) => (KeyKind::Token, "", token.as_str(), ""),
         Key::Cursor(namespace, cursor) => (KeyKind::Cursor, namespace.as_str(), cursor.as_str(), ""),
+        Key::SavedQuery(namespace, query) => (KeyKind::SavedQuery, namespace.as_str(), query.as_str(), ""),
         Key::Namespace(namespace) => (KeyKind::Namespace, namespace.as_str(), "", ""),
         Key::Device(namespace, device) => (KeyKind::Device, namespace.as_str(), device.as_str(), ""),
         Key::Module(namespace, device, module) => {
@@ -56,6 +57,7 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::Cluster => Key::Cluster,
         KeyKind::Token => Key::Token(id),
         KeyKind::Cursor => Key::Cursor(namespace, id),
+        KeyKind::SavedQuery => Key::SavedQuery(namespace, id),
         KeyKind::Namespace => Key::Namespace(namespace),
         KeyKind::Device => Key::Device(namespace, id),
         KeyKind::Module => Key::Module(namespace, id, module),

@@ -5,6 +5,7 @@ use muster_domain::asset::AssetField;
 use muster_domain::device::{DeviceField, DeviceStatus};
 use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
+use muster_domain::saved_query::SavedQueryField;
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::operation::Kind;
 use prost::bytes::Bytes;
@@ -18,7 +19,8 @@ use super::identities::{
 };
 use super::settings::{
     asset_definition_from_stored, asset_status_from_stored, cluster_from_stored, cluster_to_stored,
-    namespace_definition_from_stored, namespace_definition_to_stored, token_from_stored, token_to_stored,
+    namespace_definition_from_stored, namespace_definition_to_stored, saved_query_definition_from_stored,
+    saved_query_definition_to_stored, token_from_stored, token_to_stored,
 };
 use super::{CodecError, import, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
@@ -82,6 +84,18 @@ pub(super) fn to_stored(operation: &Operation) -> Kind {
         }
         Operation::DeleteCursor { namespace, cursor, etag } => {
             Kind::DeleteCursor(stored::DeleteCursor { namespace, cursor, etag })
+        }
+        Operation::CreateSavedQuery { namespace, query, definition } => {
+            let definition = Some(saved_query_definition_to_stored(&definition));
+            Kind::CreateSavedQuery(stored::CreateSavedQuery { namespace, query, definition })
+        }
+        Operation::UpdateSavedQuery { namespace, query, definition, fields, etag } => {
+            let definition = Some(saved_query_definition_to_stored(&definition));
+            let fields = SavedQueryField::numbers(&fields);
+            Kind::UpdateSavedQuery(stored::UpdateSavedQuery { namespace, query, definition, fields, etag })
+        }
+        Operation::DeleteSavedQuery { namespace, query, etag } => {
+            Kind::DeleteSavedQuery(stored::DeleteSavedQuery { namespace, query, etag })
         }
         Operation::CreateNamespace { namespace, definition } => Kind::CreateNamespace(stored::CreateNamespace {
             namespace,
@@ -252,6 +266,20 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
         }
         Kind::CreateNamespace(stored::CreateNamespace { namespace, definition }) => {
             Operation::CreateNamespace { namespace, definition: namespace_definition(definition)? }
+        }
+        Kind::CreateSavedQuery(stored::CreateSavedQuery { namespace, query, definition }) => {
+            let definition = required("an operation on a saved query", "definition", definition)?;
+            let definition = saved_query_definition_from_stored(definition);
+            Operation::CreateSavedQuery { namespace, query, definition }
+        }
+        Kind::UpdateSavedQuery(stored::UpdateSavedQuery { namespace, query, definition, fields, etag }) => {
+            let definition = required("an operation on a saved query", "definition", definition)?;
+            let definition = saved_query_definition_from_stored(definition);
+            let fields = SavedQueryField::from_numbers(&fields)?;
+            Operation::UpdateSavedQuery { namespace, query, definition, fields, etag }
+        }
+        Kind::DeleteSavedQuery(stored::DeleteSavedQuery { namespace, query, etag }) => {
+            Operation::DeleteSavedQuery { namespace, query, etag }
         }
         Kind::UpdateNamespace(stored::UpdateNamespace { namespace, definition, fields, etag }) => {
             Operation::UpdateNamespace {

@@ -35,6 +35,7 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Cursor(_) => 13,
         Body::Retention(_) => 14,
         Body::Node(_) => 20,
+        Body::SavedQuery(_) => 50,
     }
 }
 
@@ -49,6 +50,7 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Module(module) => out.message(tag, &identities::module_to_stored(module)),
         Body::Twin(twin) => twin::write(out, tag, twin),
         Body::Asset(asset) => out.message(tag, &settings::asset_to_stored(asset)),
+        Body::SavedQuery(query) => out.message(tag, &settings::saved_query_to_stored(query)),
         Body::Node(node) => out.message(tag, &nodes::node_to_stored(node)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
         Body::Retention(retention) => out.message(tag, &retention::to_stored(*retention)),
@@ -70,7 +72,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=14 | 20 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=14 | 20 | 50 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -90,6 +92,7 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         20 => Body::Node(Box::new(nodes::node_from_stored(read("a node", bytes)?)?)),
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
         13 => Body::Cursor(settings::cursor_from_stored(read("a cursor", bytes)?)),
+        50 => Body::SavedQuery(settings::saved_query_from_stored(read("a saved query", bytes)?)?),
         14 => Body::Retention(retention::from_stored(&read::<stored::Retention>("a retention", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })

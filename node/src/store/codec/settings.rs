@@ -1,10 +1,11 @@
-//! What is not a device: the cluster's settings, tokens, cursors, namespaces, assets, and what deleted resources leave behind.
+//! What is not a device: the cluster's settings, tokens, cursors, saved queries, namespaces, assets, and what deleted resources leave behind.
 
 use muster_domain::asset::{Asset, AssetDefinition, AssetStatus};
 use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
 use muster_domain::namespace::{Namespace, NamespaceDefinition};
 use muster_domain::policy::Role;
+use muster_domain::saved_query::{SavedQuery, SavedQueryDefinition};
 use muster_domain::token::Token;
 use muster_domain::{Limits, Tombstone};
 use muster_proto::stored::v1 as stored;
@@ -74,6 +75,24 @@ pub(super) fn token_from_stored(token: stored::Token) -> Result<Token, CodecErro
         device: token.device,
         expires_ms: token.expires_ms,
     })
+}
+
+pub(super) fn saved_query_definition_to_stored(definition: &SavedQueryDefinition) -> stored::SavedQueryDefinition {
+    stored::SavedQueryDefinition { text: definition.text.clone(), description: definition.description.clone() }
+}
+
+pub(super) fn saved_query_definition_from_stored(definition: stored::SavedQueryDefinition) -> SavedQueryDefinition {
+    SavedQueryDefinition { text: definition.text, description: definition.description }
+}
+
+pub(super) fn saved_query_to_stored(query: &SavedQuery) -> stored::SavedQuery {
+    let definition = Some(saved_query_definition_to_stored(&query.definition));
+    stored::SavedQuery { definition, version: query.version }
+}
+
+pub(super) fn saved_query_from_stored(query: stored::SavedQuery) -> Result<SavedQuery, CodecError> {
+    let definition = required("a saved query", "definition", query.definition)?;
+    Ok(SavedQuery { definition: saved_query_definition_from_stored(definition), version: query.version })
 }
 
 pub(super) fn cursor_to_stored(cursor: &Cursor) -> stored::Cursor {

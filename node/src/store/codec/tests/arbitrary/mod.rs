@@ -47,6 +47,7 @@ fn key() -> BoxedStrategy<Key> {
         text().prop_map(Key::Token),
         uniform2(text()).prop_map(|[ns, cursor]| Key::Cursor(ns, cursor)),
         text().prop_map(Key::Namespace),
+        uniform2(text()).prop_map(|[ns, query]| Key::SavedQuery(ns, query)),
         Just(Key::Retention),
         text().prop_map(Key::NamespaceRetention),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),

@@ -8,6 +8,7 @@ use muster_domain::json::Json;
 use muster_domain::module::Module;
 use muster_domain::namespace::Namespace;
 use muster_domain::retention::Retention;
+use muster_domain::saved_query::SavedQuery;
 use muster_domain::twin::{Builder, Section, Touch, Twin};
 use muster_domain::{Body, Record, Tombstone};
 use proptest::array::{uniform3, uniform4};
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, token};
+use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, saved_query_definition, token};
 use super::{number, text};
 
 fn float() -> impl Strategy<Value = f64> + Clone {
@@ -153,6 +154,8 @@ fn body() -> BoxedStrategy<Body> {
         cluster().prop_map(Body::Cluster),
         token().prop_map(Body::Token),
         cursor().prop_map(Body::Cursor),
+        (saved_query_definition(), number())
+            .prop_map(|(definition, version)| Body::SavedQuery(SavedQuery { definition, version })),
         (namespace_definition(), any::<bool>())
             .prop_map(|(definition, deleting)| Body::Namespace(Namespace { definition, deleting })),
         device.prop_map(|device| Body::Device(Box::new(device))),

@@ -6,6 +6,7 @@ use muster_domain::import::{ImportIdentity, ImportLine, ImportMode};
 use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
 use muster_domain::policy::{Principal, Role};
+use muster_domain::saved_query::SavedQueryField;
 use muster_domain::{Command, Operation, Reason, Rejection};
 use proptest::array::{uniform2, uniform3, uniform4, uniform7, uniform16};
 use proptest::collection::vec;
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, namespace_definition, node, retention_policy, token};
+use super::settings::{cluster, namespace_definition, node, retention_policy, saved_query_definition, token};
 use super::{key, number, sealed, text, variant};
 use crate::outcome::{Accepted, OperationResult, Outcome};
 use crate::request::Request;
@@ -168,6 +169,23 @@ fn operation_on_the_rest() -> BoxedStrategy<Operation> {
         }),
         (uniform2(text()), option::of(text()))
             .prop_map(|([namespace, cursor], etag)| { Operation::DeleteCursor { namespace, cursor, etag } }),
+        (uniform2(text()), saved_query_definition()).prop_map(|([namespace, query], definition)| {
+            Operation::CreateSavedQuery { namespace, query, definition }
+        }),
+        (uniform2(text()), saved_query_definition(), vec(variant::<SavedQueryField>(), 0..3), etag()).prop_map(
+            |([namespace, query], definition, fields, etag)| Operation::UpdateSavedQuery {
+                namespace,
+                query,
+                definition,
+                fields,
+                etag,
+            }
+        ),
+        (uniform2(text()), etag()).prop_map(|([namespace, query], etag)| Operation::DeleteSavedQuery {
+            namespace,
+            query,
+            etag
+        }),
         (option::of(text()), retention_policy(), etag())
             .prop_map(|(namespace, policy, etag)| Operation::SetRetention { namespace, policy, etag }),
         (option::of(text()), number()).prop_map(|(namespace, floor)| Operation::CompactEvents { namespace, floor }),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::assets::{asset_definition, asset_status};
 use super::identities::{device_definition, module_definition};
-use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, token};
+use super::settings::{cluster, cursor, namespace_definition, node, retention_policy, saved_query_definition, token};
 use super::{key, number, sealed, text, variant};
 use crate::store::codec::RevisionEntry;
 
@@ -54,6 +54,9 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         cursor().prop_map(EventKind::CursorCreated),
         any::<u64>().prop_map(EventKind::CursorAcknowledged),
         Just(EventKind::CursorDeleted),
+        saved_query_definition().prop_map(EventKind::SavedQueryCreated),
+        saved_query_definition().prop_map(EventKind::SavedQueryUpdated),
+        Just(EventKind::SavedQueryDeleted),
         namespace_definition().prop_map(EventKind::NamespaceCreated),
         namespace_definition().prop_map(EventKind::NamespaceUpdated),
         Just(EventKind::NamespaceDeleting),

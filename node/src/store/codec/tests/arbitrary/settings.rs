@@ -6,6 +6,7 @@ use muster_domain::cursor::Cursor;
 use muster_domain::namespace::NamespaceDefinition;
 use muster_domain::node::Node;
 use muster_domain::retention::RetentionPolicy;
+use muster_domain::saved_query::SavedQueryDefinition;
 use muster_domain::token::Token;
 use proptest::array::{uniform2, uniform3, uniform7, uniform16, uniform32};
 use proptest::collection::btree_map;
@@ -35,6 +36,10 @@ pub(super) fn cluster() -> BoxedStrategy<Cluster> {
 
 pub(super) fn cursor() -> BoxedStrategy<Cursor> {
     (text(), any::<u64>()).prop_map(|(description, acknowledged)| Cursor { description, acknowledged }).boxed()
+}
+
+pub(super) fn saved_query_definition() -> BoxedStrategy<SavedQueryDefinition> {
+    (text(), text()).prop_map(|(text, description)| SavedQueryDefinition { text, description }).boxed()
 }
 
 pub(super) fn token() -> BoxedStrategy<Token> {

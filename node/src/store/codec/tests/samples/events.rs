@@ -11,6 +11,7 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
     let module = || Key::Module(text("plant1"), text("pump7"), text("opc"));
     let asset = || Key::Asset(text("plant1"), text("pump-7"));
     let token_key = || Key::Token(text("ci"));
+    let query_key = || Key::SavedQuery(text("plant1"), text("low-battery"));
     let cursor_key = || Key::Cursor(text("plant1"), text("warehouse"));
     [
         (Key::Cluster, EventKind::ClusterInitialized(cluster())),
@@ -20,6 +21,9 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
         (cursor_key(), EventKind::CursorCreated(cursor())),
         (cursor_key(), EventKind::CursorAcknowledged(4_700)),
         (cursor_key(), EventKind::CursorDeleted),
+        (query_key(), EventKind::SavedQueryCreated(saved_query_definition())),
+        (query_key(), EventKind::SavedQueryUpdated(saved_query_definition())),
+        (query_key(), EventKind::SavedQueryDeleted),
         (namespace(), EventKind::NamespaceCreated(namespace_definition())),
         (namespace(), EventKind::NamespaceUpdated(namespace_definition())),
         (namespace(), EventKind::NamespaceDeleting),

@@ -4,6 +4,7 @@
 
 mod assets;
 mod events;
+mod saved_queries;
 
 pub(super) use events::events;
 
@@ -22,11 +23,13 @@ use muster_domain::namespace::{Namespace, NamespaceDefinition, NamespaceField};
 use muster_domain::node::{Node, NodeState};
 use muster_domain::policy::{Principal, Role};
 use muster_domain::retention::{Retention, RetentionPolicy};
+use muster_domain::saved_query::SavedQuery;
 use muster_domain::token::Token;
 use muster_domain::twin::{Builder, Document, Section, Touch, Twin};
 use muster_domain::{Body, Command, Event, Key, Limits, Operation, Record, Tombstone};
 
 use self::assets::{asset_definition, asset_status};
+use self::saved_queries::saved_query_definition;
 use crate::request::Request;
 use crate::store::codec::RevisionEntry;
 
@@ -231,7 +234,7 @@ fn import_line(identity: ImportIdentity) -> Operation {
 pub(super) fn operations() -> Vec<(&'static str, Operation)> {
     let (namespace, device, module, asset) = (text("plant1"), text("pump7"), text("opc"), text("pump-7"));
     let etag = some("41");
-    vec![
+    let mut operations = vec![
         ("", Operation::InitializeCluster { cluster: cluster(), token: Some((text("first"), token())) }),
         (
             "",
@@ -410,7 +413,9 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("cluster", Operation::SetRetention { namespace: None, policy: None, etag: None }),
         ("", Operation::CompactEvents { namespace: Some(namespace), floor: 4_000 }),
         ("cluster", Operation::CompactEvents { namespace: None, floor: 4_001 }),
-    ]
+    ];
+    operations.extend(saved_queries::operations());
+    operations
 }
 
 pub(super) fn principals() -> Vec<(&'static str, Principal)> {
@@ -471,6 +476,7 @@ pub(super) fn bodies() -> Vec<Body> {
             status_updated_ms: NOW - 2,
         })),
         Body::Node(Box::new(node())),
+        Body::SavedQuery(SavedQuery { definition: saved_query_definition(), version: 3 }),
         Body::Deleted(tombstone),
         Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
     ]
