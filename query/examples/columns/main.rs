@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "it reports")]
 
 mod kernels;
+mod questions;
 
 use std::time::Instant;
 
@@ -187,6 +188,7 @@ fn main() {
         let (rows, time) = ask(&schema, &snapshot, text);
         println!("{name:<24} {time:>9.3} ms  {rows} rows");
     }
+    questions::report(&schema, &snapshot);
     kernels::report(&snapshot);
     kernels::checkpoint(&table);
 }
