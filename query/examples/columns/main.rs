@@ -1,5 +1,5 @@
 //! What a fleet of a million costs in columns, and how fast the engine answers over them, in process: `cargo run -p muster-query
-//! --example columns [-- ROWS]`. Times are medians of 21 runs in milliseconds.
+//! --example columns [-- ROWS [mixed]]`. Times are medians of 21 runs in milliseconds.
 #![allow(clippy::print_stdout, reason = "it reports")]
 
 mod kernels;
@@ -49,6 +49,20 @@ fn chance(index: u64, salt: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Whether three values in a hundred have a wrong type and one is null, as in fleets that nobody checks.
+static MIXED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+fn mixed(index: u64, value: Value) -> Value {
+    if !MIXED.load(std::sync::atomic::Ordering::Relaxed) {
+        return value;
+    }
+    match chance(index, 16) % 100 {
+        0..3 => Value::String(value.to_text()),
+        3 => Value::Null,
+        _ => value,
+    }
+}
+
 fn document(index: u64) -> Value {
     let text = |text: String| Value::String(text);
     let of = |salt: u64, count: u64| chance(index, salt) % count;
@@ -58,8 +72,8 @@ fn document(index: u64) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let real = |value: u64| Value::Float(value as f64 / 10.0 + 0.05);
     let mut reported = vec![
-        ("battery", number(of(1, 101))),
-        ("temperature", real(of(2, 600))),
+        ("battery", mixed(index, number(of(1, 101)))),
+        ("temperature", mixed(index, real(of(2, 600)))),
         ("connected", Value::Bool(of(3, 10) < 7)),
         ("fw", text(format!("1.{}", of(4, 8)))),
         ("signal", number(of(5, 70))),
@@ -129,6 +143,7 @@ fn ask(schema: &Schema, snapshot: &Snapshot, text: &str) -> (usize, f64) {
 
 fn main() {
     let rows: u64 = std::env::args().nth(1).and_then(|rows| rows.parse().ok()).unwrap_or(1_000_000);
+    MIXED.store(std::env::args().nth(2).is_some_and(|word| word == "mixed"), std::sync::atomic::Ordering::Relaxed);
     let resident = kernels::resident();
     let (schema, mut table) = (schema(), Table::new(Options::default()));
     let start = Instant::now();
@@ -190,7 +205,7 @@ fn main() {
     }
     questions::report(&schema, &snapshot);
     kernels::report(&snapshot);
-    kernels::checkpoint(&table);
+    kernels::checkpoint(&mut table);
 }
 
 /// Patches of two leaves as fast as they go, with a snapshot every 10 ms that is held until the next.
