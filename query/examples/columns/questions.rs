@@ -20,14 +20,8 @@ const QUESTIONS: [(&str, &str); 14] = [
          ORDER BY reported.battery, deviceId",
     ),
     ("top 20 of all", "SELECT TOP 20 deviceId, reported.uptime FROM devices ORDER BY reported.uptime DESC"),
-    (
-        "range, counted",
-        "SELECT COUNT() FROM devices WHERE reported.temperature >= 40 AND reported.temperature <= 41",
-    ),
-    (
-        "narrow range",
-        "SELECT deviceId FROM devices WHERE reported.uptime >= 5000000 AND reported.uptime < 5001000",
-    ),
+    ("range, counted", "SELECT COUNT() FROM devices WHERE reported.temperature >= 40 AND reported.temperature <= 41"),
+    ("narrow range", "SELECT deviceId FROM devices WHERE reported.uptime >= 5000000 AND reported.uptime < 5001000"),
     ("IN of 50 texts, counted", ""),
     ("IN of 5 serials", "SELECT deviceId FROM devices WHERE tags.serial IN ['SN0042424242', 'a', 'b', 'c', 'd']"),
     (

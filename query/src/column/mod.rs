@@ -18,6 +18,7 @@ mod chunk;
 mod codes;
 mod coding;
 mod compare;
+mod condition;
 mod id_order;
 mod ids;
 #[cfg(test)]
@@ -43,7 +44,8 @@ mod visit;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;
-pub use mask::{Mask, Truth};
+pub use condition::Condition;
+pub use mask::Mask;
 pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
 pub use table::{Options, Table};

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::filter::Matched;
+use super::matched::Matched;
 use super::order::canonical;
 use super::places::Place;
 use super::project::object;
@@ -197,7 +197,7 @@ fn groups_of_rows(
     };
     let Some(Place::Column(column)) = place(reading, key) else { return Ok(None) };
     let Some(codes) = reading.snapshot().codes(column) else { return Ok(None) };
-    let counts = codes.counts(&matched.columns);
+    let counts = codes.counts(&matched.columns.mask(reading.snapshot().slots()));
     let mut group_of = vec![0; counts.len()];
     let mut encoded = Vec::new();
     for (code, rows) in counts.iter().enumerate() {
@@ -242,7 +242,8 @@ fn add_column(
     groups: &mut Groups,
 ) {
     let mut waiting: Vec<Waiting> = std::iter::repeat_with(Waiting::default).take(groups.keys.len()).collect();
-    reading.snapshot().for_each(column, &matched.columns, |row, cell| {
+    let rows = matched.columns.mask(reading.snapshot().slots());
+    reading.snapshot().for_each(column, &rows, |row, cell| {
         let group = match of_row {
             OfRow::One(_) => 0,
             OfRow::Codes { codes, group_of, .. } => group_of[codes.code(row)],

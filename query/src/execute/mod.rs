@@ -1,7 +1,7 @@
 //! From a plan to an answer, over columns where they hold what is asked, over whole documents where not.
 //!
 //! ```text
-//! Input ─ places (which path lies where) ─ filter (columns to masks, the rest row by row)
+//! Input ─ places (which path lies where) ─ filter (a condition over rows) ─ matched (its rows)
 //!                                             ├─▶ order ─▶ Selection: rows in order ─ project ─▶ JSON values
 //!                                             └─▶ group ─▶ Selection: made rows
 //! ```
@@ -25,6 +25,7 @@ use crate::value::Value;
 mod explain;
 mod filter;
 mod group;
+mod matched;
 mod order;
 mod places;
 mod project;
@@ -162,12 +163,8 @@ pub fn select(input: &Input<'_>) -> Result<Selection, Stop> {
     let places = places::Places::new(input);
     let sides = rows::Sides::read(input)?;
     let reading = rows::Reading::new(input, &places, &sides);
-    let matched = filter::matching(&reading)?;
-    let mut cost = Cost {
-        rows_total: input.from.snapshot.len(),
-        rows_matched: matched.columns.count() + matched.sides.len(),
-        ..Cost::default()
-    };
+    let matched = matched::matching(&reading)?;
+    let mut cost = Cost { rows_total: input.from.snapshot.len(), rows_matched: matched.len(), ..Cost::default() };
     let ranks = rank::Ranks::of(&reading)?;
     let found = match &input.plan.output {
         Output::Groups { .. } => Found::Made(group::groups(&reading, &matched, &mut cost)?),
@@ -215,7 +212,7 @@ pub fn among(input: &Input<'_>, ids: &[String]) -> Result<Vec<(String, Option<Va
     for id in ids {
         reading.looked_at(1, 0)?;
         let row = input.from.snapshot.row(id).map(RowRef::Column);
-        let row = row.filter(|row| filter::fulfils(&reading, *row));
+        let row = row.filter(|row| matched::fulfils(&reading, *row));
         out.push((id.clone(), row.and_then(|row| project::one(&reading, row, None))));
     }
     reading.fault()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::filter::Matched;
+use super::matched::{Matched, Rows};
 use super::places::Place;
 use super::rank::Ranks;
 use super::rows::{Reading, RowRef};
@@ -36,10 +36,10 @@ pub(super) fn ordered(
 fn by_id(reading: &Reading<'_>, matched: &Matched, top: usize, cost: &mut Cost) -> Result<Vec<RowRef>, Stop> {
     let (count, all) = (matched.len(), reading.snapshot().len());
     let mut rows: Vec<RowRef>;
-    if matched.sides.is_empty() && count > all / 16 {
+    if let (Rows::Many(columns), true) = (&matched.columns, matched.sides.is_empty() && count > all / 16) {
         // Many of all: walk all ids in their order, which are ordered once for many queries.
         let order = reading.snapshot().id_order();
-        let in_order = order.iter().map(|row| crate::column::Row(*row)).filter(|row| matched.columns.contains(*row));
+        let in_order = order.iter().map(|row| crate::column::Row(*row)).filter(|row| columns.contains(*row));
         rows = in_order.take(top).map(RowRef::Column).collect();
     } else {
         rows = matched.rows().collect();
@@ -58,7 +58,7 @@ fn by_column(reading: &Reading<'_>, matched: &Matched, top: usize) -> Option<Vec
         return None;
     }
     let Place::Column(column) = reading.places.of(path) else { return None };
-    let rows = reading.snapshot().top(column, &matched.columns, top, *descending)?;
+    let rows = reading.snapshot().top(column, &matched.columns.mask(reading.snapshot().slots()), top, *descending)?;
     let sides = matched.sides.iter().map(|index| RowRef::Side(*index));
     Some(rows.into_iter().map(RowRef::Column).chain(sides).collect())
 }

@@ -1,0 +1,113 @@
+//! The rows that fulfil a plan's condition.
+
+use super::filter::condition;
+use super::rows::{Reading, RowRef};
+use super::{ROWS_BETWEEN, Stop};
+use crate::column::{Mask, Row};
+use crate::evaluate::holds;
+use std::borrow::Cow;
+
+/// Pieces of columns between two looks at the time.
+const PIECES_BETWEEN: usize = 64;
+
+/// The rows that fulfil the condition.
+pub(super) struct Matched {
+    /// In the columns.
+    pub(super) columns: Rows,
+    /// Of the rows taken from documents.
+    pub(super) sides: Vec<u32>,
+}
+
+/// Rows in the columns.
+pub(super) enum Rows {
+    /// Upwards.
+    Few(Vec<Row>),
+    Many(Mask),
+}
+
+impl Rows {
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Few(rows) => rows.len(),
+            Self::Many(mask) => mask.count(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row> + '_ {
+        let (few, many) = match self {
+            Self::Few(rows) => (Some(rows), None),
+            Self::Many(mask) => (None, Some(mask)),
+        };
+        few.into_iter().flatten().copied().chain(many.into_iter().flat_map(Mask::iter))
+    }
+
+    /// As a mask of so many places.
+    pub(super) fn mask(&self, slots: usize) -> Cow<'_, Mask> {
+        match self {
+            Self::Few(rows) => {
+                let mut mask = Mask::none(slots);
+                rows.iter().for_each(|row| mask.insert(*row));
+                Cow::Owned(mask)
+            }
+            Self::Many(mask) => Cow::Borrowed(mask),
+        }
+    }
+}
+
+impl Matched {
+    /// All rows of the collection.
+    pub(super) fn all(reading: &Reading<'_>) -> Self {
+        let mut columns = reading.snapshot().live().clone();
+        for id in reading.input.from.changed {
+            if let Some(row) = reading.snapshot().row(id) {
+                columns.remove(row);
+            }
+        }
+        Self { columns: Rows::Many(columns), sides: (0..count(reading.sides.len())).collect() }
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = RowRef> + '_ {
+        self.columns.iter().map(RowRef::Column).chain(self.sides.iter().map(|index| RowRef::Side(*index)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.columns.count() + self.sides.len()
+    }
+}
+
+/// Asks all rows.
+pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
+    let Some(filter) = &reading.input.plan.filter else { return Ok(Matched::all(reading)) };
+    reading.looked_at(ROWS_BETWEEN, 0)?;
+    let open = Matched::all(reading);
+    let condition = condition(reading, filter);
+    let mut pieces = 0;
+    let columns = reading.snapshot().rows_where(&condition, true, &open.columns.mask(0), || {
+        pieces += 1;
+        reading.tell_asked(if pieces % PIECES_BETWEEN == 0 { 0 } else { ROWS_BETWEEN })
+    })?;
+    reading.tell_asked(0)?;
+    Ok(Matched { columns: Rows::Many(columns), sides: sides(reading)? })
+}
+
+/// Those of the rows taken from documents that fulfil the condition.
+fn sides(reading: &Reading<'_>) -> Result<Vec<u32>, Stop> {
+    let mut sides = Vec::new();
+    for index in 0..count(reading.sides.len()) {
+        reading.looked_at(1, 0)?;
+        if fulfils(reading, RowRef::Side(index)) {
+            sides.push(index);
+        }
+    }
+    Ok(sides)
+}
+
+/// Whether one row fulfils the condition.
+pub(super) fn fulfils(reading: &Reading<'_>, row: RowRef) -> bool {
+    let condition = reading.input.plan.filter.as_ref();
+    condition.is_none_or(|condition| holds(condition, &reading.source(row, None), &reading.context))
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
