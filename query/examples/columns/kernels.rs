@@ -55,12 +55,12 @@ pub(crate) fn report(snapshot: &Snapshot) {
     println!("columns alone:");
     time("Q1 text = and int <", || {
         let parts = vec![snapshot.compare(tags("building"), Equal, &b17), snapshot.compare(battery, Less, &twenty)];
-        count(snapshot, &Condition::all(snapshot, parts))
+        count(snapshot, &Condition::all(Some(snapshot), parts))
     });
     time("Q2 double >= and <", || {
         let parts =
             [(GreaterOrEqual, &twenty), (Less, &more)].map(|(op, value)| snapshot.compare(temperature, op, value));
-        count(snapshot, &Condition::all(snapshot, parts.into()))
+        count(snapshot, &Condition::all(Some(snapshot), parts.into()))
     });
     time("Q3 boolean", || count(snapshot, &snapshot.truth(connected)));
     time("Q4 count by text", || snapshot.codes(tags("region")).expect("few").counts(snapshot.live()).len());

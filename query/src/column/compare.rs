@@ -39,7 +39,7 @@ impl Snapshot {
         {
             return condition;
         }
-        Condition::any(self, values.iter().map(|value| self.compare(column, BinaryOp::Equal, value)).collect())
+        Condition::any(None, values.iter().map(|value| self.compare(column, BinaryOp::Equal, value)).collect())
     }
 
     /// The same for many texts, and nothing but texts on both sides.

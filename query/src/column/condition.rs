@@ -115,16 +115,16 @@ impl<'s> Condition<'s> {
         Self(Part::Not(Box::new(self)))
     }
 
-    /// `AND`, asked in the order that takes least.
+    /// `AND`, asked in the order that takes least, as far as a sample of rows tells.
     #[must_use]
-    pub fn all(snapshot: &Snapshot, parts: Vec<Self>) -> Self {
-        Self(Part::All(in_order(snapshot, parts, true)))
+    pub fn all(sample: Option<&Snapshot>, parts: Vec<Self>) -> Self {
+        Self(Part::All(in_order(sample, parts, true)))
     }
 
     /// `OR`, asked in the order that takes least.
     #[must_use]
-    pub fn any(snapshot: &Snapshot, parts: Vec<Self>) -> Self {
-        Self(Part::Any(in_order(snapshot, parts, false)))
+    pub fn any(sample: Option<&Snapshot>, parts: Vec<Self>) -> Self {
+        Self(Part::Any(in_order(sample, parts, false)))
     }
 
     /// Keeps the bits of `open` for whose rows it is `wanted`; the words from `first` on, at most eight, all of one chunk.
@@ -217,8 +217,12 @@ fn keep_any(parts: &[Condition<'_>], first: usize, wanted: bool, open: &mut [u64
     }
 }
 
-/// First what is cheap for what it decides. `decided` is what ends the others' work: false in `AND`.
-fn in_order<'s>(snapshot: &Snapshot, parts: Vec<Condition<'s>>, is_and: bool) -> Vec<Condition<'s>> {
+/// First what is cheap for what it decides: false in `AND`, true in `OR`. What is asked row by row is last in any case.
+fn in_order<'s>(sample: Option<&Snapshot>, mut parts: Vec<Condition<'s>>, is_and: bool) -> Vec<Condition<'s>> {
+    let Some(snapshot) = sample else {
+        parts.sort_by_key(Condition::needs_rows);
+        return parts;
+    };
     let mut ordered: Vec<(u32, Condition<'s>)> = parts
         .into_iter()
         .map(|part| {

@@ -13,6 +13,7 @@
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
 mod bits;
+mod by_text;
 mod checkpoint;
 mod chunk;
 mod codes;
@@ -21,6 +22,7 @@ mod compare;
 mod condition;
 mod id_order;
 mod ids;
+mod kept;
 #[cfg(test)]
 mod kernel_laws;
 mod kinds;
@@ -40,6 +42,7 @@ mod tests;
 mod text;
 mod top;
 mod trie;
+mod value_order;
 mod visit;
 
 pub use checkpoint::CheckpointError;
@@ -50,6 +53,8 @@ pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
 pub use table::{Options, Table};
 pub use trie::Node;
+pub use value_order::OrderOptions;
+pub(crate) use value_order::{Class, Ordered, Wanted};
 
 /// A place for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

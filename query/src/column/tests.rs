@@ -116,7 +116,7 @@ type Expected<'e> = &'e dyn Fn(Option<&Value>) -> Option<bool>;
 /// `IN` and `BETWEEN` of one column.
 fn between<'s>(snapshot: &'s Snapshot, column: ColumnId, low: &'s Value, high: &'s Value) -> Condition<'s> {
     let bounds = [(BinaryOp::GreaterOrEqual, low), (BinaryOp::LessOrEqual, high)];
-    Condition::all(snapshot, bounds.map(|(op, value)| snapshot.compare(column, op, value)).into())
+    Condition::all(Some(snapshot), bounds.map(|(op, value)| snapshot.compare(column, op, value)).into())
 }
 
 fn in_lists(
@@ -305,7 +305,8 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
 /// mostly values of one kind. `keeps_each`: texts are kept as where too many are different.
 fn changed(seed: u64, is_alike: bool, keeps_each: bool) -> (Table, Model, Vec<(Snapshot, Model)>) {
     let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
+    let (mut table, mut model) =
+        (Table::new(Options { chunk_rows: 64, max_columns: 1_000, ..Options::default() }), Model::new());
     let mut held: Vec<(Snapshot, Model)> = Vec::new();
     if is_alike {
         // Every row has every value at first: all bits of a word are set.
@@ -413,7 +414,7 @@ fn texts_that_are_all_different_are_found_as_those_that_are_few() {
 
 #[test]
 fn paths_beyond_the_bound_have_no_column_and_the_table_says_so() {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 3 });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 3, ..Options::default() });
     let row = table.insert("d");
     for at in 0..6 {
         let node = table.child(Table::ROOT, &format!("p{at}"));

@@ -135,7 +135,7 @@ fn key(cell: Cell<'_>) -> u64 {
 
 /// Doubles in their order; without a branch, so that the compiler does several at once.
 #[inline]
-fn double(value: f64) -> u64 {
+pub(super) fn double(value: f64) -> u64 {
     // A zero without sign.
     let bits = (value + 0.0).to_bits();
     let sign = (bits.cast_signed() >> 63).cast_unsigned();

@@ -8,15 +8,15 @@ use crate::plan::{Constant, Expr, Function, Path, Root};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
-/// The condition `expr` over the rows that are in the columns.
-pub(super) fn condition<'r>(reading: &'r Reading<'_>, expr: &'r Expr) -> Condition<'r> {
-    let snapshot = reading.snapshot();
-    let all = |parts: &'r [Expr]| parts.iter().map(|part| condition(reading, part)).collect();
+/// The condition `expr` over the rows that are in the columns; for many rows, or for a few of them.
+pub(super) fn condition<'r>(reading: &'r Reading<'_>, expr: &'r Expr, for_many: bool) -> Condition<'r> {
+    let sample = for_many.then(|| reading.snapshot());
+    let all = |parts: &'r [Expr]| parts.iter().map(|part| condition(reading, part, for_many)).collect();
     match expr {
         Expr::Constant(constant) => Condition::constant(boolean(constant)),
-        Expr::Not(inner) => condition(reading, inner).not(),
-        Expr::And(parts) => Condition::all(snapshot, all(parts)),
-        Expr::Or(parts) => Condition::any(snapshot, all(parts)),
+        Expr::Not(inner) => condition(reading, inner, for_many).not(),
+        Expr::And(parts) => Condition::all(sample, all(parts)),
+        Expr::Or(parts) => Condition::any(sample, all(parts)),
         _ => by_columns(reading, expr).unwrap_or_else(|| one_by_one(reading, expr)),
     }
 }
@@ -90,10 +90,15 @@ pub(super) fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Sh
     })
 }
 
+/// Whether an expression is the id of the row.
+pub(super) fn is_id(reading: &Reading<'_>, expr: &Expr) -> bool {
+    let [id] = reading.input.from.collection.id else { return false };
+    matches!(expr, Expr::Path(path) if path.root == Root::Row && path.names == [*id])
+}
+
 /// The ids that a row must have one of, where nothing else is asked.
 pub(super) fn ids<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Vec<&'e str>> {
-    let [id] = reading.input.from.collection.id else { return None };
-    let is_id = |expr: &Expr| matches!(expr, Expr::Path(path) if path.root == Root::Row && path.names == [*id]);
+    let is_id = |expr: &Expr| is_id(reading, expr);
     let text = |value: &'e Value| match value {
         Value::String(text) => Some(text.as_str()),
         _ => None,

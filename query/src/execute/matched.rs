@@ -1,14 +1,18 @@
 //! The rows that fulfil a plan's condition.
 
+use super::access;
 use super::filter::condition;
 use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
 use crate::column::{Mask, Row};
 use crate::evaluate::holds;
+use crate::plan::Expr;
 use std::borrow::Cow;
 
 /// Pieces of columns between two looks at the time.
 const PIECES_BETWEEN: usize = 64;
+/// So few candidates are not worth taking the condition apart.
+const EACH_MAX: usize = 8;
 
 /// The rows that fulfil the condition.
 pub(super) struct Matched {
@@ -58,11 +62,7 @@ impl Matched {
     /// All rows of the collection.
     pub(super) fn all(reading: &Reading<'_>) -> Self {
         let mut columns = reading.snapshot().live().clone();
-        for id in reading.input.from.changed {
-            if let Some(row) = reading.snapshot().row(id) {
-                columns.remove(row);
-            }
-        }
+        reading.changed_rows().iter().for_each(|row| columns.remove(*row));
         Self { columns: Rows::Many(columns), sides: (0..count(reading.sides.len())).collect() }
     }
 
@@ -79,8 +79,13 @@ impl Matched {
 pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
     let Some(filter) = &reading.input.plan.filter else { return Ok(Matched::all(reading)) };
     reading.looked_at(ROWS_BETWEEN, 0)?;
+    if let Some(way) = access::found_or_made(reading, filter) {
+        let columns = Rows::Few(few(reading, filter, way.rows()));
+        reading.tell_asked(0)?;
+        return Ok(Matched { columns, sides: sides(reading)? });
+    }
     let open = Matched::all(reading);
-    let condition = condition(reading, filter);
+    let condition = condition(reading, filter, true);
     let mut pieces = 0;
     let columns = reading.snapshot().rows_where(&condition, true, &open.columns.mask(0), || {
         pieces += 1;
@@ -88,6 +93,22 @@ pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
     })?;
     reading.tell_asked(0)?;
     Ok(Matched { columns: Rows::Many(columns), sides: sides(reading)? })
+}
+
+/// Those of some candidates that fulfil the condition.
+fn few(reading: &Reading<'_>, filter: &Expr, mut candidates: Vec<Row>) -> Vec<Row> {
+    let changed = reading.changed_rows();
+    candidates.retain(|row| changed.binary_search(row).is_err());
+    if candidates.len() > EACH_MAX {
+        return reading.snapshot().rows_among(&condition(reading, filter, false), &candidates);
+    }
+    candidates.retain(|row| reading.snapshot().live().contains(*row) && fulfils(reading, RowRef::Column(*row)));
+    candidates
+}
+
+/// Rows taken from documents, whether they fulfil the condition or not.
+pub(super) fn all_sides(reading: &Reading<'_>) -> impl Iterator<Item = RowRef> + use<> {
+    (0..count(reading.sides.len())).map(RowRef::Side)
 }
 
 /// Those of the rows taken from documents that fulfil the condition.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::matched::{Matched, Rows};
-use super::places::Place;
 use super::rank::Ranks;
 use super::rows::{Reading, RowRef};
+use super::walk::Leading;
 use super::{Cost, ROWS_BETWEEN, Stop, project};
 use crate::evaluate::order::representative;
 use crate::evaluate::{Datum, evaluate, key};
-use crate::plan::{Expr, Order, Output, Root};
+use crate::plan::{Order, Output};
 use crate::value::Value;
 
 /// `TOP` up to this is found without ordering everything.
@@ -53,12 +53,16 @@ fn by_id(reading: &Reading<'_>, matched: &Matched, top: usize, cost: &mut Cost) 
 
 /// For a few rows by one column: a superset of the first `top` rows. `None` when that way is not open.
 fn by_column(reading: &Reading<'_>, matched: &Matched, top: usize) -> Option<Vec<RowRef>> {
-    let [Order { expr: Expr::Path(path), descending }] = reading.input.plan.order.as_slice() else { return None };
-    if top > TOP_BY_COLUMN_MAX || path.root != Root::Row {
+    let leading = Leading::of(reading).filter(|_| top <= TOP_BY_COLUMN_MAX)?;
+    if matches!(&matched.columns, Rows::Few(rows) if rows.len() <= 2 * top + ROWS_BETWEEN) {
         return None;
     }
-    let Place::Column(column) = reading.places.of(path) else { return None };
-    let rows = reading.snapshot().top(column, &matched.columns.mask(reading.snapshot().slots()), top, *descending)?;
+    let rows = reading.snapshot().top(
+        leading.column,
+        &matched.columns.mask(reading.snapshot().slots()),
+        top,
+        leading.descending,
+    )?;
     let sides = matched.sides.iter().map(|index| RowRef::Side(*index));
     Some(rows.into_iter().map(RowRef::Column).chain(sides).collect())
 }
@@ -66,6 +70,17 @@ fn by_column(reading: &Reading<'_>, matched: &Matched, top: usize) -> Option<Vec
 struct Keyed {
     key: Vec<u8>,
     row: RowRef,
+}
+
+/// The first of some candidates, among which are the first of all.
+pub(super) fn first_of(
+    reading: &Reading<'_>,
+    candidates: Vec<RowRef>,
+    ranks: Option<&Ranks>,
+    cost: &mut Cost,
+) -> Result<Vec<RowRef>, Stop> {
+    let top = reading.input.plan.top.map_or(usize::MAX, |top| top as usize);
+    by_keys(reading, candidates.into_iter(), top, ranks, cost)
 }
 
 fn by_keys(

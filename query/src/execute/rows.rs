@@ -91,6 +91,14 @@ impl<'a> Reading<'a> {
         self.input.from.snapshot
     }
 
+    /// Rows of the columns that are taken from documents, or not there; upwards.
+    pub(super) fn changed_rows(&self) -> Vec<Row> {
+        let rows = self.input.from.changed.iter().filter_map(|id| self.snapshot().row(id));
+        let mut rows: Vec<Row> = rows.collect();
+        rows.sort_unstable();
+        rows
+    }
+
     /// The first fault, if reading a document failed.
     pub(super) fn fault(&self) -> Result<(), Stop> {
         self.fault.borrow().clone().map_or(Ok(()), Err)

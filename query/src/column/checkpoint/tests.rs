@@ -11,7 +11,7 @@ fn table() -> Table {
 }
 
 fn table_of(rows: u32) -> Table {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 12 });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 12, ..Options::default() });
     let json = serde_json::json!({
         "text": "a", "int": 7, "double": 1.5, "yes": true, "none": null, "list": [1, "x"], "empty": {}, "deep": {"er": "b"}
     });

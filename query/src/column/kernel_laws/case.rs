@@ -83,7 +83,7 @@ fn make_texts_many(table: &mut Table, node: Node) {
 }
 
 pub(super) fn made(chance: &mut Chance, pools: [Pool; 2], many_texts: bool) -> Case {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 100 });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 100, ..Options::default() });
     let nodes = ["a", "b"].map(|name| table.child(Table::ROOT, name));
     if many_texts {
         make_texts_many(&mut table, nodes[0]);

@@ -131,10 +131,21 @@ fn logic(case: &Case) {
     };
     let not = |value: Option<bool>| value.map(|value| !value);
     let and = |a, b| not(or(not(a), not(b)));
-    case.same(&Condition::any(&case.snapshot, parts()), |values| or(expected(values)[0], expected(values)[1]), "or");
-    case.same(&Condition::all(&case.snapshot, parts()), |values| and(expected(values)[0], expected(values)[1]), "and");
+    case.same(
+        &Condition::any(Some(&case.snapshot), parts()),
+        |values| or(expected(values)[0], expected(values)[1]),
+        "or",
+    );
+    case.same(
+        &Condition::all(Some(&case.snapshot), parts()),
+        |values| and(expected(values)[0], expected(values)[1]),
+        "and",
+    );
     let nested = || {
-        Condition::all(&case.snapshot, vec![Condition::any(&case.snapshot, parts()).not(), Condition::constant(None)])
+        Condition::all(
+            Some(&case.snapshot),
+            vec![Condition::any(Some(&case.snapshot), parts()).not(), Condition::constant(None)],
+        )
     };
     case.same(&nested(), |values| and(not(or(expected(values)[0], expected(values)[1])), None), "nested");
     case.same(
@@ -246,7 +257,11 @@ fn conditions_by_rows_join_those_by_columns() {
         let made = |is_and: bool| {
             let parts =
                 vec![Condition::of_rows(by_row), case.snapshot.compare(case.columns[0], BinaryOp::Greater, &zero)];
-            if is_and { Condition::all(&case.snapshot, parts) } else { Condition::any(&case.snapshot, parts) }
+            if is_and {
+                Condition::all(Some(&case.snapshot), parts)
+            } else {
+                Condition::any(Some(&case.snapshot), parts)
+            }
         };
         let within = case.some(&mut chance);
         for (is_and, wanted) in [(true, true), (true, false), (false, true), (false, false)] {
