@@ -1,5 +1,5 @@
 //! What a fleet of a million costs in columns, and how fast the engine answers over them, in process: `cargo run -p muster-query
-//! --example columns [-- ROWS [mixed]]`. Times are medians of 21 runs in milliseconds.
+//! --example columns [-- ROWS [mixed|plain [QUESTION]]]`. Times are medians of 21 runs in milliseconds.
 #![allow(clippy::print_stdout, reason = "it reports")]
 
 mod kernels;
@@ -162,9 +162,13 @@ fn main() {
         memory.paths >> 10,
         kernels::resident().saturating_sub(resident) >> 20,
     );
+    if let Some(name) = std::env::args().nth(3) {
+        return questions::again_and_again(&schema, &table.snapshot(), &name);
+    }
     let properties = table.child(Table::ROOT, "properties");
     let reported = table.child(properties, "reported");
     let (battery, temperature) = (table.child(reported, "battery"), table.child(reported, "temperature"));
+    let uptime = table.child(reported, "uptime");
     kernels::writer(&mut table, rows, [battery, temperature]);
     for held_every in [0, 5_000, 100] {
         let (mut held, patches, start) = (None, 200_000_u64, Instant::now());
@@ -203,6 +207,13 @@ fn main() {
         let (rows, time) = ask(&schema, &snapshot, text);
         println!("{name:<24} {time:>9.3} ms  {rows} rows");
     }
+    questions::report(&schema, &snapshot);
+    let orders = table.memory().orders;
+    println!("orders of columns by value: {} MiB", orders >> 20);
+    drop(snapshot);
+    paced(&mut table, rows, battery, uptime);
+    let snapshot = table.snapshot();
+    println!("after these patches:");
     questions::report(&schema, &snapshot);
     kernels::report(&snapshot);
     kernels::checkpoint(&mut table);

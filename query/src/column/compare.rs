@@ -193,7 +193,7 @@ fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s str) -> Condi
         let by_code = ByCode::new(column, op, wanted);
         return Condition::of_column(column, 1, move |chunk, word, open| {
             if open.count_ones() <= FEW {
-                return one_by_one(column, chunk, word, open, op, Leaf::String(wanted));
+                return by_code.few(chunk, word, open, op);
             }
             let (yes, no) = nulls(chunk, word, op);
             let Some(codes) = &chunk.codes else { return (yes, no) };
@@ -243,6 +243,29 @@ impl ByCode {
             BinaryOp::NotEqual => Self::Other(texts.find(wanted)),
             _ => Self::Each(texts.iter().map(|text| holds(op, text.cmp(wanted))).collect()),
         }
+    }
+
+    fn holds(&self, code: u32) -> bool {
+        match self {
+            Self::One(wanted) => *wanted == Some(code),
+            Self::Other(wanted) => *wanted != Some(code),
+            Self::Each(each) => each.get(code as usize).copied().unwrap_or(false),
+        }
+    }
+
+    /// The same for some cells, one by one.
+    fn few(&self, chunk: &Chunk, word: usize, open: u64, op: BinaryOp) -> (u64, u64) {
+        let (mut yes, mut no) = (0, 0);
+        for bit in bits_of(open) {
+            let at = 64 * word + bit;
+            let found = match chunk.kind(at) {
+                Kind::String => self.holds(chunk.code(at)),
+                Kind::Null if matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) => op == BinaryOp::NotEqual,
+                _ => continue,
+            };
+            *(if found { &mut yes } else { &mut no }) |= 1 << bit;
+        }
+        (yes, no)
     }
 
     #[inline]

@@ -307,13 +307,18 @@ impl Snapshot {
     /// Those of `rows`, which are in order, for which a condition is true.
     #[must_use]
     pub fn rows_among(&self, condition: &Condition<'_>, rows: &[Row]) -> Vec<Row> {
-        let mut found = Vec::new();
-        for of_word in rows.chunk_by(|a, b| a.index() / 64 == b.index() / 64) {
-            let word = of_word[0].index() / 64;
-            let mut open =
-                [of_word.iter().fold(0, |open, row| open | 1 << (row.index() % 64)) & self.live().word(word)];
-            condition.keep(word, true, &mut open);
-            found.extend(bits_of(open[0]).map(|bit| Row::at(64 * word + bit)));
+        let (mut found, len) = (Vec::new(), self.words_of_piece());
+        for of_piece in rows.chunk_by(|a, b| a.index() / (64 * len) == b.index() / (64 * len)) {
+            let first = of_piece[0].index() / (64 * len) * len;
+            let mut open = [0; PIECE];
+            of_piece.iter().for_each(|row| open[row.index() / 64 - first] |= 1 << (row.index() % 64));
+            for (word, open) in (first..).zip(&mut open[..len]) {
+                *open &= self.live().word(word);
+            }
+            condition.keep(first, true, &mut open[..len]);
+            for (word, open) in (first..).zip(open) {
+                found.extend(bits_of(open).map(|bit| Row::at(64 * word + bit)));
+            }
         }
         found
     }

@@ -16,40 +16,67 @@ pub(super) enum Way<'e> {
     /// These rows.
     Rows(Vec<Row>),
     /// By the order of a column.
-    Order { column: ColumnId, order: Ordered, wanted: Vec<Wanted<'e>> },
+    Order(ByOrder<'e>),
     /// By several, one for each part of an `OR`.
     Any(Vec<Self>),
 }
 
-impl Way<'_> {
+/// A way by the order of a column.
+pub(super) struct ByOrder<'e> {
+    column: ColumnId,
+    order: Ordered,
+    wanted: Vec<Wanted<'e>>,
+    /// The parts of the condition for which the values are wanted.
+    parts: Vec<&'e Expr>,
+}
+
+/// Rows that a way leads to; each in one of them.
+pub(super) struct Candidates<'e> {
+    /// Which fulfil some parts of the condition.
+    pub(super) proven: Vec<Row>,
+    pub(super) parts: Vec<&'e Expr>,
+    pub(super) others: Vec<Row>,
+}
+
+impl<'e> Way<'e> {
     /// How many candidates it gives, at most.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Rows(rows) => rows.len(),
-            Self::Order { order, wanted, .. } => order.count(wanted),
+            Self::Order(by) => by.order.count(&by.wanted),
             Self::Any(ways) => ways.iter().map(Self::count).sum(),
         }
     }
 
-    /// The candidates; upwards, each once.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let mut rows = match self {
+    /// The candidates.
+    pub(super) fn candidates(self) -> Candidates<'e> {
+        if let Self::Order(by) = self {
+            let (proven, others) = by.order.rows(&by.wanted);
+            return Candidates { proven, parts: by.parts, others };
+        }
+        let mut others = self.rows();
+        others.sort_unstable();
+        others.dedup();
+        Candidates { proven: Vec::new(), parts: Vec::new(), others }
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        match self {
             Self::Rows(rows) => rows.clone(),
-            Self::Order { order, wanted, .. } => return order.rows(wanted),
+            Self::Order(by) => {
+                let (mut rows, others) = by.order.rows(&by.wanted);
+                rows.extend(others);
+                rows
+            }
             Self::Any(ways) => ways.iter().flat_map(Self::rows).collect(),
-        };
-        rows.sort_unstable();
-        rows.dedup();
-        rows
+        }
     }
 
     /// For people.
     pub(super) fn text(&self, reading: &Reading<'_>) -> String {
         match self {
             Self::Rows(rows) => format!("{} by id", rows.len()),
-            Self::Order { column, .. } => {
-                format!("{} by the order of {}", self.count(), reading.places.name(*column))
-            }
+            Self::Order(by) => format!("{} by the order of {}", self.count(), reading.places.name(by.column)),
             Self::Any(ways) => {
                 let mut text = String::new();
                 for (index, way) in ways.iter().enumerate() {
@@ -76,8 +103,9 @@ pub(super) fn found_or_made<'e>(reading: &Reading<'_>, expr: &'e Expr) -> Option
 fn way<'e>(reading: &Reading<'_>, expr: &'e Expr) -> Option<Way<'e>> {
     match expr {
         Expr::And(parts) => {
-            let of_groups =
-                groups(reading, parts).into_iter().filter_map(|group| by_order(reading, group.column, group.wanted));
+            let of_groups = groups(reading, parts)
+                .into_iter()
+                .filter_map(|group| by_order(reading, group.column, group.wanted, group.parts));
             let of_parts = parts.iter().filter_map(|part| match shape_of(reading, part) {
                 Some(Shape::Compare(..)) => None,
                 _ => way(reading, part),
@@ -90,7 +118,7 @@ fn way<'e>(reading: &Reading<'_>, expr: &'e Expr) -> Option<Way<'e>> {
             Shape::Nothing | Shape::Always(false) => Some(Way::Rows(Vec::new())),
             shape => {
                 let (column, wanted) = wanted(shape)?;
-                by_order(reading, column, wanted)
+                by_order(reading, column, wanted, vec![expr])
             }
         },
     }
@@ -104,9 +132,14 @@ fn shape_of<'e>(reading: &Reading<'_>, expr: &'e Expr) -> Option<Shape<'e>> {
     }
 }
 
-fn by_order<'e>(reading: &Reading<'_>, column: ColumnId, wanted: Vec<Wanted<'e>>) -> Option<Way<'e>> {
+fn by_order<'e>(
+    reading: &Reading<'_>,
+    column: ColumnId,
+    wanted: Vec<Wanted<'e>>,
+    parts: Vec<&'e Expr>,
+) -> Option<Way<'e>> {
     let order = reading.snapshot().ordered(column)?;
-    Some(Way::Order { column, order, wanted })
+    Some(Way::Order(ByOrder { column, order, wanted, parts }))
 }
 
 /// The column and the values of it for which a condition may be true.

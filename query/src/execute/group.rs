@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::matched::Matched;
+use super::matched::{Matched, Rows};
 use super::order::canonical;
 use super::places::Place;
 use super::project::object;
@@ -19,6 +19,9 @@ use crate::value::Value;
 
 /// Rows between two looks at how much memory the groups take: it costs a walk over all of them.
 const ROWS_BETWEEN_MEASURES: usize = 1 << 16;
+
+/// Fewer rows are grouped one by one: columns are read as a whole.
+const ROWS_BY_COLUMNS: usize = 2_048;
 
 /// The parts of a grouped plan.
 struct Grouped<'p> {
@@ -118,6 +121,10 @@ fn by_columns(
     matched: &Matched,
     groups: &mut Groups,
 ) -> Result<bool, Stop> {
+    let is_counted = grouped.keys.is_empty() && grouped.aggregates.iter().all(|of| of.argument().is_none());
+    if matches!(&matched.columns, Rows::Few(rows) if rows.len() < ROWS_BY_COLUMNS) && !is_counted {
+        return Ok(false);
+    }
     let mut arguments = Vec::new();
     for aggregate in grouped.aggregates {
         let argument = match aggregate.argument() {

@@ -1,10 +1,10 @@
 //! The rows that fulfil a plan's condition.
 
-use super::access;
+use super::access::{self, Candidates};
 use super::filter::condition;
 use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
-use crate::column::{Mask, Row};
+use crate::column::{Condition, Mask, Row};
 use crate::evaluate::holds;
 use crate::plan::Expr;
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ pub(super) struct Matched {
 
 /// Rows in the columns.
 pub(super) enum Rows {
-    /// Upwards.
+    /// In no order.
     Few(Vec<Row>),
     Many(Mask),
 }
@@ -80,7 +80,7 @@ pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
     let Some(filter) = &reading.input.plan.filter else { return Ok(Matched::all(reading)) };
     reading.looked_at(ROWS_BETWEEN, 0)?;
     if let Some(way) = access::found_or_made(reading, filter) {
-        let columns = Rows::Few(few(reading, filter, way.rows()));
+        let columns = Rows::Few(few(reading, filter, way.candidates()));
         reading.tell_asked(0)?;
         return Ok(Matched { columns, sides: sides(reading)? });
     }
@@ -96,14 +96,33 @@ pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
 }
 
 /// Those of some candidates that fulfil the condition.
-fn few(reading: &Reading<'_>, filter: &Expr, mut candidates: Vec<Row>) -> Vec<Row> {
+fn few(reading: &Reading<'_>, filter: &Expr, mut candidates: Candidates<'_>) -> Vec<Row> {
     let changed = reading.changed_rows();
-    candidates.retain(|row| changed.binary_search(row).is_err());
-    if candidates.len() > EACH_MAX {
-        return reading.snapshot().rows_among(&condition(reading, filter, false), &candidates);
+    candidates.proven.retain(|row| changed.binary_search(row).is_err());
+    candidates.others.retain(|row| changed.binary_search(row).is_err());
+    let is_open = |part: &&Expr| !candidates.parts.iter().any(|proven| std::ptr::eq(*proven, *part));
+    let rest: Vec<&Expr> = match filter {
+        Expr::And(parts) => parts.iter().filter(is_open).collect(),
+        other => Some(other).into_iter().filter(is_open).collect(),
+    };
+    let mut found = among(reading, &rest, candidates.proven);
+    found.extend(among(reading, &[filter], candidates.others));
+    found
+}
+
+/// Those of some rows that fulfil all parts.
+fn among(reading: &Reading<'_>, parts: &[&Expr], mut rows: Vec<Row>) -> Vec<Row> {
+    if parts.is_empty() {
+        return rows;
     }
-    candidates.retain(|row| reading.snapshot().live().contains(*row) && fulfils(reading, RowRef::Column(*row)));
-    candidates
+    if rows.len() <= EACH_MAX {
+        let fulfils = |row: Row, part: &Expr| holds(part, &reading.source(RowRef::Column(row), None), &reading.context);
+        rows.retain(|row| reading.snapshot().live().contains(*row) && parts.iter().all(|part| fulfils(*row, part)));
+        return rows;
+    }
+    rows.sort_unstable();
+    let conditions = parts.iter().map(|part| condition(reading, part, false)).collect();
+    reading.snapshot().rows_among(&Condition::all(None, conditions), &rows)
 }
 
 /// Rows taken from documents, whether they fulfil the condition or not.

@@ -5,8 +5,8 @@
 //! base: all rows as of some moment    later: rows that changed after it    tail: rows that changed between later and the snapshot
 //! ```
 //!
-//! - What is found are candidates: a row of `base` that changed later may be found by a value that it does not have any more, and one of
-//!   the tail is found whatever it has. Whoever asks looks at the cell. None that has a wanted value is missing.
+//! - A row counts in the tail if it is there, else in `later` if it changed after `base`, else in `base`. Of rows of the tail nothing is
+//!   known: whoever asks looks at the cell. So are those that were found by a number that its key does not tell exactly.
 //! - A writer never waits, and neither does a question: while an order is made, others do without.
 //! - Their number is bounded by a [`Shelf`]; the one that was not used for the longest time is given up.
 
@@ -60,8 +60,8 @@ pub(super) struct ValueOrder {
 pub(super) struct Runs {
     base: Arc<Run>,
     later: Run,
-    /// Rows that changed after `base`; they count in `later` only. Upwards.
-    changed: Vec<u32>,
+    /// Rows that changed after `base`; they count in `later` only.
+    changed: Mask,
 }
 
 impl ValueOrder {
@@ -77,8 +77,7 @@ impl ValueOrder {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.kept
-            .memory_bytes(|runs| runs.base.memory_bytes() + runs.later.memory_bytes() + 4 * runs.changed.capacity())
+        self.kept.memory_bytes(|runs| runs.base.memory_bytes() + runs.later.memory_bytes() + runs.changed.slots() / 8)
     }
 }
 
@@ -103,15 +102,34 @@ impl Ordered {
         of(&self.runs.base) + of(&self.runs.later) + self.tail.len()
     }
 
-    /// Rows among which are all whose value is wanted; upwards, each once.
-    pub(crate) fn rows(&self, wanted: &[Wanted<'_>]) -> Vec<Row> {
-        let mut rows = self.tail.clone();
-        for run in [&*self.runs.base, &self.runs.later] {
-            wanted.iter().for_each(|wanted| rows.extend_from_slice(run.rows_in(wanted)));
+    /// Rows whose value is wanted, and rows of which that is not known; all others have no wanted value. Each is in one of them,
+    /// once.
+    pub(crate) fn rows(&self, wanted: &[Wanted<'_>]) -> (Vec<Row>, Vec<Row>) {
+        let (base, later) = (&*self.runs.base, &self.runs.later);
+        let mut rows: Vec<Row> = Vec::new();
+        for wanted in wanted {
+            let stayed =
+                base.rows_in(wanted).iter().map(|row| Row(*row)).filter(|row| !self.runs.changed.contains(*row));
+            rows.extend(stayed);
+            rows.extend(later.rows_in(wanted).iter().map(|row| Row(*row)));
         }
-        rows.sort_unstable();
-        rows.dedup();
-        rows.into_iter().map(Row).collect()
+        if !self.tail.is_empty() {
+            rows.retain(|row| !self.is_in_tail(*row));
+        }
+        if wanted.len() > 1 {
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        let tail = self.tail.iter().map(|row| Row(*row));
+        if wanted.iter().all(|wanted| base.proves(wanted) && later.proves(wanted)) {
+            return (rows, tail.collect());
+        }
+        rows.extend(tail);
+        (Vec::new(), rows)
+    }
+
+    fn is_in_tail(&self, row: Row) -> bool {
+        self.tail.binary_search(&row.0).is_ok()
     }
 
     /// Rows that have a value and for which `keep` holds, among which are the first `k` by value; among equal ones the first by id, or
@@ -127,23 +145,22 @@ impl Ordered {
     ) -> Option<Vec<Row>> {
         let mut found: Vec<Row> = self.tail.iter().map(|row| Row(*row)).filter(|row| keep(*row)).collect();
         let (mut looked_at, mut of_runs) = (0, 0);
-        for (run, changed) in [(&*self.runs.base, &self.runs.changed[..]), (&self.runs.later, &[])] {
+        for (run, is_base) in [(&*self.runs.base, true), (&self.runs.later, false)] {
             let mut kept = 0;
             for at in 0..run.keys() {
                 let key = if descending { run.keys() - 1 - at } else { at };
                 if kept >= k {
                     break;
                 }
-                for row in run.rows_of(key) {
+                for row in run.rows_of(key).iter().map(|row| Row(*row)) {
                     looked_at += 1;
                     if looked_at > most {
                         return None;
                     }
-                    let is_other = |rows: &[u32]| rows.binary_search(row).is_ok();
-                    if is_other(&self.tail) || is_other(changed) || !keep(Row(*row)) {
+                    if is_base && self.runs.changed.contains(row) || self.is_in_tail(row) || !keep(row) {
                         continue;
                     }
-                    found.push(Row(*row));
+                    found.push(row);
                     kept += 1;
                     if kept >= k && by_id && run.is_exact(key) {
                         break;
@@ -210,7 +227,7 @@ impl Snapshot {
         }
         let rows = self.id_order();
         let base = Arc::new(Run::new(column, rows.iter().map(|row| Row(*row))));
-        let runs = Runs { base, later: Run::new(column, std::iter::empty()), changed: Vec::new() };
+        let runs = Runs { base, later: Run::new(column, std::iter::empty()), changed: Mask::none(0) };
         column.order.kept.end(column.version, &Arc::new(runs));
         column.order.wishes.store(0, Ordering::Relaxed);
         column.order.used.store(self.shelf.now(), Ordering::Relaxed);
@@ -234,7 +251,8 @@ impl Snapshot {
     }
 
     fn with_tail(&self, id: ColumnId, runs: &Runs, tail: &[Row]) -> Runs {
-        let mut of_tail = Mask::none(self.slots());
+        let slots = tail.iter().map(|row| row.index() + 1).max().unwrap_or(0);
+        let mut of_tail = Mask::none(slots.max(self.slots()));
         tail.iter().for_each(|row| of_tail.insert(*row));
         let lives = of_tail.iter().filter(|row| self.live().contains(*row));
         let by_id = by_text::sorted(lives.map(|row| (self.id(row), row.0)));
@@ -242,11 +260,13 @@ impl Snapshot {
         let id_of = |row: u32| self.id(Row(row));
         let later = runs.later.merged(&came, |row| of_tail.contains(Row(row)), id_of);
         let mut changed = of_tail;
-        runs.changed.iter().for_each(|row| changed.insert(Row(*row)));
+        // An earlier snapshot has no place for rows that came later.
+        changed.grow(runs.changed.slots().max(self.slots()));
+        changed.or(&runs.changed);
         if changed.count() * 16 < runs.base.len() {
-            return Runs { base: Arc::clone(&runs.base), later, changed: changed.iter().map(|row| row.0).collect() };
+            return Runs { base: Arc::clone(&runs.base), later, changed };
         }
         let base = runs.base.merged(&later, |row| changed.contains(Row(row)), id_of);
-        Runs { base: Arc::new(base), later: Run::new(self.column(id), std::iter::empty()), changed: Vec::new() }
+        Runs { base: Arc::new(base), later: Run::new(self.column(id), std::iter::empty()), changed: Mask::none(0) }
     }
 }

@@ -10,7 +10,7 @@ use super::super::stored::Column;
 use super::super::strings::Texts;
 use super::super::top::double;
 use super::super::{Cell, Leaf, Row, by_text};
-use super::wanted::{Numbers, Wanted};
+use super::wanted::Wanted;
 use crate::evaluate::number::to_double;
 
 /// Values of one class are next to each other, and come after those of the classes before.
@@ -225,15 +225,26 @@ impl Run {
         }
     }
 
+    /// Whether [`Self::rows_in`] gives wanted values only.
+    pub(super) fn proves(&self, wanted: &Wanted<'_>) -> bool {
+        match wanted {
+            Wanted::Numbers(numbers) => numbers.is_exact && self.is_exact,
+            // The last class has both arrays and objects.
+            Wanted::Classes(_, last) => *last != Class::Other,
+            Wanted::Texts(_) => true,
+        }
+    }
+
     /// Rows whose value is wanted, and perhaps some with a value next to it.
     pub(super) fn rows_in(&self, wanted: &Wanted<'_>) -> &[u32] {
         let keys = match wanted {
             Wanted::Classes(first, last) => self.keys_of(*first).start..self.keys_of(*last).end,
-            Wanted::Numbers(Numbers { low, high }) => {
+            Wanted::Numbers(numbers) => {
                 let all = self.keys_of(Class::Number);
+                let (low, high) = numbers.keys(self.is_exact);
                 let keys = &self.keys[all.clone()];
                 let until = |bound: u64| all.start + keys.partition_point(|key| *key < bound);
-                until(*low)..high.checked_add(1).map_or(all.end, until)
+                until(low)..high.checked_add(1).map_or(all.end, until)
             }
             Wanted::Texts(texts) => {
                 let all = self.keys_of(Class::Text);

@@ -17,11 +17,33 @@ pub(crate) enum Wanted<'v> {
     Texts(Texts<'v>),
 }
 
-/// Keys of numbers, both included. Rounding keeps the order, so none is missing.
+/// Keys of numbers. Rounding keeps the order, so none is missing when bounds are included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Numbers {
-    pub(super) low: u64,
-    pub(super) high: u64,
+    low: u64,
+    high: u64,
+    /// Whether a bound itself is not wanted.
+    excluded: (bool, bool),
+    /// Whether the bounds are the very numbers that are wanted.
+    pub(super) is_exact: bool,
+}
+
+impl Numbers {
+    /// The first key and the last; of values that keys tell exactly, only wanted ones.
+    pub(super) fn keys(&self, is_exact: bool) -> (u64, u64) {
+        let is_exact = is_exact && self.is_exact;
+        let step = |excluded: bool| u64::from(is_exact && excluded);
+        (self.low.saturating_add(step(self.excluded.0)), self.high.saturating_sub(step(self.excluded.1)))
+    }
+
+    fn and(self, other: Self) -> Self {
+        let low = (self.low, self.excluded.0).max((other.low, other.excluded.0));
+        // Of two bounds at the same number the one that excludes it is nearer.
+        let turned = |bound: (u64, bool)| (bound.0, !bound.1);
+        let high = turned(turned((self.high, self.excluded.1)).min(turned((other.high, other.excluded.1))));
+        let is_exact = self.is_exact && other.is_exact;
+        Self { low: low.0, high: high.0, excluded: (low.1, high.1), is_exact }
+    }
 }
 
 /// Texts; a bound is excluded when it says so.
@@ -69,18 +91,21 @@ impl<'v> Wanted<'v> {
             Value::Null if is_equal => Self::Classes(Class::Null, Class::Null),
             Value::Bool(true) if is_equal => Self::Classes(Class::True, Class::True),
             Value::Bool(false) if is_equal => Self::Classes(Class::False, Class::False),
-            Value::Int(value) => Self::numbers(double(to_double(*value)), has_low, has_high),
-            Value::Float(value) => Self::numbers(double(*value), has_low, has_high),
+            Value::Int(_) | Value::Float(_) => {
+                let (key, is_exact) = match constant {
+                    Value::Int(value) => (double(to_double(*value)), value.unsigned_abs() <= 1 << 53),
+                    Value::Float(value) => (double(*value), true),
+                    _ => return None,
+                };
+                let (low, high) = (if has_low { key } else { 0 }, if has_high { key } else { u64::MAX });
+                Self::Numbers(Numbers { low, high, excluded: (has_low && excluded, has_high && excluded), is_exact })
+            }
             Value::String(text) => {
                 let bound = Some((text.as_str(), excluded));
                 Self::Texts(Texts { low: bound.filter(|_| has_low), high: bound.filter(|_| has_high), begins: "" })
             }
             _ => return None,
         })
-    }
-
-    fn numbers(key: u64, has_low: bool, has_high: bool) -> Self {
-        Self::Numbers(Numbers { low: if has_low { key } else { 0 }, high: if has_high { key } else { u64::MAX } })
     }
 
     /// Texts that begin so.
@@ -91,9 +116,7 @@ impl<'v> Wanted<'v> {
     /// What both want; `None` when that is not told simply.
     pub(crate) fn and(self, other: Self) -> Option<Self> {
         match (self, other) {
-            (Self::Numbers(a), Self::Numbers(b)) => {
-                Some(Self::Numbers(Numbers { low: a.low.max(b.low), high: a.high.min(b.high) }))
-            }
+            (Self::Numbers(a), Self::Numbers(b)) => Some(Self::Numbers(a.and(b))),
             (Self::Texts(a), Self::Texts(b)) => {
                 let later = |a: (&'v str, bool), b: (&'v str, bool)| a.max(b);
                 // Of two bounds with the same text the one that excludes it is nearer.
