@@ -91,7 +91,7 @@ fn of_kinds<'s>(column: &'s Column, op: BinaryOp, value: Leaf<'s>) -> Condition<
 
 /// What `null` in a cell is beside a number or a text.
 fn nulls(chunk: &Chunk, word: usize, op: BinaryOp) -> (u64, u64) {
-    let nulls = || chunk.word_of(word, |kind| kind == Kind::Null);
+    let nulls = || chunk.of_kind(word, Kind::Null);
     match op {
         BinaryOp::Equal => (0, nulls()),
         BinaryOp::NotEqual => (nulls(), 0),
@@ -147,11 +147,11 @@ impl<'v> Numbers<'v> {
             yes |= found;
             no |= missed;
         };
-        let ints = chunk.word_of(word, |kind| kind == Kind::Int);
+        let ints = chunk.of_kind(word, Kind::Int);
         if ints & open != 0 {
             take(ints, self.int.map(|value| compare_ints(self.op, wide, value)));
         }
-        let doubles = chunk.word_of(word, |kind| kind == Kind::Float);
+        let doubles = chunk.of_kind(word, Kind::Float);
         if doubles & open != 0 {
             take(doubles, self.double.map(|value| compare_doubles(self.op, wide, value)));
         }
@@ -197,7 +197,7 @@ fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s str) -> Condi
             }
             let (yes, no) = nulls(chunk, word, op);
             let Some(codes) = &chunk.codes else { return (yes, no) };
-            let texts = chunk.word_of(word, |kind| kind == Kind::String);
+            let texts = chunk.of_kind(word, Kind::String);
             let found = by_code.bits(&codes[64 * word..64 * word + 64]);
             (yes | found & texts, no | !found & texts)
         });
@@ -205,7 +205,7 @@ fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s str) -> Condi
     let begins = beginning(wanted);
     Condition::of_column(column, 2, move |chunk, word, open| {
         let (yes, no) = nulls(chunk, word, op);
-        let texts = chunk.word_of(word, |kind| kind == Kind::String);
+        let texts = chunk.of_kind(word, Kind::String);
         let Some(wide) = &chunk.wide else { return (yes, no) };
         let wide = &wide[64 * word..64 * word + 64];
         // Mostly the first bytes tell; where they are the same, the text decides.

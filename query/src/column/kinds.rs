@@ -13,11 +13,7 @@ impl Snapshot {
         let single = Kind::ALL.iter().filter(|kind| table[**kind as usize]).count() == 1;
         let one = Kind::ALL.into_iter().find(|kind| table[*kind as usize]).unwrap_or(Kind::Absent);
         Condition::of_all(self.column(column), absent, move |chunk, word| {
-            if single {
-                chunk.word_of(word, |kind| kind == one)
-            } else {
-                chunk.word_of(word, |kind| table[kind as usize])
-            }
+            if single { chunk.of_kind(word, one) } else { chunk.word_of(word, |kind| table[kind as usize]) }
         })
     }
 
@@ -25,7 +21,7 @@ impl Snapshot {
     #[must_use]
     pub fn truth(&self, column: ColumnId) -> Condition<'_> {
         Condition::of_column(self.column(column), 1, |chunk, word, _| {
-            let of = |wanted: Kind| chunk.word_of(word, |kind| kind == wanted);
+            let of = |wanted: Kind| chunk.of_kind(word, wanted);
             (of(Kind::True), of(Kind::False))
         })
     }

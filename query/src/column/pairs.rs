@@ -62,7 +62,7 @@ impl<'c> Pair<'c> {
     }
 
     fn one_by_one(&self, left: &Chunk, right: &Chunk, word: usize, open: u64) -> (u64, u64) {
-        let present = |chunk: &Chunk| chunk.word_of(word, |kind| kind != Kind::Absent);
+        let present = |chunk: &Chunk| chunk.present(word);
         let (mut yes, mut no) = (0, 0);
         for bit in bits_of(open & present(left) & present(right)) {
             let at = 64 * word + bit;

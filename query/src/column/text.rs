@@ -19,7 +19,7 @@ impl Snapshot {
             return Condition::of_column(column, 4, move |chunk, word, _| by_codes(chunk, word, &by_code));
         }
         Condition::of_column(column, OF_TEXT, move |chunk, word, open| {
-            let texts = chunk.word_of(word, |kind| kind == Kind::String) & open;
+            let texts = chunk.of_kind(word, Kind::String) & open;
             let (mut yes, mut no) = (0, 0);
             for bit in bits_of(texts) {
                 match holds(column.texts.get(chunk.code(64 * word + bit))) {
@@ -59,7 +59,7 @@ impl Beginning {
     }
 
     fn ask(&self, column: &Column, chunk: &Chunk, word: usize, wanted: &str) -> (u64, u64) {
-        let is_text = chunk.word_of(word, |kind| kind == Kind::String);
+        let is_text = chunk.of_kind(word, Kind::String);
         let Some(wide) = &chunk.wide else { return (0, 0) };
         let begins = bits(&wide[64 * word..64 * word + 64], |bits| bits & self.mask == self.wanted) & is_text;
         let mut yes = begins;
@@ -79,7 +79,7 @@ impl Beginning {
 /// By what is known of each text of a dictionary.
 fn by_codes(chunk: &Chunk, word: usize, by_code: &[Option<bool>]) -> (u64, u64) {
     let Some(codes) = &chunk.codes else { return (0, 0) };
-    let is_text = chunk.word_of(word, |kind| kind == Kind::String);
+    let is_text = chunk.of_kind(word, Kind::String);
     let of = |wanted: bool| {
         let codes = &codes[64 * word..64 * word + 64];
         bits(codes, |code| by_code.get(*code as usize).copied().flatten() == Some(wanted)) & is_text

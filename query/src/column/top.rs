@@ -22,7 +22,7 @@ impl Snapshot {
         for (index, chunk) in stored.chunks() {
             for word in 0..words {
                 let at_word = index * words + word;
-                let present = chunk.word_of(word, |kind| kind != Kind::Absent);
+                let present = chunk.present(word);
                 let mut open = rows.word(at_word) & present;
                 without.set_word(at_word, without.word(at_word) & !present);
                 if let Some(keys) = keys_in(chunk, word) {

@@ -166,7 +166,7 @@ fn fits(column: &Stored, live: &Mask) -> Result<()> {
     let words = column.shared.chunk_rows() / 64;
     for (index, chunk) in column.shared.chunks() {
         for word in 0..words {
-            let present = chunk.word_of(word, |kind| kind != Kind::Absent);
+            let present = chunk.present(word);
             sane(present & !live.word(index * words + word) == 0, "a row without an id has values")?;
         }
     }
