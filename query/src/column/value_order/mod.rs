@@ -10,6 +10,8 @@
 //! - A writer never waits, and neither does a question: while an order is made, others do without.
 //! - Their number is bounded by a [`Shelf`]; the one that was not used for the longest time is given up.
 
+#[cfg(test)]
+mod laws;
 mod run;
 mod shelf;
 mod wanted;
