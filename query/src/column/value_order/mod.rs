@@ -265,7 +265,9 @@ impl Snapshot {
         // An earlier snapshot has no place for rows that came later.
         changed.grow(runs.changed.slots().max(self.slots()));
         changed.or(&runs.changed);
-        if changed.count() * 16 < runs.base.len() {
+        // Few beside all rows, or not worth copying all.
+        let few = (runs.base.len() / 16).max(4 * self.options.orders.changes);
+        if changed.count() <= few {
             return Runs { base: Arc::clone(&runs.base), later, changed };
         }
         let base = runs.base.merged(&later, |row| changed.contains(Row(row)), id_of);
