@@ -4,16 +4,17 @@
 use std::cmp::Ordering;
 
 use super::chunk::{Chunk, bits};
-use super::condition::{Condition, bits_of};
+use super::compare_texts::compare_texts;
+use super::condition::Condition;
+use super::pieces::bits_of;
 use super::stored::Column;
-use super::strings::beginning;
 use super::{Cell, ColumnId, Kind, Leaf, Snapshot};
 use crate::evaluate::number::{compare_int_double, whole};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
 /// So few cells are compared one by one.
-const FEW: u32 = 4;
+pub(super) const FEW: u32 = 4;
 
 impl Snapshot {
     /// `column op value`; the value is a primitive.
@@ -90,7 +91,7 @@ fn of_kinds<'s>(column: &'s Column, op: BinaryOp, value: Leaf<'s>) -> Condition<
 }
 
 /// What `null` in a cell is beside a number or a text.
-fn nulls(chunk: &Chunk, word: usize, op: BinaryOp) -> (u64, u64) {
+pub(super) fn nulls(chunk: &Chunk, word: usize, op: BinaryOp) -> (u64, u64) {
     let nulls = || chunk.of_kind(word, Kind::Null);
     match op {
         BinaryOp::Equal => (0, nulls()),
@@ -100,7 +101,14 @@ fn nulls(chunk: &Chunk, word: usize, op: BinaryOp) -> (u64, u64) {
 }
 
 /// Cells one by one.
-fn one_by_one(column: &Column, chunk: &Chunk, word: usize, open: u64, op: BinaryOp, value: Leaf<'_>) -> (u64, u64) {
+pub(super) fn one_by_one(
+    column: &Column,
+    chunk: &Chunk,
+    word: usize,
+    open: u64,
+    op: BinaryOp,
+    value: Leaf<'_>,
+) -> (u64, u64) {
     let (mut yes, mut no) = (0, 0);
     for bit in bits_of(open) {
         match compare(op, column.cell_in(chunk, 64 * word + bit), value) {
@@ -187,99 +195,6 @@ fn compare_doubles(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
     }
 }
 
-/// A comparison with a text.
-fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s str) -> Condition<'s> {
-    if column.texts.is_dictionary {
-        let by_code = ByCode::new(column, op, wanted);
-        return Condition::of_column(column, 1, move |chunk, word, open| {
-            if open.count_ones() <= FEW {
-                return by_code.few(chunk, word, open, op);
-            }
-            let (yes, no) = nulls(chunk, word, op);
-            let Some(codes) = &chunk.codes else { return (yes, no) };
-            let texts = chunk.of_kind(word, Kind::String);
-            let found = by_code.bits(&codes[64 * word..64 * word + 64]);
-            (yes | found & texts, no | !found & texts)
-        });
-    }
-    let begins = beginning(wanted);
-    Condition::of_column(column, 2, move |chunk, word, open| {
-        let (yes, no) = nulls(chunk, word, op);
-        let texts = chunk.of_kind(word, Kind::String);
-        let Some(wide) = &chunk.wide else { return (yes, no) };
-        let wide = &wide[64 * word..64 * word + 64];
-        // Mostly the first bytes tell; where they are the same, the text decides.
-        let same = bits(wide, |bits| *bits == begins) & texts;
-        let before = match op {
-            BinaryOp::Equal | BinaryOp::NotEqual => 0,
-            _ => bits(wide, |bits| *bits < begins),
-        };
-        let found = match op {
-            BinaryOp::Equal => 0,
-            BinaryOp::NotEqual => u64::MAX,
-            BinaryOp::Less | BinaryOp::LessOrEqual => before,
-            _ => !before,
-        };
-        let sure = texts & !same;
-        let (same_yes, same_no) = one_by_one(column, chunk, word, same & open, op, Leaf::String(wanted));
-        (yes | found & sure | same_yes, no | !found & sure | same_no)
-    })
-}
-
-/// What a comparison is for each text of a dictionary.
-enum ByCode {
-    /// Equality: the code of the one text, if it is there.
-    One(Option<u32>),
-    /// Its opposite.
-    Other(Option<u32>),
-    Each(Vec<bool>),
-}
-
-impl ByCode {
-    fn new(column: &Column, op: BinaryOp, wanted: &str) -> Self {
-        let texts = &column.texts;
-        match op {
-            BinaryOp::Equal => Self::One(texts.find(wanted)),
-            BinaryOp::NotEqual => Self::Other(texts.find(wanted)),
-            _ => Self::Each(texts.iter().map(|text| holds(op, text.cmp(wanted))).collect()),
-        }
-    }
-
-    fn holds(&self, code: u32) -> bool {
-        match self {
-            Self::One(wanted) => *wanted == Some(code),
-            Self::Other(wanted) => *wanted != Some(code),
-            Self::Each(each) => each.get(code as usize).copied().unwrap_or(false),
-        }
-    }
-
-    /// The same for some cells, one by one.
-    fn few(&self, chunk: &Chunk, word: usize, open: u64, op: BinaryOp) -> (u64, u64) {
-        let (mut yes, mut no) = (0, 0);
-        for bit in bits_of(open) {
-            let at = 64 * word + bit;
-            let found = match chunk.kind(at) {
-                Kind::String => self.holds(chunk.code(at)),
-                Kind::Null if matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) => op == BinaryOp::NotEqual,
-                _ => continue,
-            };
-            *(if found { &mut yes } else { &mut no }) |= 1 << bit;
-        }
-        (yes, no)
-    }
-
-    #[inline]
-    fn bits(&self, codes: &[u32]) -> u64 {
-        match self {
-            Self::One(Some(wanted)) => bits(codes, |code| code == wanted),
-            Self::One(None) => 0,
-            Self::Other(Some(wanted)) => bits(codes, |code| code != wanted),
-            Self::Other(None) => u64::MAX,
-            Self::Each(each) => bits(codes, |code| each.get(*code as usize).copied().unwrap_or(false)),
-        }
-    }
-}
-
 /// Section 3 of the language.
 pub(super) fn compare(op: BinaryOp, a: Cell<'_>, b: Cell<'_>) -> Option<bool> {
     let order = match (a, b) {
@@ -303,7 +218,7 @@ pub(super) fn compare(op: BinaryOp, a: Cell<'_>, b: Cell<'_>) -> Option<bool> {
     Some(holds(op, order))
 }
 
-fn holds(op: BinaryOp, order: Ordering) -> bool {
+pub(super) fn holds(op: BinaryOp, order: Ordering) -> bool {
     match op {
         BinaryOp::Equal => order.is_eq(),
         BinaryOp::NotEqual => order.is_ne(),

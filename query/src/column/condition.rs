@@ -4,11 +4,10 @@
 //! the other one; all parts of `AND` must be true, one part that is false makes it false, and `OR` is its mirror image.
 
 use super::chunk::Chunk;
+use super::pieces::{PIECE, bits_of};
 use super::stored::Column;
 use super::{Mask, Row, Snapshot};
 
-/// Words of a piece at most; pieces lie within a chunk.
-pub(super) const PIECE: usize = 8;
 /// Pieces that are asked to learn how many rows fulfil a condition.
 const SAMPLED: usize = 16;
 
@@ -98,7 +97,10 @@ impl<'s> Condition<'s> {
         let words = column.chunk_rows() / 64;
         let keep = move |first: usize, wanted: bool, open: &mut [u64]| {
             let Some(chunk) = column.chunk(first / words) else {
-                return if wanted == absent { () } else { open.fill(0) };
+                if wanted != absent {
+                    open.fill(0);
+                }
+                return;
             };
             for (word, open) in (first % words..).zip(open) {
                 let yes = word_of(chunk, word);
@@ -128,7 +130,7 @@ impl<'s> Condition<'s> {
     }
 
     /// Keeps the bits of `open` for whose rows it is `wanted`; the words from `first` on, at most eight, all of one chunk.
-    fn keep(&self, first: usize, wanted: bool, open: &mut [u64]) {
+    pub(super) fn keep(&self, first: usize, wanted: bool, open: &mut [u64]) {
         match (&self.0, wanted) {
             (Part::Constant(value), _) => {
                 if *value != Some(wanted) {
@@ -189,7 +191,7 @@ impl<'s> Condition<'s> {
         for at in 0..SAMPLED.min(pieces) {
             let mut piece = snapshot.piece(at * pieces / SAMPLED.min(pieces), snapshot.live());
             all += piece.count();
-            self.keep(piece.first, true, &mut piece.open[..piece.len]);
+            self.keep(piece.first, true, piece.words_mut());
             kept += piece.count();
         }
         kept * 1_024 / all.max(1)
@@ -233,101 +235,4 @@ fn in_order<'s>(sample: Option<&Snapshot>, mut parts: Vec<Condition<'s>>, is_and
         .collect();
     ordered.sort_by_key(|(rank, part)| (part.needs_rows(), *rank));
     ordered.into_iter().map(|(_, part)| part).collect()
-}
-
-/// The bits of a word, upwards.
-pub(super) fn bits_of(word: u64) -> impl Iterator<Item = usize> {
-    let mut left = word;
-    std::iter::from_fn(move || {
-        let bit = left.trailing_zeros() as usize;
-        (left != 0).then(|| {
-            left &= left - 1;
-            bit
-        })
-    })
-}
-
-/// Some words of one chunk.
-struct Piece {
-    first: usize,
-    len: usize,
-    open: [u64; PIECE],
-}
-
-impl Piece {
-    fn count(&self) -> u32 {
-        self.open[..self.len].iter().map(|word| word.count_ones()).sum()
-    }
-}
-
-impl Snapshot {
-    fn words_of_piece(&self) -> usize {
-        // A divisor of the words of a chunk, so that no piece lies in two.
-        let words = self.options.chunk_rows / 64;
-        (1..=PIECE).rev().find(|len| words.is_multiple_of(*len)).unwrap_or(1)
-    }
-
-    fn pieces(&self) -> usize {
-        self.slots().div_ceil(64).div_ceil(self.words_of_piece())
-    }
-
-    fn piece(&self, at: usize, rows: &Mask) -> Piece {
-        let len = self.words_of_piece();
-        let mut open = [0; PIECE];
-        open[..len].iter_mut().zip(at * len..).for_each(|(open, word)| *open = rows.word(word));
-        Piece { first: at * len, len, open }
-    }
-
-    /// Rows of `within` for which a condition is `wanted`. `between` is asked after each piece, and may end it.
-    ///
-    /// # Errors
-    /// That of `between`.
-    pub fn rows_where<E>(
-        &self,
-        condition: &Condition<'_>,
-        wanted: bool,
-        within: &Mask,
-        mut between: impl FnMut() -> Result<(), E>,
-    ) -> Result<Mask, E> {
-        let mut found = Mask::none(self.slots());
-        for at in 0..self.pieces() {
-            let mut piece = self.piece(at, within);
-            if piece.count() == 0 {
-                continue;
-            }
-            condition.keep(piece.first, wanted, &mut piece.open[..piece.len]);
-            for (word, open) in (piece.first..).zip(&piece.open[..piece.len]) {
-                found.set_word(word, *open);
-            }
-            between()?;
-        }
-        Ok(found)
-    }
-
-    /// Those of `rows`, which are in order, for which a condition is true.
-    #[must_use]
-    pub fn rows_among(&self, condition: &Condition<'_>, rows: &[Row]) -> Vec<Row> {
-        let (mut found, len) = (Vec::new(), self.words_of_piece());
-        for of_piece in rows.chunk_by(|a, b| a.index() / (64 * len) == b.index() / (64 * len)) {
-            let first = of_piece[0].index() / (64 * len) * len;
-            let mut open = [0; PIECE];
-            of_piece.iter().for_each(|row| open[row.index() / 64 - first] |= 1 << (row.index() % 64));
-            for (word, open) in (first..).zip(&mut open[..len]) {
-                *open &= self.live().word(word);
-            }
-            condition.keep(first, true, &mut open[..len]);
-            for (word, open) in (first..).zip(open) {
-                found.extend(bits_of(open).map(|bit| Row::at(64 * word + bit)));
-            }
-        }
-        found
-    }
-
-    /// Whether a condition is true for a row.
-    #[must_use]
-    pub fn holds(&self, condition: &Condition<'_>, row: Row) -> bool {
-        let mut open = [1 << (row.index() % 64)];
-        condition.keep(row.index() / 64, true, &mut open);
-        open[0] != 0
-    }
 }

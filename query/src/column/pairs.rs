@@ -4,7 +4,8 @@ use hashbrown::HashMap;
 
 use super::chunk::{Chunk, Kinds, bits};
 use super::compare::compare;
-use super::condition::{Condition, bits_of};
+use super::condition::Condition;
+use super::pieces::bits_of;
 use super::stored::Column;
 use super::{ColumnId, Kind, Snapshot};
 use crate::syntax::ast::BinaryOp;

@@ -1,7 +1,8 @@
 //! Conditions on texts. With a dictionary each different text is asked once.
 
 use super::chunk::{Chunk, bits};
-use super::condition::{Condition, bits_of};
+use super::condition::Condition;
+use super::pieces::bits_of;
 use super::stored::Column;
 use super::strings::beginning;
 use super::{ColumnId, Kind, Leaf, Snapshot};

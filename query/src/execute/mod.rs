@@ -32,6 +32,7 @@ mod places;
 mod project;
 mod rank;
 mod rows;
+mod seen;
 mod walk;
 
 pub use explain::{Explanation, explain};

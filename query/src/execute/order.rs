@@ -8,7 +8,7 @@ use super::rows::{Reading, RowRef};
 use super::walk::Leading;
 use super::{Cost, ROWS_BETWEEN, Stop, project};
 use crate::evaluate::order::representative;
-use crate::evaluate::{Datum, evaluate, key};
+use crate::evaluate::{Datum, Source, evaluate, key};
 use crate::plan::{Order, Output};
 use crate::value::Value;
 
@@ -119,9 +119,14 @@ fn by_keys(
 fn order_key(reading: &Reading<'_>, row: RowRef, ranks: Option<&Ranks>) -> Vec<u8> {
     let score = ranks.map(|ranks| ranks.score(reading, row));
     let source = reading.source(row, score);
+    order_key_of(reading, &source)
+}
+
+/// The same of anything that the order can be asked of.
+pub(super) fn order_key_of(reading: &Reading<'_>, source: &impl Source) -> Vec<u8> {
     let mut out = Vec::new();
     for Order { expr, descending } in &reading.input.plan.order {
-        let value = evaluate(expr, &source, &reading.context);
+        let value = evaluate(expr, source, &reading.context);
         if *descending { key::encode_descending(&value, &mut out) } else { key::encode(&value, &mut out) }
     }
     out

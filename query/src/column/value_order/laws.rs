@@ -11,13 +11,8 @@ use crate::evaluate::laws::any_value;
 use crate::evaluate::{Datum, order};
 use crate::syntax::ast::BinaryOp;
 
-const OPS: [BinaryOp; 5] = [
-    BinaryOp::Equal,
-    BinaryOp::Less,
-    BinaryOp::LessOrEqual,
-    BinaryOp::Greater,
-    BinaryOp::GreaterOrEqual,
-];
+const OPS: [BinaryOp; 5] =
+    [BinaryOp::Equal, BinaryOp::Less, BinaryOp::LessOrEqual, BinaryOp::Greater, BinaryOp::GreaterOrEqual];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -91,7 +86,8 @@ fn rows_are_found(snapshot: &Snapshot, column: ColumnId, constants: &[Value]) {
             check(&[Wanted::beginning(text)], &begins);
         }
         for other in constants {
-            for (low, high) in [(BinaryOp::GreaterOrEqual, BinaryOp::Less), (BinaryOp::Greater, BinaryOp::LessOrEqual)] {
+            for (low, high) in [(BinaryOp::GreaterOrEqual, BinaryOp::Less), (BinaryOp::Greater, BinaryOp::LessOrEqual)]
+            {
                 let both = of(low, constant).zip(of(high, other)).and_then(|(low, high)| low.and(high));
                 let is_wanted = |value: &Value| condition(low, value, constant) && condition(high, value, other);
                 both.into_iter().for_each(|both| check(&[both], &is_wanted));
@@ -112,7 +108,7 @@ fn first_rows_are_found(snapshot: &Snapshot, column: ColumnId) {
     for (k, descending, by_id, one_in) in
         [(1, false, true, 1), (3, true, true, 1), (3, false, false, 2), (5, true, false, 3), (7, false, true, 2)]
     {
-        let keep = |row: Row| snapshot.live().contains(row) && row.0 % one_in == 0;
+        let keep = |row: Row| snapshot.live().contains(row) && row.0.is_multiple_of(one_in);
         let Some(found) = ordered.first(k, descending, by_id, usize::MAX, keep) else { continue };
         let mut expected: Vec<&(Row, Value)> = all.iter().filter(|(row, _)| keep(*row)).collect();
         let by_value = |a: &(Row, Value), b: &(Row, Value)| {

@@ -33,15 +33,15 @@ pub(super) const ALL: [Class; CLASSES] =
 #[derive(Debug, Default)]
 pub(super) struct Run {
     /// Where the keys of each class begin, and the last ends.
-    classes: [usize; CLASSES + 1],
+    pub(super) classes: [usize; CLASSES + 1],
     /// Different values: bits of numbers, codes of texts.
-    keys: Vec<u64>,
+    pub(super) keys: Vec<u64>,
     /// Where the rows of each key begin, and the last end.
-    starts: Vec<u32>,
-    rows: Vec<u32>,
-    texts: Texts,
+    pub(super) starts: Vec<u32>,
+    pub(super) rows: Vec<u32>,
+    pub(super) texts: Texts,
     /// Whether numbers with the same key are the same number.
-    is_exact: bool,
+    pub(super) is_exact: bool,
 }
 
 /// The class of a value and, of a number, its key.
@@ -116,7 +116,7 @@ impl Run {
         self.rows.push(row);
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.starts.push(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         self.keys.shrink_to_fit();
         self.starts.shrink_to_fit();
@@ -124,7 +124,7 @@ impl Run {
     }
 
     /// Both keys are of one class, the second one of `other`.
-    fn compare(&self, class: Class, key: u64, other: &Self, other_key: u64) -> Ordering {
+    pub(super) fn compare(&self, class: Class, key: u64, other: &Self, other_key: u64) -> Ordering {
         match class {
             Class::Text => self.text(key).cmp(other.text(other_key)),
             _ => key.cmp(&other_key),
@@ -133,66 +133,6 @@ impl Run {
 
     fn text(&self, key: u64) -> &[u8] {
         self.texts.bytes_of(u32::try_from(key).unwrap_or(u32::MAX))
-    }
-
-    /// This one without rows that changed since, and with those of another one, all of which changed.
-    pub(super) fn merged<'i>(
-        &self,
-        later: &Self,
-        is_changed: impl Fn(u32) -> bool,
-        id: impl Fn(u32) -> &'i str,
-    ) -> Self {
-        // Texts are only added, so the longer ones have all.
-        let texts = if later.texts.len() < self.texts.len() { &self.texts } else { &later.texts };
-        let mut run = Self { texts: texts.clone(), is_exact: self.is_exact && later.is_exact, ..Self::default() };
-        for class in ALL {
-            let (mut one, mut other) = (self.keys_of(class).peekable(), later.keys_of(class).peekable());
-            loop {
-                let order = match (one.peek(), other.peek()) {
-                    (None, None) => break,
-                    (Some(_), None) => Ordering::Less,
-                    (None, Some(_)) => Ordering::Greater,
-                    (Some(a), Some(b)) => self.compare(class, self.keys[*a], later, later.keys[*b]),
-                };
-                let stayed = if order.is_le() { one.next() } else { None };
-                let came = if order.is_ge() { other.next() } else { None };
-                let key = came.map(|at| later.keys[at]).or(stayed.map(|at| self.keys[at])).unwrap_or(0);
-                let stayed = stayed.map_or(&[][..], |at| self.rows_of(at)).iter().filter(|row| !is_changed(**row));
-                run.push_both(key, stayed.copied(), came.map_or(&[][..], |at| later.rows_of(at)), &id);
-            }
-            run.classes[class as usize + 1] = run.keys.len();
-        }
-        run.finish();
-        run
-    }
-
-    /// Appends rows of one new key, both sorts in the order of their ids.
-    fn push_both<'i>(
-        &mut self,
-        key: u64,
-        stayed: impl Iterator<Item = u32>,
-        came: &[u32],
-        id: impl Fn(u32) -> &'i str,
-    ) {
-        let from = self.rows.len();
-        self.rows.extend(stayed);
-        if !came.is_empty() && self.rows.len() > from {
-            let stayed = self.rows.split_off(from);
-            let mut at = 0;
-            for row in came {
-                let to = at + stayed[at..].partition_point(|other| id(*other) < id(*row));
-                self.rows.extend_from_slice(&stayed[at..to]);
-                self.rows.push(*row);
-                at = to;
-            }
-            self.rows.extend_from_slice(&stayed[at..]);
-        } else {
-            self.rows.extend_from_slice(came);
-        }
-        if self.rows.len() > from {
-            self.keys.push(key);
-            self.starts.push(u32::try_from(from).unwrap_or(u32::MAX));
-        }
     }
 
     pub(super) fn keys_of(&self, class: Class) -> Range<usize> {
