@@ -3,6 +3,7 @@
 mod cases;
 mod differential;
 mod engine;
+mod explained;
 mod generate;
 mod limits;
 mod naive;
