@@ -86,19 +86,6 @@ impl Accumulator {
         }
     }
 
-    /// Adds what another accumulator of the same aggregate was given; one of another aggregate changes nothing.
-    pub fn merge(&mut self, other: Self) {
-        match (&mut self.0, other.0) {
-            (State::Rows(rows), State::Rows(more)) | (State::Count(rows), State::Count(more)) => *rows += more,
-            (State::Distinct(distinct), State::Distinct(more)) => distinct.merge(more),
-            (State::Sum(sum), State::Sum(more)) | (State::Average(sum), State::Average(more)) => sum.merge(&more),
-            (State::Extreme(extreme), State::Extreme(more)) => extreme.merge(&more),
-            (State::Percentile(numbers, _), State::Percentile(more, _)) => numbers.merge(more),
-            (State::Histogram(histogram), State::Histogram(more)) => histogram.merge(more),
-            _ => {}
-        }
-    }
-
     /// The result; `None` is undefined.
     #[must_use]
     pub fn finish(self) -> Option<Value> {

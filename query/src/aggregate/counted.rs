@@ -19,61 +19,23 @@ pub(super) trait Key: Ord {
 #[derive(Debug, Clone)]
 pub(super) struct Counted<K> {
     counts: BTreeMap<K, u64>,
-    total: u64,
     held_bytes: usize,
 }
 
 impl<K> Default for Counted<K> {
     fn default() -> Self {
-        Self { counts: BTreeMap::new(), total: 0, held_bytes: 0 }
+        Self { counts: BTreeMap::new(), held_bytes: 0 }
     }
 }
 
 impl<K: Key> Counted<K> {
-    pub(super) fn add(&mut self, key: K, times: u64) {
+    pub(super) fn add(&mut self, key: K) {
         let held_bytes = key.held_bytes();
         let count = self.counts.entry(key).or_default();
         if *count == 0 {
             self.held_bytes += held_bytes;
         }
-        *count += times;
-        self.total += times;
-    }
-
-    /// Takes one away; one that is not there changes nothing.
-    pub(super) fn take(&mut self, key: &K) {
-        let Some(count) = self.counts.get_mut(key) else { return };
-        *count -= 1;
-        self.total -= 1;
-        if *count == 0
-            && let Some((key, _)) = self.counts.remove_entry(key)
-        {
-            self.held_bytes -= key.held_bytes();
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        for (key, count) in other.counts {
-            self.add(key, count);
-        }
-    }
-
-    /// Of all values, the same ones counted each time.
-    pub(super) fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// Of different values.
-    pub(super) fn len(&self) -> u64 {
-        self.counts.len() as u64
-    }
-
-    pub(super) fn first(&self) -> Option<&K> {
-        self.counts.first_key_value().map(|(key, _)| key)
-    }
-
-    pub(super) fn last(&self) -> Option<&K> {
-        self.counts.last_key_value().map(|(key, _)| key)
+        *count += 1;
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u64)> {
@@ -109,12 +71,6 @@ impl Eq for Ordered {}
 impl Key for Ordered {
     fn held_bytes(&self) -> usize {
         held_bytes(&self.0)
-    }
-}
-
-impl Key for Box<[u8]> {
-    fn held_bytes(&self) -> usize {
-        self.len()
     }
 }
 

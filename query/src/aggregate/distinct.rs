@@ -29,15 +29,6 @@ impl Distinct {
         }
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
-        for key in other.keys {
-            let bytes = key.len();
-            if self.keys.insert(key) {
-                self.key_bytes += bytes;
-            }
-        }
-    }
-
     pub(super) fn len(&self) -> u64 {
         self.keys.len() as u64
     }

@@ -52,10 +52,6 @@ impl Extreme {
         }
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.add(&other.held.as_ref().into());
-    }
-
     pub(super) fn finish(self) -> Option<Value> {
         order::representative(self.held.as_ref().into())
     }

@@ -24,19 +24,8 @@ impl Histogram {
 
     pub(super) fn add(&mut self, value: &Datum<'_>) {
         if let Some(bucket) = self.bucket(value) {
-            self.buckets.add(bucket, 1);
+            self.buckets.add(bucket);
         }
-    }
-
-    /// Takes back a value that was added.
-    pub(super) fn remove(&mut self, value: &Datum<'_>) {
-        if let Some(bucket) = self.bucket(value) {
-            self.buckets.take(&bucket);
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        self.buckets.merge(other.buckets);
     }
 
     pub(super) fn finish(&self) -> Value {

@@ -1,11 +1,10 @@
-//! Sums against integers of any length, and the law that what is taken back was never there.
+//! Sums against integers of any length.
 
 use num_bigint::BigInt;
 use proptest::prelude::*;
 
-use super::{ExactSum, Reversible};
+use super::ExactSum;
 use crate::evaluate::Datum;
-use crate::plan::{Aggregate, Constant, Expr};
 use crate::value::Value;
 
 /// A number in units of 2^-1074, exactly.
@@ -85,45 +84,10 @@ proptest! {
     }
 
     #[test]
-    fn the_order_does_not_matter(values in prop::collection::vec(number(), 0..40).prop_flat_map(|values| (Just(values.clone()), Just(values).prop_shuffle())), cut in 0_usize..40) {
+    fn the_order_does_not_matter(values in prop::collection::vec(number(), 0..40).prop_flat_map(|values| (Just(values.clone()), Just(values).prop_shuffle()))) {
         let (straight, shuffled) = values;
-        let (front, back) = shuffled.split_at(cut.min(shuffled.len()));
-        let mut merged = sum_of(front);
-        merged.merge(&sum_of(back));
-        prop_assert_eq!(text(merged.sum()), text(sum_of(&straight).sum()));
-        prop_assert_eq!(text(merged.average()), text(sum_of(&straight).average()));
-    }
-
-    #[test]
-    fn what_is_taken_back_was_never_there(
-        kept in prop::collection::vec(crate::evaluate::laws::any_value(), 0..12),
-        taken in prop::collection::vec(crate::evaluate::laws::any_value(), 0..12),
-        percent in 0.0..100.0,
-    ) {
-        let x = || Expr::Constant(Constant(None));
-        for aggregate in [
-            Aggregate::Rows,
-            Aggregate::Count(x()),
-            Aggregate::CountDistinct(x()),
-            Aggregate::Sum(x()),
-            Aggregate::Average(x()),
-            Aggregate::Min(x()),
-            Aggregate::Max(x()),
-            Aggregate::Percentile(x(), percent),
-            Aggregate::Histogram(x(), Constant(Some(Value::Float(0.5)))),
-        ] {
-            let mut wanted = super::Accumulator::new(&aggregate);
-            let mut live = Reversible::new(&aggregate);
-            taken.iter().for_each(|value| live.add(&value.as_ref().into()));
-            for value in &kept {
-                wanted.add(&value.as_ref().into());
-                live.add(&value.as_ref().into());
-            }
-            taken.iter().for_each(|value| live.remove(&value.as_ref().into()));
-            let (live, wanted) = (live.value(), wanted.finish());
-            // Beyond 2^53 an integer and a double that are the same may stand for each other.
-            prop_assert!(crate::evaluate::order::same(&live.as_ref().into(), &wanted.as_ref().into()), "{aggregate:?}: {live:?} {wanted:?}");
-        }
+        prop_assert_eq!(text(sum_of(&shuffled).sum()), text(sum_of(&straight).sum()));
+        prop_assert_eq!(text(sum_of(&shuffled).average()), text(sum_of(&straight).average()));
     }
 }
 

@@ -1,10 +1,9 @@
-//! Aggregates over the rows of one group: add values, merge what was added elsewhere, finish.
+//! Aggregates over the rows of one group: add values, finish.
 //!
 //! It knows no rows and no groups: values arrive one by one. Invariants:
 //!
-//! - The result does not depend on the order of values, nor on how they were spread over what is merged.
+//! - The result does not depend on the order of values.
 //! - [`Accumulator::memory_bytes`] counts what grows, so that a caller can keep a budget.
-//! - [`Reversible`] gives the same results, and forgets values as if they had never been added.
 
 mod accumulator;
 mod counted;
@@ -12,7 +11,6 @@ mod distinct;
 mod extreme;
 mod histogram;
 mod percentile;
-mod reversible;
 mod sum;
 
 #[cfg(test)]
@@ -21,7 +19,6 @@ mod laws;
 mod tests;
 
 pub use accumulator::Accumulator;
-pub use reversible::Reversible;
 pub use sum::ExactSum;
 
 use crate::evaluate::Datum;
@@ -34,8 +31,4 @@ fn counts(value: &Datum<'_>) -> bool {
 /// Whether a value can be a minimum or maximum.
 fn is_ordered(value: &Datum<'_>) -> bool {
     matches!(value, Datum::Bool(_) | Datum::Int(_) | Datum::Float(_) | Datum::Str(_))
-}
-
-fn is_number(value: &Datum<'_>) -> bool {
-    matches!(value, Datum::Int(_) | Datum::Float(_))
 }

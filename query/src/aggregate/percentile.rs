@@ -30,11 +30,6 @@ impl Numbers {
         self.doubles.extend_from_slice(values);
     }
 
-    pub(super) fn merge(&mut self, mut other: Self) {
-        self.doubles.append(&mut other.doubles);
-        self.integers.append(&mut other.integers);
-    }
-
     /// The number at a rank of [`rank`].
     pub(super) fn percentile(mut self, percent: f64) -> Option<Value> {
         let at = rank(percent, (self.doubles.len() + self.integers.len()) as u64)?;

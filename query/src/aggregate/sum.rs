@@ -34,7 +34,7 @@ struct Limbs {
 }
 
 impl ExactSum {
-    /// How many numbers were added, less those removed.
+    /// How many numbers were added.
     #[must_use]
     pub fn terms(&self) -> u64 {
         self.terms
@@ -45,22 +45,6 @@ impl ExactSum {
         match value {
             Datum::Int(value) => self.add_ints(&[*value]),
             Datum::Float(value) => self.add_doubles(&[*value]),
-            _ => {}
-        }
-    }
-
-    /// Takes back a number that was added.
-    pub fn remove(&mut self, value: &Datum<'_>) {
-        match value {
-            Datum::Int(value) => {
-                self.integers -= i128::from(*value);
-                self.terms = self.terms.saturating_sub(1);
-            }
-            Datum::Float(value) => {
-                self.limbs_mut().add(-value);
-                self.doubles = self.doubles.saturating_sub(1);
-                self.terms = self.terms.saturating_sub(1);
-            }
             _ => {}
         }
     }
@@ -79,16 +63,6 @@ impl ExactSum {
         }
         self.doubles += values.len() as u64;
         self.terms += values.len() as u64;
-    }
-
-    /// Adds another sum.
-    pub fn merge(&mut self, other: &Self) {
-        self.integers += other.integers;
-        self.doubles += other.doubles;
-        self.terms += other.terms;
-        if let Some(theirs) = &other.limbs {
-            self.limbs_mut().merge(theirs);
-        }
     }
 
     /// `SUM`: an integer when all terms are integers and it fits, else the nearest double; `None` when none is near.
@@ -171,16 +145,6 @@ impl Limbs {
         }
         self.limbs[LIMBS - 1] += carried;
         self.pending = 0;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let mut other = other.clone();
-        other.carry();
-        self.carry();
-        for (own, theirs) in self.limbs.iter_mut().zip(other.limbs) {
-            *own += theirs;
-        }
-        self.carry();
     }
 
     fn add_integer(&mut self, integer: i128) {

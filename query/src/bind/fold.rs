@@ -121,18 +121,7 @@ pub(super) fn size(expr: &Expr) -> usize {
 
 /// The expressions right below an expression.
 pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Constant(_) | Expr::Path(_) | Expr::Key(_) | Expr::Aggregate(_) | Expr::Score | Expr::Match(_) => {
-            Vec::new()
-        }
-        Expr::Not(x)
-        | Expr::Negate(x)
-        | Expr::In(x, _)
-        | Expr::Like(x, _)
-        | Expr::Near { place: x, .. }
-        | Expr::Within { place: x, .. } => vec![x],
-        Expr::Compare(_, x, y) | Expr::Arithmetic(_, x, y) | Expr::InArray(x, y) => vec![x, y],
-        Expr::Quantified { list, condition, .. } => vec![list, condition],
-        Expr::And(parts) | Expr::Or(parts) | Expr::Call(_, parts) => parts.iter().collect(),
-    }
+    let mut children = Vec::new();
+    expr.each_child(&mut |child| children.push(child));
+    children
 }

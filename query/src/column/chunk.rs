@@ -146,6 +146,37 @@ impl Chunk {
         }
     }
 
+    /// Bits of the 64 cells from `64 * word` on that are of one kind.
+    #[inline]
+    pub(super) fn of_kind(&self, word: usize, wanted: Kind) -> u64 {
+        match &self.kinds {
+            // Of a chunk that says absent no cell holds anything.
+            Kinds::One(kind, present) if *kind == wanted && wanted != Kind::Absent => present[word],
+            Kinds::One(_, present) => {
+                if wanted == Kind::Absent {
+                    !present[word]
+                } else {
+                    0
+                }
+            }
+            Kinds::Booleans(present, truths) => match wanted {
+                Kind::Absent => !present[word],
+                Kind::True => present[word] & truths[word],
+                Kind::False => present[word] & !truths[word],
+                _ => 0,
+            },
+            Kinds::Each(kinds) => equal(&kinds[64 * word..64 * word + 64], wanted),
+        }
+    }
+
+    /// Bits of those that hold something.
+    pub(super) fn present(&self, word: usize) -> u64 {
+        match &self.kinds {
+            Kinds::One(_, present) | Kinds::Booleans(present, _) => present[word],
+            Kinds::Each(_) => !self.of_kind(word, Kind::Absent),
+        }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let kinds = match &self.kinds {
             Kinds::One(_, present) => present.memory_bytes(),
@@ -155,6 +186,12 @@ impl Chunk {
         let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());
         size_of::<Self>() + 16 + kinds + numbers + self.codes.as_ref().map_or(0, |codes| 4 * codes.len())
     }
+}
+
+/// Bits of the kinds that are this one. Not generic, so that it is compiled once, and well.
+#[inline(never)]
+fn equal(kinds: &[Kind], wanted: Kind) -> u64 {
+    bits(kinds, |kind| *kind == wanted)
 }
 
 /// A bit for each of 64 values. First bytes, then bits: that way the compiler compares many at once.

@@ -15,13 +15,15 @@ pub struct Memory {
     pub ids: usize,
     /// Names of paths.
     pub paths: usize,
+    /// Orders of columns by value.
+    pub orders: usize,
 }
 
 impl Memory {
     /// All parts.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.chunks + self.texts + self.ids + self.paths
+        self.chunks + self.texts + self.ids + self.paths + self.orders
     }
 }
 
@@ -39,6 +41,7 @@ impl Table {
                 + self.slots / 8
                 + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
+            orders: self.shelf.memory_bytes(),
         }
     }
 

@@ -13,13 +13,17 @@
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
 mod bits;
+mod by_text;
 mod checkpoint;
 mod chunk;
 mod codes;
 mod coding;
 mod compare;
+mod compare_texts;
+mod condition;
 mod id_order;
 mod ids;
+mod kept;
 #[cfg(test)]
 mod kernel_laws;
 mod kinds;
@@ -28,6 +32,7 @@ mod laws;
 mod mask;
 mod memory;
 mod pairs;
+mod pieces;
 mod removed;
 mod row_ids;
 mod snapshot;
@@ -39,15 +44,19 @@ mod tests;
 mod text;
 mod top;
 mod trie;
+mod value_order;
 mod visit;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;
-pub use mask::{Mask, Truth};
+pub use condition::Condition;
+pub use mask::Mask;
 pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
 pub use table::{Options, Table};
 pub use trie::Node;
+pub use value_order::OrderOptions;
+pub(crate) use value_order::{Class, Ordered, Wanted};
 
 /// A place for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

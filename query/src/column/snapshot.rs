@@ -7,6 +7,7 @@ use super::row_ids::RowIds;
 use super::stored::Column;
 use super::table::Options;
 use super::trie::{Node, Trie};
+use super::value_order::Shelf;
 use super::{Cell, ColumnId, Kind, Mask, Row};
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
@@ -20,6 +21,7 @@ pub struct Snapshot {
     pub(super) trie: Arc<RwLock<Trie>>,
     pub(super) ids: Arc<Ids>,
     pub(super) generation: u64,
+    pub(super) shelf: Arc<Shelf>,
     /// Tells the table that a snapshot is there.
     #[expect(dead_code, reason = "only its count is looked at")]
     pub(super) held: Arc<()>,

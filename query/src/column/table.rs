@@ -8,6 +8,7 @@ use super::row_ids::RowIds;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
+use super::value_order::{OrderOptions, Shelf};
 use super::{ColumnId, Leaf, Mask, Row};
 use crate::value::Value;
 
@@ -18,11 +19,13 @@ pub struct Options {
     pub chunk_rows: usize,
     /// Columns at most; paths beyond have none.
     pub max_columns: usize,
+    /// When columns are ordered by their values.
+    pub orders: OrderOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chunk_rows: 512, max_columns: 10_000 }
+        Self { chunk_rows: 512, max_columns: 10_000, orders: OrderOptions::default() }
     }
 }
 
@@ -42,6 +45,7 @@ pub struct Table {
     pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
     pub(super) removed: Removed,
+    pub(super) shelf: Arc<Shelf>,
     last: Option<Snapshot>,
 }
 
@@ -65,6 +69,7 @@ impl Table {
             ids: Arc::default(),
             generation: 0,
             removed: Removed::default(),
+            shelf: Arc::default(),
             last: None,
         }
     }
@@ -209,6 +214,7 @@ impl Table {
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
             generation: self.generation,
+            shelf: Arc::clone(&self.shelf),
             held: self.removed.holder(),
         };
         self.last = Some(snapshot.clone());

@@ -3,18 +3,18 @@
 //! By columns where the only key is a column with few values and every argument is a column; row by row otherwise. Both ways
 //! fill the same groups, and rows from documents join them.
 
+mod columns;
+
 use std::collections::HashMap;
 
-use super::filter::Matched;
-use super::order::canonical;
-use super::places::Place;
+use super::matched::Matched;
+use super::order::{canonical, order_key_of};
 use super::project::object;
-use super::rows::{Reading, RowRef, datum};
+use super::rows::{Reading, RowRef};
 use super::{Cost, GROUPS_MAX, ROWS_BETWEEN, Stop};
 use crate::aggregate::Accumulator;
-use crate::column::{Cell, ColumnId};
 use crate::evaluate::{Datum, GroupRow, evaluate, holds, key, order};
-use crate::plan::{Aggregate, Element, Expr, Order, Output, Root};
+use crate::plan::{Aggregate, Element, Expr, Output};
 use crate::value::Value;
 
 /// Rows between two looks at how much memory the groups take: it costs a walk over all of them.
@@ -73,7 +73,7 @@ pub(super) fn groups(reading: &Reading<'_>, matched: &Matched, cost: &mut Cost) 
     if grouped.keys.is_empty() {
         groups.of(&[], aggregates, Vec::new)?;
     }
-    if !by_columns(reading, &grouped, matched, &mut groups)? {
+    if !columns::by_columns(reading, &grouped, matched, &mut groups)? {
         row_by_row(reading, &grouped, matched.columns.iter().map(RowRef::Column), &mut groups)?;
     }
     row_by_row(reading, &grouped, matched.sides.iter().map(|index| RowRef::Side(*index)), &mut groups)?;
@@ -111,161 +111,6 @@ fn row_by_row(
     Ok(())
 }
 
-/// Fills the groups from columns, if that is possible.
-fn by_columns(
-    reading: &Reading<'_>,
-    grouped: &Grouped<'_>,
-    matched: &Matched,
-    groups: &mut Groups,
-) -> Result<bool, Stop> {
-    let mut arguments = Vec::new();
-    for aggregate in grouped.aggregates {
-        let argument = match aggregate.argument() {
-            None => None,
-            Some(argument) => match place(reading, argument) {
-                Some(place) => Some(place),
-                None => return Ok(false),
-            },
-        };
-        arguments.push(argument);
-    }
-    let Some(of_row) = groups_of_rows(reading, grouped, matched, groups)? else { return Ok(false) };
-    let mut columns: Vec<(ColumnId, Vec<usize>)> = Vec::new();
-    for (index, argument) in arguments.iter().enumerate() {
-        match argument {
-            None => of_row.each_count(|group, rows| groups.accumulators[group][index].add_rows(rows)),
-            // Undefined adds nothing to any aggregate with an argument.
-            Some(Place::Nowhere | Place::Document) => {}
-            // One pass over a column for all aggregates of it.
-            Some(Place::Column(column)) => match columns.iter_mut().find(|(known, _)| known == column) {
-                Some((_, indexes)) => indexes.push(index),
-                None => columns.push((*column, vec![index])),
-            },
-        }
-    }
-    for (column, indexes) in columns {
-        reading.looked_at(ROWS_BETWEEN, 0)?;
-        add_column(reading, matched, &of_row, column, &indexes, groups);
-    }
-    Ok(true)
-}
-
-fn place(reading: &Reading<'_>, argument: &Expr) -> Option<Place> {
-    let Expr::Path(path) = argument else { return None };
-    if path.root != Root::Row {
-        return None;
-    }
-    let place = reading.places.of(path);
-    match place {
-        Place::Document => None,
-        // An object counts, but what it is only its document tells.
-        Place::Column(column) if reading.snapshot().holds_objects(column) => None,
-        _ => Some(place),
-    }
-}
-
-/// To which group each row belongs.
-enum OfRow {
-    /// All to the first.
-    One(u64),
-    /// By a code for each row; and how many rows each code has.
-    Codes { codes: crate::column::Codes, group_of: Vec<usize>, counts: Vec<u64> },
-}
-
-impl OfRow {
-    fn each_count(&self, mut add: impl FnMut(usize, u64)) {
-        match self {
-            Self::One(rows) => add(0, *rows),
-            Self::Codes { group_of, counts, .. } => {
-                for (group, rows) in group_of.iter().zip(counts).filter(|(_, rows)| **rows > 0) {
-                    add(*group, *rows);
-                }
-            }
-        }
-    }
-}
-
-fn groups_of_rows(
-    reading: &Reading<'_>,
-    grouped: &Grouped<'_>,
-    matched: &Matched,
-    groups: &mut Groups,
-) -> Result<Option<OfRow>, Stop> {
-    let [key] = grouped.keys else {
-        let one = grouped.keys.is_empty().then(|| OfRow::One(matched.columns.count() as u64));
-        return Ok(one);
-    };
-    let Some(Place::Column(column)) = place(reading, key) else { return Ok(None) };
-    let Some(codes) = reading.snapshot().codes(column) else { return Ok(None) };
-    let counts = codes.counts(&matched.columns);
-    let mut group_of = vec![0; counts.len()];
-    let mut encoded = Vec::new();
-    for (code, rows) in counts.iter().enumerate() {
-        if *rows > 0 {
-            let Some(value) = datum(codes.cell(code)) else { return Ok(None) };
-            encoded.clear();
-            key::encode(&value, &mut encoded);
-            let value = || vec![order::representative(value.as_borrowed())];
-            group_of[code] = groups.of(&encoded, grouped.aggregates, value)?;
-        }
-    }
-    Ok(Some(OfRow::Codes { codes, group_of, counts }))
-}
-
-/// Numbers that wait to be added together, which is cheaper than one by one.
-#[derive(Default)]
-struct Waiting {
-    doubles: Vec<f64>,
-    ints: Vec<i64>,
-}
-
-const WAITING_MAX: usize = 128;
-
-impl Waiting {
-    fn add(&mut self, accumulators: &mut [Accumulator], indexes: &[usize]) {
-        for index in indexes {
-            accumulators[*index].add_doubles(&self.doubles);
-            accumulators[*index].add_ints(&self.ints);
-        }
-        self.doubles.clear();
-        self.ints.clear();
-    }
-}
-
-/// Adds the values of a column to all aggregates of it.
-fn add_column(
-    reading: &Reading<'_>,
-    matched: &Matched,
-    of_row: &OfRow,
-    column: ColumnId,
-    indexes: &[usize],
-    groups: &mut Groups,
-) {
-    let mut waiting: Vec<Waiting> = std::iter::repeat_with(Waiting::default).take(groups.keys.len()).collect();
-    reading.snapshot().for_each(column, &matched.columns, |row, cell| {
-        let group = match of_row {
-            OfRow::One(_) => 0,
-            OfRow::Codes { codes, group_of, .. } => group_of[codes.code(row)],
-        };
-        let (own, accumulators) = (&mut waiting[group], &mut groups.accumulators[group]);
-        match cell {
-            Cell::Int(value) => own.ints.push(value),
-            Cell::Float(value) => own.doubles.push(value),
-            other => {
-                if let Some(value) = datum(other) {
-                    indexes.iter().for_each(|index| accumulators[*index].add(&value));
-                }
-            }
-        }
-        if own.ints.len() + own.doubles.len() == WAITING_MAX {
-            own.add(accumulators, indexes);
-        }
-    });
-    for (own, accumulators) in waiting.iter_mut().zip(&mut groups.accumulators) {
-        own.add(accumulators, indexes);
-    }
-}
-
 fn finished(reading: &Reading<'_>, grouped: &Grouped<'_>, groups: Groups) -> Vec<Value> {
     let mut rows = Vec::new();
     for (keys, accumulators) in groups.keys.into_iter().zip(groups.accumulators) {
@@ -274,11 +119,7 @@ fn finished(reading: &Reading<'_>, grouped: &Grouped<'_>, groups: Groups) -> Vec
         if grouped.having.is_some_and(|having| !holds(having, &source, &reading.context)) {
             continue;
         }
-        let mut place = Vec::new();
-        for Order { expr, descending } in &reading.input.plan.order {
-            let value = evaluate(expr, &source, &reading.context);
-            if *descending { key::encode_descending(&value, &mut place) } else { key::encode(&value, &mut place) }
-        }
+        let mut place = order_key_of(reading, &source);
         if reading.input.plan.distinct {
             // What orders distinct rows is made of their elements, so equal rows have one key.
             let elements = grouped.elements.iter();

@@ -1,6 +1,6 @@
 //! `SCORE()`: the rank of each row, with statistics over all rows of the collection as of the answer's revision.
 
-use super::filter::Matched;
+use super::matched::Matched;
 use super::places::Place;
 use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
@@ -21,7 +21,7 @@ impl Ranks {
         if !asks_for_rank(reading.input.plan) {
             return Ok(None);
         }
-        let all = all_rows(reading);
+        let all = Matched::all(reading);
         let mut statistics = Vec::new();
         for (path, wanted) in &reading.input.plan.matches {
             let mut of_path = Statistics::new(wanted);
@@ -49,17 +49,6 @@ impl Ranks {
         });
         scores.sum()
     }
-}
-
-fn all_rows(reading: &Reading<'_>) -> Matched {
-    let mut columns = reading.snapshot().live().clone();
-    for id in reading.input.from.changed {
-        if let Some(row) = reading.snapshot().row(id) {
-            columns.remove(row);
-        }
-    }
-    let sides = (0..u32::try_from(reading.sides.len()).unwrap_or(u32::MAX)).collect();
-    Matched { columns, sides }
 }
 
 /// The words of the text at a path, when it is one.

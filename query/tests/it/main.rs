@@ -4,6 +4,7 @@ mod cases;
 mod demand;
 mod differential;
 mod engine;
+mod explained;
 mod generate;
 mod limits;
 mod naive;
