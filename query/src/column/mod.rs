@@ -10,7 +10,8 @@
 //! - A snapshot never changes, and taking one costs a handful of counters, not a copy.
 //! - What a column says of a row is exact: it equals the document, types of numbers included. Only the contents of objects
 //!   are elsewhere (in the columns of their members, and in the document).
-//! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
+//! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so. Orders of columns by value are
+//!   few.
 
 mod bits;
 mod by_text;

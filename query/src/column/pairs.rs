@@ -23,8 +23,8 @@ struct Pair<'c> {
     a: &'c Column,
     op: BinaryOp,
     b: &'c Column,
-    /// For each text of both dictionaries a number; the numbers compare as the texts do.
-    numbers: Option<(Vec<u32>, Vec<u32>)>,
+    /// For each text of both dictionaries a number; the numbers compare as the texts do. Those of the second may be its codes.
+    numbers: Option<(Vec<u32>, Option<Vec<u32>>)>,
 }
 
 impl<'c> Pair<'c> {
@@ -52,8 +52,11 @@ impl<'c> Pair<'c> {
                     pairwise(self.op, &a[range.clone()], &b[range], f64::from_bits)
                 }
                 (Kind::String, (_, _, Some(a), Some(b), Some((of_a, of_b)))) => {
-                    let (a, b) = (translated(of_a, &a[range.clone()]), translated(of_b, &b[range]));
-                    pairwise(self.op, &a, &b, |number| number)
+                    let (a, b) = (translated(of_a, &a[range.clone()]), &b[range]);
+                    match of_b {
+                        Some(of_b) => pairwise(self.op, &a, &translated(of_b, b), |number| number),
+                        None => pairwise(self.op, &a, b, |number| number),
+                    }
                 }
                 _ => return self.one_by_one(left, right, word, open),
             };
@@ -111,18 +114,18 @@ fn pair_bits<T: Copy>(a: &[T], b: &[T], holds: impl Fn(T, T) -> bool) -> u64 {
 }
 
 /// Numbers that are equal where texts are: codes of the second, and one that none has.
-fn same_numbers(a: &Column, b: &Column) -> (Vec<u32>, Vec<u32>) {
+fn same_numbers(a: &Column, b: &Column) -> (Vec<u32>, Option<Vec<u32>>) {
     let second: HashMap<&str, u32> = b.texts.iter().zip(0..).collect();
     let first = a.texts.iter().map(|text| second.get(text).copied().unwrap_or(u32::MAX)).collect();
-    (first, (0..).take(b.texts.len()).collect())
+    (first, None)
 }
 
 /// Numbers in the order of the texts of both.
-fn ordered_numbers(a: &Column, b: &Column) -> (Vec<u32>, Vec<u32>) {
+fn ordered_numbers(a: &Column, b: &Column) -> (Vec<u32>, Option<Vec<u32>>) {
     let mut texts: Vec<&str> = a.texts.iter().chain(b.texts.iter()).collect();
     texts.sort_unstable();
     texts.dedup();
     let numbers: HashMap<&str, u32> = texts.into_iter().zip(0..).collect();
     let of = |column: &Column| column.texts.iter().map(|text| numbers.get(text).copied().unwrap_or(0)).collect();
-    (of(a), of(b))
+    (of(a), Some(of(b)))
 }

@@ -17,6 +17,9 @@ impl Snapshot {
         let column = self.column(column);
         if column.texts.is_dictionary {
             let by_code: Vec<Option<bool>> = column.texts.iter().map(holds).collect();
+            if let Some(all) = by_code.iter().copied().collect::<Option<Vec<bool>>>() {
+                return Condition::of_column(column, 2, move |chunk, word, _| by_answers(chunk, word, &all));
+            }
             return Condition::of_column(column, 4, move |chunk, word, _| by_codes(chunk, word, &by_code));
         }
         Condition::of_column(column, OF_TEXT, move |chunk, word, open| {
@@ -75,6 +78,15 @@ impl Beginning {
         }
         (yes, is_text & !yes)
     }
+}
+
+/// By an answer for each text of a dictionary.
+fn by_answers(chunk: &Chunk, word: usize, answers: &[bool]) -> (u64, u64) {
+    let Some(codes) = &chunk.codes else { return (0, 0) };
+    let is_text = chunk.of_kind(word, Kind::String);
+    // Cells without a text have any code.
+    let yes = bits(&codes[64 * word..64 * word + 64], |code| answers.get(*code as usize).copied().unwrap_or(false));
+    (yes & is_text, !yes & is_text)
 }
 
 /// By what is known of each text of a dictionary.

@@ -1,7 +1,7 @@
 //! From a plan to an answer, over columns where they hold what is asked, over whole documents where not.
 //!
 //! ```text
-//! Input ─ places (which path lies where) ─ filter (a condition over rows) ─ matched (its rows)
+//! Input ─ places (which path lies where) ─ filter (a condition over rows) ─ matched (its rows; of all, or of few by `access`)
 //!                                             ├─▶ order ─▶ Selection: rows in order ─ project ─▶ JSON values
 //!                                             └─▶ group ─▶ Selection: made rows
 //! ```

@@ -36,7 +36,7 @@ fn steps(query: &str) -> [String; 2] {
     let moment = Moment { snapshots: &snapshots, world: &world, changed: &changed, now_ms: 0 };
     let plan = muster_query::compile(query, &SCHEMA).expect("a query");
     let step = || {
-        let explanation = moment.with(&plan, |input| execute::explain(input));
+        let explanation = moment.with(&plan, execute::explain);
         explanation.plan.lines().last().unwrap_or_default().trim().to_owned()
     };
     let answer = || moment.answer(&plan, 100).iter().map(|row| row.value.to_text()).collect::<Vec<_>>();
