@@ -167,7 +167,7 @@ async fn many_live_queries_of_different_texts_are_each_told_what_concerns_them()
     }
     // Each device moves from tenant to tenant, and sometimes shows another turn where it is.
     for step in 0..600_usize {
-        let (device, tenant) = (step * 7 % DEVICES, step * step / 3 % TENANTS);
+        let (device, tenant) = ((step * 7 + step / 5) % DEVICES, step * step / 3 % TENANTS);
         let tags = match step % 5 {
             0 => format!("{{\"turn\":{step}}}"),
             1 => "{\"tenant\":null}".to_owned(),
