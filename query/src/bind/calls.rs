@@ -1,7 +1,7 @@
 //! Calls: which function a name means, how many arguments it takes, and which of them are literals.
 
 use crate::error::{Code, QueryError};
-use crate::plan::{Constant, Expr, Function, Unit};
+use crate::plan::{Constant, Expr, Function, PlaceAt, Unit};
 use crate::syntax::ast::{self, ExprKind, Name, Span};
 use crate::value::Value;
 
@@ -122,7 +122,7 @@ impl<'a> Binder<'a> {
             ("NEAR", [place, lat, lon, metres]) => self.near(place, lat, lon, metres),
             ("NEAR", _) => Err(call.takes("a path, latitude and longitude in degrees, and metres")),
             ("WITHIN", [place, corners]) => {
-                let place = Box::new(self.expr(place)?);
+                let place = PlaceAt::of(self.expr(place)?);
                 let corners = polygon::corners(self, corners)?;
                 Ok(fold::fold(Expr::Within { place, corners }))
             }
@@ -211,7 +211,7 @@ impl<'a> Binder<'a> {
         lon: &'a ast::Expr,
         metres: &'a ast::Expr,
     ) -> Result<Expr, QueryError> {
-        let place = Box::new(self.expr(place)?);
+        let place = PlaceAt::of(self.expr(place)?);
         let (lat, lon) = polygon::degrees(self, lat, lon)?;
         let metres = constant_number(self, metres, "metres are a number from 0", |metres| metres >= 0.0)?;
         Ok(fold::fold(Expr::Near { place, lat, lon, metres }))

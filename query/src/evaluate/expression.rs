@@ -1,6 +1,6 @@
 //! Walks an expression.
 
-use crate::plan::{Constant, Expr, Path, Root};
+use crate::plan::{Constant, Expr, Path, PlaceAt, Root};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
@@ -83,9 +83,16 @@ fn truth<S: Source + ?Sized>(expr: &Expr, scope: Scope<'_, S>) -> Option<bool> {
             let (path, words) = scope.context.matches.get(*index)?;
             scope.source.matches(*index, path, words)
         }
-        Expr::Near { place, lat, lon, metres } => place::near(&value(place, scope), (*lat, *lon), *metres),
-        Expr::Within { place, corners } => place::within(&value(place, scope), corners),
+        Expr::Near { place, lat, lon, metres } => place::near(place_of(place, scope), (*lat, *lon), *metres),
+        Expr::Within { place, corners } => place::within(place_of(place, scope), corners),
         _ => value(expr, scope).truth(),
+    }
+}
+
+fn place_of<S: Source + ?Sized>(at: &PlaceAt, scope: Scope<'_, S>) -> Option<(f64, f64)> {
+    match at {
+        PlaceAt::Value(expr) => place::read(&value(expr, scope)),
+        PlaceAt::Members(_, members) => place::of_members(|index| value(&members[index], scope)),
     }
 }
 

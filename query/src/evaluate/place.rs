@@ -1,20 +1,19 @@
 //! Places on the sphere: how far apart, and in which polygon.
 
-use crate::value::Value;
-
 use super::{Datum, number};
+use crate::plan::PlaceAt;
 
 /// Metres.
 const RADIUS: f64 = 6_371_008.8;
 
 /// Whether the place is at most `metres` from `center` (latitude, longitude); `None` when it is no place.
-pub(super) fn near(place: &Datum<'_>, center: (f64, f64), metres: f64) -> Option<bool> {
-    Some(distance(read(place)?, center) <= metres)
+pub(super) fn near(place: Option<(f64, f64)>, center: (f64, f64), metres: f64) -> Option<bool> {
+    Some(distance(place?, center) <= metres)
 }
 
 /// Whether the place is in the polygon or on its edge; `None` when it is no place.
-pub(super) fn within(place: &Datum<'_>, corners: &[(f64, f64)]) -> Option<bool> {
-    let point = read(place)?;
+pub(super) fn within(place: Option<(f64, f64)>, corners: &[(f64, f64)]) -> Option<bool> {
+    let point = place?;
     let mut inside = false;
     for (index, a) in corners.iter().enumerate() {
         let b = corners[(index + 1) % corners.len()];
@@ -27,19 +26,23 @@ pub(super) fn within(place: &Datum<'_>, corners: &[(f64, f64)]) -> Option<bool> 
 }
 
 /// Latitude and longitude of a place in one of its three forms.
-fn read(place: &Datum<'_>) -> Option<(f64, f64)> {
+pub(super) fn read(place: &Datum<'_>) -> Option<(f64, f64)> {
     let place = place.as_json()?;
-    let degrees = |lat: Option<&Value>, lon: Option<&Value>| {
-        let (lat, lon) = (number::as_double(&lat.into())?, number::as_double(&lon.into())?);
+    of_members(|index| place.member(PlaceAt::MEMBERS[index]).into())
+}
+
+/// The same from its members, in the order of [`PlaceAt::MEMBERS`]; no more are asked for than are needed.
+pub(super) fn of_members<'v>(member: impl Fn(usize) -> Datum<'v>) -> Option<(f64, f64)> {
+    let degrees = |lat: &Datum<'_>, lon: &Datum<'_>| {
+        let (lat, lon) = (number::as_double(lat)?, number::as_double(lon)?);
         (lat.abs() <= 90.0 && lon.abs() <= 180.0).then_some((lat, lon))
     };
-    let pair = |lat, lon| degrees(place.member(lat), place.member(lon));
-    pair("lat", "lon").or_else(|| pair("latitude", "longitude")).or_else(|| {
-        let (Value::String(kind), Value::Array(at)) = (place.member("type")?, place.member("coordinates")?) else {
-            return None;
-        };
+    degrees(&member(0), &member(1)).or_else(|| degrees(&member(2), &member(3))).or_else(|| {
+        let (kind, coordinates) = (member(4), member(5));
+        let at = coordinates.as_array()?;
         // A third coordinate is a height.
-        if kind == "Point" && at.len() >= 2 { degrees(at.get(1), at.first()) } else { None }
+        let is_point = kind.as_text() == Some("Point") && at.len() >= 2;
+        if is_point { degrees(&at.get(1).into(), &at.first().into()) } else { None }
     })
 }
 

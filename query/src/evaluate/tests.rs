@@ -1,7 +1,7 @@
 //! Logic, comparison, arithmetic, arrays, places and words, over documents and groups.
 
 use super::{Context, Datum, Document, GroupRow, evaluate, holds, key, number, order, words};
-use crate::plan::{Constant, Expr, Path, Pattern, Root, Words};
+use crate::plan::{Constant, Expr, Path, Pattern, PlaceAt, Root, Words};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
@@ -208,8 +208,9 @@ fn patterns_take_texts_only() {
 #[test]
 fn places_are_near_by_the_great_circle() {
     // Berlin to Hamburg: 255.3 km.
-    let near =
-        |place: &str, metres: f64| over("{}", &Expr::Near { place: boxed(place), lat: 52.52, lon: 13.405, metres });
+    let near = |place: &str, metres: f64| {
+        over("{}", &Expr::Near { place: PlaceAt::Value(boxed(place)), lat: 52.52, lon: 13.405, metres })
+    };
     let hamburg = r#"{"lat":53.5511,"lon":9.9937}"#;
     assert_eq!(near(hamburg, 255_200.0), "false");
     assert_eq!(near(hamburg, 255_400.0), "true");
@@ -233,7 +234,15 @@ fn places_are_near_by_the_great_circle() {
     }
     // The far side of the earth is half its circumference away, across the date line as well.
     assert_eq!(
-        over("{}", &Expr::Near { place: boxed(r#"{"lat":0,"lon":-179}"#), lat: 0.0, lon: 179.0, metres: 223_000.0 }),
+        over(
+            "{}",
+            &Expr::Near {
+                place: PlaceAt::Value(boxed(r#"{"lat":0,"lon":-179}"#)),
+                lat: 0.0,
+                lon: 179.0,
+                metres: 223_000.0
+            }
+        ),
         "true"
     );
 }
@@ -243,7 +252,7 @@ fn places_are_within_polygons_and_on_their_edges() {
     // An L: the square (2..4, 2..4) is not in it.
     let corners = vec![(0.0, 0.0), (0.0, 4.0), (2.0, 4.0), (2.0, 2.0), (4.0, 2.0), (4.0, 0.0)];
     let within = |lat: f64, lon: f64| {
-        let place = boxed(&format!(r#"{{"lat":{lat},"lon":{lon}}}"#));
+        let place = PlaceAt::Value(boxed(&format!(r#"{{"lat":{lat},"lon":{lon}}}"#)));
         over("{}", &Expr::Within { place, corners: corners.clone() })
     };
     for (lat, lon) in
@@ -256,7 +265,7 @@ fn places_are_within_polygons_and_on_their_edges() {
     {
         assert_eq!(within(lat, lon), "false", "{lat} {lon}");
     }
-    assert_eq!(over("{}", &Expr::Within { place: boxed("1"), corners }), "-");
+    assert_eq!(over("{}", &Expr::Within { place: PlaceAt::Value(boxed("1")), corners }), "-");
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

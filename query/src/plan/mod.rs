@@ -11,11 +11,13 @@ use crate::value::Value;
 
 mod demand;
 mod pattern;
+mod place;
 mod text;
 mod walk;
 
 pub use demand::Demand;
 pub use pattern::Pattern;
+pub use place::PlaceAt;
 pub use text::text;
 
 /// A query to execute.
@@ -153,7 +155,7 @@ pub enum Expr {
     /// Near a place.
     Near {
         /// The place looked at.
-        place: Box<Expr>,
+        place: PlaceAt,
         /// Degrees.
         lat: f64,
         /// Degrees.
@@ -164,7 +166,7 @@ pub enum Expr {
     /// In a polygon.
     Within {
         /// The place looked at.
-        place: Box<Expr>,
+        place: PlaceAt,
         /// Latitude and longitude of each corner.
         corners: Vec<(f64, f64)>,
     },

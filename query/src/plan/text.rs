@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Constant, Expr, Path, Plan, Root, Words};
+use super::{Constant, Expr, Path, PlaceAt, Plan, Root, Words};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
@@ -71,12 +71,12 @@ fn write_expr(out: &mut String, expr: &Expr, plan: &Plan) {
         },
         Expr::Near { place, lat, lon, metres } => {
             out.push_str("NEAR(");
-            write_expr(out, place, plan);
+            write_place(out, place, plan);
             write_part(out, format_args!(", {lat}, {lon}, {metres})"));
         }
         Expr::Within { place, corners } => {
             out.push_str("WITHIN(");
-            write_expr(out, place, plan);
+            write_place(out, place, plan);
             write_part(out, format_args!(", {} corners)", corners.len()));
         }
         Expr::Call(function, arguments) => {
@@ -109,6 +109,13 @@ fn write_constant(out: &mut String, constant: &Constant) {
         None => out.push_str("undefined"),
         Some(Value::String(text)) => write_part(out, format_args!("{text:?}")),
         Some(value) => value.write(out),
+    }
+}
+
+fn write_place(out: &mut String, place: &PlaceAt, plan: &Plan) {
+    match place {
+        PlaceAt::Value(expr) => write_expr(out, expr, plan),
+        PlaceAt::Members(path, _) => write_path(out, path),
     }
 }
 

@@ -7,12 +7,8 @@ impl Expr {
     pub fn each_child<'e>(&'e self, visit: &mut impl FnMut(&'e Self)) {
         match self {
             Self::Constant(_) | Self::Path(_) | Self::Key(_) | Self::Aggregate(_) | Self::Score | Self::Match(_) => {}
-            Self::Not(inner)
-            | Self::Negate(inner)
-            | Self::In(inner, _)
-            | Self::Like(inner, _)
-            | Self::Near { place: inner, .. }
-            | Self::Within { place: inner, .. } => visit(inner),
+            Self::Not(inner) | Self::Negate(inner) | Self::In(inner, _) | Self::Like(inner, _) => visit(inner),
+            Self::Near { place, .. } | Self::Within { place, .. } => place.each_child(visit),
             Self::And(parts) | Self::Or(parts) | Self::Call(_, parts) => parts.iter().for_each(visit),
             Self::Compare(_, a, b) | Self::Arithmetic(_, a, b) | Self::InArray(a, b) => {
                 visit(a);

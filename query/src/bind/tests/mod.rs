@@ -5,7 +5,7 @@ mod made;
 
 use super::{bind, bind_condition};
 use crate::error::{Code, QueryError};
-use crate::plan::{Aggregate, AsOf, Constant, Expr, Function, Output, Path, Plan, Root, Unit, Words};
+use crate::plan::{Aggregate, AsOf, Constant, Expr, Function, Output, Path, PlaceAt, Plan, Root, Unit, Words};
 use crate::schema::{Collection, Relation, Schema};
 
 use crate::syntax::ast::{self, BinaryOp};
@@ -269,7 +269,7 @@ fn polygons_make_sense() {
     let square = "[[0, 0], [0, 2], [2, 2], [2, 0]]";
     let closed = "[[0, 0], [0, 2], [0, 2], [2, 2], [2, 0], [0, 0]]";
     let corners = vec![(0.0, 0.0), (0.0, 2.0), (2.0, 2.0), (2.0, 0.0)];
-    let place = Box::new(at(Root::Row, &["tags", "at"]));
+    let place = PlaceAt::of(at(Root::Row, &["tags", "at"]));
     for text in [square, closed] {
         let wanted = Expr::Within { place: place.clone(), corners: corners.clone() };
         assert_eq!(plan(&polygon(text)).filter, Some(wanted), "{text}");
