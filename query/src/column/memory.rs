@@ -15,13 +15,15 @@ pub struct Memory {
     pub ids: usize,
     /// Names of paths.
     pub paths: usize,
+    /// Indexes of words.
+    pub words: usize,
 }
 
 impl Memory {
     /// All parts.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.chunks + self.texts + self.ids + self.paths
+        self.chunks + self.texts + self.ids + self.paths + self.words
     }
 }
 
@@ -39,6 +41,7 @@ impl Table {
                 + self.slots / 8
                 + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
+            words: self.indexes.memory_bytes(),
         }
     }
 

@@ -40,12 +40,14 @@ mod text;
 mod top;
 mod trie;
 mod visit;
+mod words;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;
 pub use mask::{Mask, Truth};
 pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
+pub(crate) use stored::Column;
 pub use table::{Options, Table};
 pub use trie::Node;
 

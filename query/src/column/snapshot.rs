@@ -8,6 +8,7 @@ use super::stored::Column;
 use super::table::Options;
 use super::trie::{Node, Trie};
 use super::{Cell, ColumnId, Kind, Mask, Row};
+use crate::text::Indexes;
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct Snapshot {
     pub(super) rows: usize,
     pub(super) trie: Arc<RwLock<Trie>>,
     pub(super) ids: Arc<Ids>,
+    pub(super) indexes: Arc<Indexes>,
     pub(super) generation: u64,
     /// Tells the table that a snapshot is there.
     #[expect(dead_code, reason = "only its count is looked at")]

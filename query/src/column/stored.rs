@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::chunk::Chunk;
 use super::strings::{Strings, Texts, beginning};
 use super::{Cell, Kind, Leaf, Row};
+use crate::text::Indexed;
 
 /// Chunks of one branch.
 const BRANCH: usize = 64;
@@ -13,12 +14,14 @@ type Branch = [Option<Arc<Chunk>>; BRANCH];
 
 /// A column as a snapshot holds it.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(crate) struct Column {
     branches: Vec<Option<Arc<Branch>>>,
     chunk_rows: usize,
     pub(super) texts: Texts,
     /// How many cells are of each kind, but absent.
     pub(super) counts: [usize; 9],
+    /// Rises with every change of a cell.
+    pub(super) version: u64,
 }
 
 impl Column {
@@ -40,7 +43,7 @@ impl Column {
         })
     }
 
-    pub(super) fn cell(&self, row: Row) -> Cell<'_> {
+    pub(crate) fn cell(&self, row: Row) -> Cell<'_> {
         let at = row.index() % self.chunk_rows;
         self.chunk(row.index() / self.chunk_rows).map_or(Leaf::Absent, |chunk| self.cell_in(chunk, at))
     }
@@ -98,17 +101,20 @@ impl Column {
 pub(super) struct Stored {
     pub(super) shared: Arc<Column>,
     strings: Strings,
+    /// Told of every changed text, while there is an index of words or one is being made.
+    pub(super) indexed: Option<Arc<Indexed>>,
 }
 
 impl Stored {
     pub(super) fn new(chunk_rows: usize) -> Self {
-        let shared = Column { branches: Vec::new(), chunk_rows, texts: Texts::dictionary(), counts: [0; 9] };
-        Self { shared: Arc::new(shared), strings: Strings::default() }
+        let (branches, texts) = (Vec::new(), Texts::dictionary());
+        let shared = Column { branches, chunk_rows, texts, counts: [0; 9], version: 0 };
+        Self { shared: Arc::new(shared), strings: Strings::default(), indexed: None }
     }
 
     /// A column of known chunks, upwards by index; `None` when its texts contradict themselves.
     pub(super) fn restore(chunk_rows: usize, texts: Texts, chunks: Vec<(usize, Chunk)>) -> Option<Self> {
-        let mut column = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9] };
+        let mut column = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9], version: 0 };
         for (index, chunk) in chunks {
             for at in 0..chunk_rows {
                 column.counts[chunk.kind(at) as usize] += 1;
@@ -117,7 +123,7 @@ impl Stored {
         }
         column.counts[Kind::Absent as usize] = 0;
         let strings = Strings::restore(&column.texts, column.count(Kind::String) + column.count(Kind::Array))?;
-        Some(Self { shared: Arc::new(column), strings })
+        Some(Self { shared: Arc::new(column), strings, indexed: None })
     }
 
     /// Puts a value in; false when it was there already, and nothing was copied.
@@ -140,6 +146,7 @@ impl Stored {
             }
             _ => (None, None),
         };
+        column.version += 1;
         column.counts[was as usize] = column.counts[was as usize].saturating_sub(1);
         column.counts[kind as usize] += 1;
         let (index, at) = (row.index() / column.chunk_rows, row.index() % column.chunk_rows);
@@ -147,6 +154,9 @@ impl Stored {
         chunk.set(at, kind, wide, code);
         if kind == Kind::Absent && chunk.is_empty() {
             column.remove_chunk(index);
+        }
+        if was == Kind::String || kind == Kind::String {
+            self.note_text(row);
         }
         self.tidy_texts();
         true

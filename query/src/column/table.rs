@@ -9,6 +9,7 @@ use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
 use super::{ColumnId, Leaf, Mask, Row};
+use crate::text::Indexes;
 use crate::value::Value;
 
 /// Sizes of a table.
@@ -42,6 +43,8 @@ pub struct Table {
     pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
     pub(super) removed: Removed,
+    /// Indexes of words.
+    pub(super) indexes: Arc<Indexes>,
     last: Option<Snapshot>,
 }
 
@@ -65,6 +68,7 @@ impl Table {
             ids: Arc::default(),
             generation: 0,
             removed: Removed::default(),
+            indexes: Arc::default(),
             last: None,
         }
     }
@@ -208,6 +212,7 @@ impl Table {
             rows: self.rows,
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
+            indexes: Arc::clone(&self.indexes),
             generation: self.generation,
             held: self.removed.holder(),
         };

@@ -253,6 +253,11 @@ fn turned(op: BinaryOp) -> BinaryOp {
 }
 
 fn by_columns(reading: &Reading<'_>, condition: &Expr) -> Option<Truth> {
+    if let Expr::Match(index) = condition
+        && let Some(truth) = reading.matches.truth(reading, *index)
+    {
+        return Some(truth);
+    }
     let snapshot = reading.snapshot();
     let nothing = || {
         let none = Mask::none(snapshot.live().slots());

@@ -25,6 +25,7 @@ use crate::value::Value;
 mod explain;
 mod filter;
 mod group;
+mod matches;
 mod order;
 mod places;
 mod project;

@@ -4,8 +4,9 @@ use super::filter::Matched;
 use super::places::Place;
 use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
-use crate::column::Cell;
-use crate::evaluate::{Source, words};
+use crate::column::{Cell, Mask};
+use crate::evaluate::Source;
+use crate::evaluate::words::with_words;
 use crate::plan::{Expr, Output, Path, Plan, Root};
 use crate::rank::{Statistics, score};
 
@@ -22,14 +23,15 @@ impl Ranks {
             return Ok(None);
         }
         let all = all_rows(reading);
+        let sides = Matched { columns: Mask::none(0), sides: all.sides.clone() };
         let mut statistics = Vec::new();
-        for (path, wanted) in &reading.input.plan.matches {
-            let mut of_path = Statistics::new(wanted);
+        for (index, (path, wanted)) in reading.input.plan.matches.iter().enumerate() {
+            let known = reading.matches.statistics(reading, index);
+            let rows = if known.is_some() { &sides } else { &all };
+            let mut of_path = known.unwrap_or_else(|| Statistics::new(wanted));
             let mut unasked = 0;
-            for row in all.rows() {
-                if let Some(tokens) = tokens(reading, row, path) {
-                    of_path.add(wanted, &tokens);
-                }
+            for row in rows.rows() {
+                with_tokens(reading, row, path, |tokens| of_path.add(wanted, tokens));
                 unasked += 1;
                 if unasked == ROWS_BETWEEN {
                     reading.looked_at(unasked, 0)?;
@@ -45,7 +47,7 @@ impl Ranks {
     pub(super) fn score(&self, reading: &Reading<'_>, row: RowRef) -> f64 {
         let matches = reading.input.plan.matches.iter().zip(&self.statistics);
         let scores = matches.map(|((path, wanted), statistics)| {
-            tokens(reading, row, path).map_or(0.0, |tokens| score(wanted, &tokens, statistics))
+            with_tokens(reading, row, path, |tokens| score(wanted, tokens, statistics)).unwrap_or(0.0)
         });
         scores.sum()
     }
@@ -62,20 +64,20 @@ fn all_rows(reading: &Reading<'_>) -> Matched {
     Matched { columns, sides }
 }
 
-/// The words of the text at a path, when it is one.
-fn tokens(reading: &Reading<'_>, row: RowRef, path: &Path) -> Option<Vec<String>> {
+/// Hands the words of the text at a path to `then`, when it is one.
+fn with_tokens<T>(reading: &Reading<'_>, row: RowRef, path: &Path, then: impl FnOnce(&[&str]) -> T) -> Option<T> {
     // A column of the joined row is not one of this row's.
     if let (RowRef::Column(row), Place::Column(column), Root::Row) = (row, reading.places.of(path), path.root) {
         return match reading.snapshot().cell(column, row) {
-            Cell::String(text) => Some(words::tokens(text)),
+            Cell::String(text) => Some(with_words(text, then)),
             _ => None,
         };
     }
     let source = reading.source(row, None);
-    source.at(path).as_text().map(words::tokens)
+    source.at(path).as_text().map(|text| with_words(text, then))
 }
 
-fn asks_for_rank(plan: &Plan) -> bool {
+pub(super) fn asks_for_rank(plan: &Plan) -> bool {
     let elements = match &plan.output {
         Output::Documents => &[],
         Output::Rows(elements) | Output::Groups { elements, .. } => elements.as_slice(),

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::matches::Matches;
 use super::places::{Place, Places};
 use super::{Collected, Input, Stop};
 use crate::column::{Cell as ColumnCell, ColumnId, Row, Snapshot};
@@ -64,6 +65,7 @@ pub(super) struct Reading<'a> {
     pub(super) places: &'a Places<'a>,
     pub(super) sides: &'a Sides,
     pub(super) context: Context<'a>,
+    pub(super) matches: Matches,
     fault: RefCell<Option<Stop>>,
     documents_read: Cell<usize>,
     /// Documents of joined rows that have changed.
@@ -78,6 +80,7 @@ impl<'a> Reading<'a> {
             places,
             sides,
             context,
+            matches: Matches::new(input.plan),
             fault: RefCell::new(None),
             documents_read: Cell::new(0),
             joined: RefCell::default(),

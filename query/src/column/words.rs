@@ -1,0 +1,118 @@
+//! Indexes of words as the columns see them: the writer notes changed texts, queries ask, and a driver makes what is asked for.
+
+use std::sync::Arc;
+
+use super::stored::{Column, Stored};
+use super::{ColumnId, Kind, Mask, Row, Snapshot, Table};
+use crate::plan::Words;
+use crate::text::{Found, Limits, Turn, Work, search};
+
+impl Stored {
+    /// Tells the index of words, if there is one, that the text of a row is another one now.
+    pub(super) fn note_text(&mut self, row: Row) {
+        if let Some(indexed) = &self.indexed
+            && !indexed.note_change(self.shared.version, row.0)
+        {
+            self.indexed = None;
+        }
+    }
+}
+
+impl Column {
+    /// Rises with every change of a cell.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Cells with a text.
+    pub(crate) fn texts(&self) -> usize {
+        self.count(Kind::String)
+    }
+
+    /// Bytes of all texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.texts.memory_bytes()
+    }
+
+    /// Rows with a text, upwards.
+    pub(crate) fn rows_with_text(&self) -> Vec<u32> {
+        let mut rows = Vec::with_capacity(self.texts());
+        for (index, chunk) in self.chunks() {
+            let at = (0..self.chunk_rows()).filter(|at| chunk.kind(*at) == Kind::String);
+            rows.extend(at.map(|at| Row::at(index * self.chunk_rows() + at).0));
+        }
+        rows
+    }
+
+    /// Rows, of so many, with a text.
+    pub(crate) fn mask_of_texts(&self, slots: usize) -> Mask {
+        let mut mask = Mask::none(slots);
+        let words = self.chunk_rows() / 64;
+        for (index, chunk) in self.chunks() {
+            for word in 0..words {
+                mask.set_word(index * words + word, chunk.word_of(word, |kind| kind == Kind::String));
+            }
+        }
+        mask
+    }
+}
+
+impl Table {
+    /// Whether a query asked for words of a column since [`Table::word_work`] was called last.
+    #[must_use]
+    pub fn wants_words(&self) -> bool {
+        self.indexes.is_asked()
+    }
+
+    /// The indexes of words to make or bring up to date, for columns that queries asked for; those that the limits do not allow
+    /// any more are dropped. Run them one after the other, before the next call, on a thread that may take its time.
+    pub fn word_work(&mut self, limits: &Limits) -> Vec<Work> {
+        let indexes = Arc::clone(&self.indexes);
+        let turns = indexes.turns(limits, |column| &*self.columns[column.0 as usize].shared);
+        let mut work = Vec::new();
+        for turn in turns {
+            match turn {
+                Turn::Make(column, indexed) => {
+                    let stored = &mut self.columns[column.0 as usize];
+                    indexed.begin(stored.shared.version);
+                    stored.indexed = Some(Arc::clone(&indexed));
+                    work.push(Work::new(Arc::clone(&stored.shared), indexed));
+                }
+                Turn::End(column, indexed) => {
+                    self.columns[column.0 as usize].indexed = None;
+                    indexed.end();
+                }
+            }
+        }
+        work
+    }
+}
+
+impl Snapshot {
+    /// What the index of words says of a column. `None` when there is none for this snapshot; `is_worth_it` asks for one to be made.
+    pub(crate) fn find_words(&self, column: ColumnId, words: &Words, is_worth_it: bool) -> Option<Found> {
+        let of = self.column(column);
+        let indexed = self.indexes.get(column);
+        if is_worth_it || indexed.is_some() {
+            self.indexes.ask(column);
+        }
+        let at = indexed?.at(of.version)?;
+        // An index that cannot be read is as good as none: the texts themselves answer.
+        search(&at, of, self.slots(), words).ok()
+    }
+
+    /// Whether an index of words serves this snapshot, and how many changed rows are looked at beside it.
+    pub(crate) fn word_index(&self, column: ColumnId) -> Option<usize> {
+        Some(self.indexes.get(column)?.at(self.column(column).version)?.looked_at())
+    }
+
+    /// Rows with a text.
+    pub(crate) fn mask_of_texts(&self, column: ColumnId) -> Mask {
+        self.column(column).mask_of_texts(self.slots())
+    }
+
+    /// Whether the texts of a column are so few different ones that each is looked at once.
+    pub(crate) fn has_few_texts(&self, column: ColumnId) -> bool {
+        self.column(column).texts.is_dictionary
+    }
+}

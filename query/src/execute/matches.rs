@@ -1,0 +1,71 @@
+//! What indexes of words say of the `MATCH`es of a plan: found once, for the condition and for ranks.
+
+use std::cell::OnceCell;
+
+use super::places::Place;
+use super::rank::asks_for_rank;
+use super::rows::Reading;
+use crate::column::{Cell, ColumnId, Truth};
+use crate::evaluate::words::with_words;
+use crate::plan::{Plan, Root};
+use crate::rank::Statistics;
+use crate::text::Found;
+
+/// What was found for each `MATCH`, by its number.
+pub(super) struct Matches {
+    found: Vec<OnceCell<Option<Found>>>,
+    is_ranked: bool,
+}
+
+impl Matches {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self { found: vec![OnceCell::new(); plan.matches.len()], is_ranked: asks_for_rank(plan) }
+    }
+
+    /// What a `MATCH` is for each row in the columns; `None` when no index tells.
+    pub(super) fn truth(&self, reading: &Reading<'_>, index: usize) -> Option<Truth> {
+        let found = self.found(reading, index)?;
+        let column = column(reading, index)?;
+        let mut no = reading.snapshot().mask_of_texts(column);
+        no.and_not(&found.yes);
+        Some(Truth { yes: found.yes.clone(), no })
+    }
+
+    /// What ranks are made from, of all rows that are taken from columns; `None` when no index tells.
+    pub(super) fn statistics(&self, reading: &Reading<'_>, index: usize) -> Option<Statistics> {
+        let mut statistics = self.found(reading, index)?.statistics.clone();
+        let (column, snapshot) = (column(reading, index)?, reading.snapshot());
+        let (_, words) = &reading.input.plan.matches[index];
+        for row in reading.input.from.changed.iter().filter_map(|id| snapshot.row(id)) {
+            if let Cell::String(text) = snapshot.cell(column, row) {
+                with_words(text, |tokens| statistics.remove(words, tokens));
+            }
+        }
+        Some(statistics)
+    }
+
+    /// How many rows are looked at beside the index that serves a `MATCH`; `None` when none does.
+    pub(super) fn index(&self, reading: &Reading<'_>, index: usize) -> Option<usize> {
+        reading.snapshot().word_index(column(reading, index)?)
+    }
+
+    fn found(&self, reading: &Reading<'_>, index: usize) -> Option<&Found> {
+        let found = self.found.get(index)?.get_or_init(|| {
+            let column = column(reading, index)?;
+            // Few different texts are looked at once each; only the statistics of ranks need all of them.
+            let is_worth_it = self.is_ranked || !reading.snapshot().has_few_texts(column);
+            let (_, words) = &reading.input.plan.matches[index];
+            reading.snapshot().find_words(column, words, is_worth_it)
+        });
+        found.as_ref()
+    }
+}
+
+/// The column of the texts that a `MATCH` is about.
+pub(super) fn column(reading: &Reading<'_>, index: usize) -> Option<ColumnId> {
+    let (path, _) = reading.input.plan.matches.get(index)?;
+    match (path.root, reading.places.of(path)) {
+        (Root::Row, Place::Column(column)) => Some(column),
+        _ => None,
+    }
+}
