@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::stored::{Column, Stored};
 use super::{ColumnId, Kind, Mask, Row, Snapshot, Table};
 use crate::plan::Words;
-use crate::text::{Found, Limits, Turn, Work, search};
+use crate::text::{At, Found, Limits, Turn, Work, search};
 
 impl Stored {
     /// Tells the index of words, if there is one, that the text of a row is another one now.
@@ -74,9 +74,9 @@ impl Table {
             match turn {
                 Turn::Make(column, indexed) => {
                     let stored = &mut self.columns[column.0 as usize];
-                    indexed.begin(stored.shared.version);
+                    indexed.begin(stored.shared.version, limits.changes_max);
                     stored.indexed = Some(Arc::clone(&indexed));
-                    work.push(Work::new(Arc::clone(&stored.shared), indexed));
+                    work.push(Work::new(Arc::clone(&stored.shared), indexed, limits.segment_max));
                 }
                 Turn::End(column, indexed) => {
                     self.columns[column.0 as usize].indexed = None;
@@ -92,18 +92,21 @@ impl Snapshot {
     /// What the index of words says of a column. `None` when there is none for this snapshot; `is_worth_it` asks for one to be made.
     pub(crate) fn find_words(&self, column: ColumnId, words: &Words, is_worth_it: bool) -> Option<Found> {
         let of = self.column(column);
-        let indexed = self.indexes.get(column);
-        if is_worth_it || indexed.is_some() {
+        if is_worth_it || self.indexes.get(column).is_some() {
             self.indexes.ask(column);
         }
-        let at = indexed?.at(of.version)?;
+        let at = self.words_at(column)?;
         // An index that cannot be read is as good as none: the texts themselves answer.
         search(&at, of, self.slots(), words).ok()
     }
 
     /// Whether an index of words serves this snapshot, and how many changed rows are looked at beside it.
     pub(crate) fn word_index(&self, column: ColumnId) -> Option<usize> {
-        Some(self.indexes.get(column)?.at(self.column(column).version)?.looked_at())
+        Some(self.words_at(column)?.looked_at())
+    }
+
+    pub(crate) fn words_at(&self, column: ColumnId) -> Option<At> {
+        self.indexes.get(column)?.at(self.column(column).version)
     }
 
     /// Rows with a text.

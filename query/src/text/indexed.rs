@@ -9,11 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::index::Index;
 
-/// Changes that are remembered. One more, and making the index anew is cheaper.
-const CHANGES_MAX: usize = 1 << 18;
-/// Changed rows that a query looks at itself.
-const LOOKED_AT_MAX: usize = 1 << 16;
-
 /// The index of a column, and what changed in the column.
 #[derive(Debug, Default)]
 pub(crate) struct Indexed {
@@ -36,6 +31,8 @@ struct State {
 struct Changes {
     rows: VecDeque<(u64, u32)>,
     complete_after: u64,
+    /// Changes that are remembered. One more, and making the index anew is cheaper.
+    max: usize,
 }
 
 impl Changes {
@@ -80,7 +77,7 @@ impl Indexed {
         let mut state = self.lock();
         let Some(changes) = &mut state.changes else { return false };
         changes.rows.push_back((version, row));
-        let is_too_much = changes.rows.len() > CHANGES_MAX;
+        let is_too_much = changes.rows.len() > changes.max;
         if is_too_much {
             *state = State::default();
         }
@@ -89,19 +86,19 @@ impl Indexed {
 
     /// What answers for a version of the column.
     pub(crate) fn at(&self, version: u64) -> Option<At> {
-        self.at_most(version, LOOKED_AT_MAX)
-    }
-
-    fn at_most(&self, version: u64, max: usize) -> Option<At> {
         let state = self.lock();
-        let index = Arc::clone(state.index.as_ref()?);
-        let changed = state.changes.as_ref()?.between(index.version, version, max)?;
-        Some(At { index, changed })
+        let (index, changes) = (state.index.as_ref()?, state.changes.as_ref()?);
+        // Looking at more rows takes longer than looking at all of them in their order.
+        let changed = changes.between(index.version, version, changes.max / 4)?;
+        Some(At { index: Arc::clone(index), changed })
     }
 
     /// What the index of this version can be made from.
     pub(super) fn earlier(&self, version: u64) -> Option<At> {
-        self.at_most(version, usize::MAX)
+        let state = self.lock();
+        let index = state.index.as_ref().filter(|index| index.version <= version)?;
+        let changed = state.changes.as_ref()?.between(index.version, version, usize::MAX)?;
+        Some(At { index: Arc::clone(index), changed })
     }
 
     /// Tells that somebody asks, in this round.
@@ -134,11 +131,11 @@ impl Indexed {
         Some(changes.rows.len() - changes.rows.partition_point(|(version, _)| *version <= index.version))
     }
 
-    /// Changes are noted from this version on.
-    pub(crate) fn begin(&self, version: u64) {
+    /// Changes, so many at most, are noted from this version on.
+    pub(crate) fn begin(&self, version: u64, max: usize) {
         let mut state = self.lock();
         if state.changes.is_none() {
-            state.changes = Some(Changes { rows: VecDeque::new(), complete_after: version });
+            state.changes = Some(Changes { rows: VecDeque::new(), complete_after: version, max });
         }
     }
 

@@ -15,16 +15,21 @@
 //! - The writer waits for nobody who makes an index: it only notes which rows changed.
 //! - Numbers and memory of indexes are bounded by [`Limits`].
 
+mod changed;
 mod index;
 mod indexed;
 mod indexes;
+#[cfg(test)]
+mod laws;
 mod make;
 mod search;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod work;
 
-pub(crate) use indexed::Indexed;
+pub(crate) use indexed::{At, Indexed};
 pub(crate) use indexes::{Indexes, Turn};
 pub(crate) use search::{Found, search};
 pub use work::{Made, Work};
@@ -40,11 +45,22 @@ pub struct Limits {
     pub indexes_max: usize,
     /// Bytes that all indexes of a table take.
     pub bytes_max: usize,
+    /// Changes that are remembered between two makings; one more, and the index is dropped. A query looks at a quarter of it itself.
+    pub changes_max: usize,
+    /// Texts that are cut at once, which bounds what making takes.
+    pub segment_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { texts_min: 8_192, changes_min: 256, indexes_max: 8, bytes_max: 256 << 20 }
+        Self {
+            texts_min: 8_192,
+            changes_min: 256,
+            indexes_max: 8,
+            bytes_max: 256 << 20,
+            changes_max: 1 << 18,
+            segment_max: 1 << 18,
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What an index says for a snapshot: which rows fulfil a `MATCH`, and what ranks are made from.
 
 use super::Fault;
+use super::changed::Changed;
 use super::index::Index;
 use super::indexed::At;
-use crate::column::{Column, Leaf, Mask, Row};
-use crate::evaluate::words::{occurrences, tokens, with_words};
+use crate::column::{Column, Leaf, Mask};
+use crate::evaluate::words::{occurrences, with_words};
 use crate::plan::Words;
 use crate::rank::Statistics;
 
@@ -26,21 +27,16 @@ struct Search<'s> {
     index: &'s Index,
     column: &'s Column,
     slots: usize,
-    /// Rows of which the index says nothing, with the words of their texts now.
-    changed: Vec<(u32, Option<Vec<String>>)>,
+    /// Rows of which the index says nothing.
+    changed: Changed,
 }
 
 impl<'s> Search<'s> {
     fn new(at: &'s At, column: &'s Column, slots: usize) -> Self {
-        let words = |row: &u32| match column.cell(Row(*row)) {
-            Leaf::String(text) => Some(tokens(text)),
-            _ => None,
-        };
-        let mut changed: Vec<u32> = at.changed.iter().chain(&at.index.long).copied().collect();
-        changed.sort_unstable();
-        changed.dedup();
-        let changed = changed.iter().map(|row| (*row, words(row))).collect();
-        Self { index: &at.index, column, slots, changed }
+        let mut rows: Vec<u32> = at.changed.iter().chain(&at.index.long).copied().collect();
+        rows.sort_unstable();
+        rows.dedup();
+        Self { index: &at.index, column, slots, changed: Changed::new(column, &rows) }
     }
 
     fn found(&self, words: &Words) -> Result<Found, Fault> {
@@ -60,7 +56,7 @@ impl<'s> Search<'s> {
         for beginning in &words.beginnings {
             let mut rows = Mask::none(self.slots);
             self.index.with_beginning(beginning, &mut rows)?;
-            self.correct(&mut rows, |words| words.iter().any(|word| word.starts_with(beginning.as_str())));
+            self.changed.correct(&mut rows, |word| word.starts_with(beginning.as_str()));
             terms.push(rows);
         }
         for phrase in &words.phrases {
@@ -69,10 +65,10 @@ impl<'s> Search<'s> {
         Ok(terms)
     }
 
-    fn with_word(&self, word: &String) -> Result<Mask, Fault> {
+    fn with_word(&self, word: &str) -> Result<Mask, Fault> {
         let mut rows = Mask::none(self.slots);
         self.index.with_word(word, &mut rows)?;
-        self.correct(&mut rows, |words| words.contains(word));
+        self.changed.correct(&mut rows, |other| other == word);
         Ok(rows)
     }
 
@@ -94,17 +90,6 @@ impl<'s> Search<'s> {
         Ok(rows)
     }
 
-    /// Sets right the rows of which the index says nothing.
-    fn correct(&self, rows: &mut Mask, holds: impl Fn(&[String]) -> bool) {
-        for (row, words) in &self.changed {
-            if words.as_deref().is_some_and(&holds) {
-                rows.insert(Row(*row));
-            } else {
-                rows.remove(Row(*row));
-            }
-        }
-    }
-
     fn holding(&self, words: &Words, terms: Vec<Mask>) -> Result<Mask, Fault> {
         let all = terms.into_iter().fold(None, |all, rows| Some(and(all, rows)));
         let mut yes = all.unwrap_or_else(|| self.column.mask_of_texts(self.slots));
@@ -116,9 +101,8 @@ impl<'s> Search<'s> {
     }
 
     fn total_words(&self) -> u64 {
-        let now: u64 = self.changed.iter().flat_map(|(_, words)| words).map(|words| words.len() as u64).sum();
-        let then: u64 = self.changed.iter().map(|(row, _)| self.index.length(*row)).sum();
-        self.index.total_words() + now - then
+        let then: u64 = self.changed.rows().map(|row| self.index.length(row)).sum();
+        self.index.total_words() + self.changed.total_words() - then
     }
 }
 

@@ -18,8 +18,6 @@ use super::Fault;
 use super::tokenizer::ByLanguage;
 use crate::evaluate::words;
 
-/// Texts of a segment.
-pub(super) const TEXTS_MAX: usize = 1 << 18;
 /// Bytes of a text. tantivy leaves out words of more than 65,530 bytes; one in lower case is at most half as long again.
 const TEXT_BYTES_MAX: usize = 1 << 15;
 /// What tantivy may plan with for its table of words.

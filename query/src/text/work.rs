@@ -11,6 +11,7 @@ use crate::column::Column;
 pub struct Work {
     column: Arc<Column>,
     indexed: Arc<Indexed>,
+    segment_max: usize,
 }
 
 /// What was made.
@@ -25,8 +26,8 @@ pub struct Made {
 }
 
 impl Work {
-    pub(crate) fn new(column: Arc<Column>, indexed: Arc<Indexed>) -> Self {
-        Self { column, indexed }
+    pub(crate) fn new(column: Arc<Column>, indexed: Arc<Indexed>, segment_max: usize) -> Self {
+        Self { column, indexed, segment_max: segment_max.max(1) }
     }
 
     /// Does it. Queries use the index from then on.
@@ -35,10 +36,8 @@ impl Work {
     /// When the index cannot be made; queries go on without it or with the last one.
     pub fn run(self) -> Result<Made, Fault> {
         let at = self.indexed.earlier(self.column.version());
-        // An index of later than this is left alone.
-        let at = at.filter(|at| at.index.version <= self.column.version());
         let earlier = at.as_ref().map(|at| Earlier { index: &at.index, changed: &at.changed });
-        let index = make(&self.column, earlier.as_ref())?;
+        let index = make(&self.column, earlier.as_ref(), self.segment_max)?;
         let (texts, memory_bytes) = (index.texts() + index.long.len(), index.memory_bytes());
         self.indexed.publish(Arc::new(index));
         Ok(Made { texts, changed: at.map(|at| at.changed.len()), memory_bytes })
