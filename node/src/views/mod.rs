@@ -32,9 +32,11 @@ use crate::store::states::{Scan, States, decode};
 pub(crate) mod document;
 mod feed;
 mod schema;
+mod text;
 
 pub(crate) use feed::{Changed, module_row_id};
 pub use schema::{ASSETS, DEVICES, MODULES, SCHEMA};
+pub(crate) use text::keep_words;
 
 use feed::TwinNodes;
 
@@ -94,6 +96,7 @@ pub struct Views {
     inner: Mutex<Inner>,
     followers: AtomicUsize,
     ready: watch::Sender<bool>,
+    words: text::Asked,
 }
 
 struct Inner {
@@ -201,13 +204,17 @@ pub struct ViewSnapshot {
 }
 
 impl Views {
+    fn of(inner: Inner) -> Self {
+        let (ready, _) = watch::channel(true);
+        Self { inner: Mutex::new(inner), followers: AtomicUsize::new(0), ready, words: text::Asked::default() }
+    }
+
     /// The views of all that is stored.
     ///
     /// # Errors
     /// When the store fails or a record is damaged.
     pub(crate) fn build(states: &States, position: Position) -> Result<Self, StoreError> {
-        let (ready, _) = watch::channel(true);
-        Ok(Self { inner: Mutex::new(build(states, position)?), followers: AtomicUsize::new(0), ready })
+        Ok(Self::of(build(states, position)?))
     }
 
     /// The views of all that is stored, made on a thread of its own. `failed` is told when that cannot be done.
@@ -216,9 +223,7 @@ impl Views {
         position: Position,
         failed: impl FnOnce(StoreError) + Send + 'static,
     ) -> Arc<Self> {
-        let (ready, _) = watch::channel(false);
-        let inner = Mutex::new(Inner::empty(position));
-        let views = Arc::new(Self { inner, followers: AtomicUsize::new(0), ready });
+        let views = Arc::new(Self::of(Inner::empty(position)));
         views.rebuild_beside(states, position, failed);
         views
     }

@@ -64,6 +64,12 @@ impl Table {
         self.indexes.is_asked()
     }
 
+    /// Bytes of memory that its indexes of words take.
+    #[must_use]
+    pub fn words_bytes(&self) -> usize {
+        self.indexes.memory_bytes()
+    }
+
     /// The indexes of words to make or bring up to date, for columns that queries asked for; those that the limits do not allow
     /// any more are dropped. Run them one after the other, before the next call, on a thread that may take its time.
     pub fn word_work(&mut self, limits: &Limits) -> Vec<Work> {
