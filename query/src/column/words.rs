@@ -95,15 +95,16 @@ impl Table {
 }
 
 impl Snapshot {
-    /// What the index of words says of a column. `None` when there is none for this snapshot; `is_worth_it` asks for one to be made.
-    pub(crate) fn find_words(&self, column: ColumnId, words: &Words, is_worth_it: bool) -> Option<Found> {
+    /// What the index of words says of a column. `None` when there is none for this snapshot; It is asked for
+    /// where it is worth it: few different texts are looked at once each, and only ranks need all of them.
+    pub(crate) fn find_words(&self, column: ColumnId, words: &Words, ranked: bool) -> Option<Found> {
         let of = self.column(column);
-        if is_worth_it || self.indexes.get(column).is_some() {
+        if ranked || !of.texts.is_dictionary || self.indexes.get(column).is_some() {
             self.indexes.ask(column);
         }
         let at = self.words_at(column)?;
         // An index that cannot be read is as good as none: the texts themselves answer.
-        search(&at, of, self.slots(), words).ok()
+        search(&at, of, self.slots(), words, ranked).ok()
     }
 
     /// Whether an index of words serves this snapshot, and how many changed rows are looked at beside it.
@@ -118,10 +119,5 @@ impl Snapshot {
     /// Rows with a text.
     pub(crate) fn mask_of_texts(&self, column: ColumnId) -> Mask {
         self.column(column).mask_of_texts(self.slots())
-    }
-
-    /// Whether the texts of a column are so few different ones that each is looked at once.
-    pub(crate) fn has_few_texts(&self, column: ColumnId) -> bool {
-        self.column(column).texts.is_dictionary
     }
 }

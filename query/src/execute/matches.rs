@@ -5,11 +5,11 @@ use std::cell::OnceCell;
 use super::places::Place;
 use super::rank::asks_for_rank;
 use super::rows::Reading;
-use crate::column::{Cell, ColumnId, Truth};
+use crate::column::{Cell, ColumnId, Row, Truth};
 use crate::evaluate::words::with_words;
 use crate::plan::{Plan, Root};
 use crate::rank::Statistics;
-use crate::text::Found;
+use crate::text::{Found, Tally};
 
 /// What was found for each `MATCH`, by its number.
 pub(super) struct Matches {
@@ -44,6 +44,18 @@ impl Matches {
         Some(statistics)
     }
 
+    /// The rank of a row in the columns by one `MATCH`, when an index told how often it has its words.
+    pub(super) fn score(&self, index: usize, row: Row, statistics: &Statistics) -> Option<f64> {
+        let found = self.found.get(index)?.get()?.as_ref()?;
+        Some(found.tally.as_ref()?.score(row.index(), statistics))
+    }
+
+    /// Bytes of memory that what was found takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let found = self.found.iter().filter_map(|found| found.get()?.as_ref());
+        found.map(|found| found.yes.slots() / 8 + found.tally.as_ref().map_or(0, Tally::memory_bytes)).sum()
+    }
+
     /// How many rows are looked at beside the index that serves a `MATCH`; `None` when none does.
     pub(super) fn index(&self, reading: &Reading<'_>, index: usize) -> Option<usize> {
         reading.snapshot().word_index(column(reading, index)?)
@@ -52,10 +64,8 @@ impl Matches {
     fn found(&self, reading: &Reading<'_>, index: usize) -> Option<&Found> {
         let found = self.found.get(index)?.get_or_init(|| {
             let column = column(reading, index)?;
-            // Few different texts are looked at once each; only the statistics of ranks need all of them.
-            let is_worth_it = self.is_ranked || !reading.snapshot().has_few_texts(column);
             let (_, words) = &reading.input.plan.matches[index];
-            reading.snapshot().find_words(column, words, is_worth_it)
+            reading.snapshot().find_words(column, words, self.is_ranked)
         });
         found.as_ref()
     }

@@ -7,7 +7,7 @@ use super::{ROWS_BETWEEN, Stop};
 use crate::column::{Cell, Mask};
 use crate::evaluate::Source;
 use crate::evaluate::words::with_words;
-use crate::plan::{Expr, Output, Path, Plan, Root};
+use crate::plan::{Expr, Order, Output, Path, Plan, Root};
 use crate::rank::{Statistics, score};
 
 /// The statistics of each `MATCH` of the plan.
@@ -45,12 +45,46 @@ impl Ranks {
 
     /// The rank of a row, summed over all `MATCH`.
     pub(super) fn score(&self, reading: &Reading<'_>, row: RowRef) -> f64 {
-        let matches = reading.input.plan.matches.iter().zip(&self.statistics);
-        let scores = matches.map(|((path, wanted), statistics)| {
+        let matches = reading.input.plan.matches.iter().zip(&self.statistics).enumerate();
+        let scores = matches.map(|(index, ((path, wanted), statistics))| {
+            if let RowRef::Column(row) = row
+                && let Some(score) = reading.matches.score(index, row, statistics)
+            {
+                return score;
+            }
             with_tokens(reading, row, path, |tokens| score(wanted, tokens, statistics)).unwrap_or(0.0)
         });
         scores.sum()
     }
+}
+
+/// For a few rows by rank alone: a superset of the first `top` of those that match. `None` when that way is not open.
+pub(super) fn first_by_rank(
+    reading: &Reading<'_>,
+    ranks: &Ranks,
+    matched: &Matched,
+    top: usize,
+) -> Result<Option<Vec<RowRef>>, Stop> {
+    let [Order { expr: Expr::Score, descending }] = reading.input.plan.order.as_slice() else { return Ok(None) };
+    if top == 0 || matched.len() <= top {
+        return Ok(None);
+    }
+    let mut ranked: Vec<(f64, RowRef)> = Vec::new();
+    for row in matched.rows() {
+        ranked.push((ranks.score(reading, row), row));
+        if ranked.len().is_multiple_of(ROWS_BETWEEN) {
+            reading.looked_at(ROWS_BETWEEN, size_of_val(ranked.as_slice()) + reading.matches.memory_bytes())?;
+        }
+    }
+    // What is not finite is no rank.
+    if ranked.iter().any(|(rank, _)| !rank.is_finite()) {
+        return Ok(None);
+    }
+    let order = |a: &f64, b: &f64| if *descending { b.total_cmp(a) } else { a.total_cmp(b) };
+    let mut by_rank: Vec<f64> = ranked.iter().map(|(rank, _)| *rank).collect();
+    let (_, last, _) = by_rank.select_nth_unstable_by(top - 1, order);
+    let first = ranked.into_iter().filter(|(rank, _)| order(rank, last).is_le());
+    Ok(Some(first.map(|(_, row)| row).collect()))
 }
 
 fn all_rows(reading: &Reading<'_>) -> Matched {

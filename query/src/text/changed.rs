@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::column::{Column, Leaf, Mask, Row};
+use super::segment::Wanted;
+use crate::column::{Column, Leaf, Row};
 use crate::evaluate::words::cut_lower;
 
 /// Rows with the words of their texts now.
@@ -37,14 +38,11 @@ impl Changed {
         &self.bytes[start..self.ends[at]]
     }
 
-    /// Makes a set of rows hold, of these rows, those with a wanted word.
-    pub(super) fn correct(&self, rows: &mut Mask, is_wanted: impl Fn(&str) -> bool) {
+    /// Calls `visit` with each of these rows, how often it has a wanted word, and of how many words in all.
+    pub(super) fn each(&self, wanted: Wanted<'_>, visit: &mut impl FnMut(u32, u32, u32)) {
         for (row, words) in &self.rows {
-            if words.clone().any(|at| is_wanted(self.word(at))) {
-                rows.insert(Row(*row));
-            } else {
-                rows.remove(Row(*row));
-            }
+            let times = words.clone().filter(|at| wanted.is(self.word(*at))).count();
+            visit(*row, count(times), count(words.len()));
         }
     }
 
@@ -56,4 +54,8 @@ impl Changed {
     pub(super) fn rows(&self) -> impl Iterator<Item = u32> + '_ {
         self.rows.iter().map(|(row, _)| *row)
     }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

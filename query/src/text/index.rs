@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Fault;
-use super::segment::Segment;
+use super::segment::{Segment, Wanted};
 use crate::column::{Mask, Row};
 
 /// Which rows had which words when the column was of some version. It does not change.
@@ -53,7 +53,7 @@ impl Part {
             let all = self.segment.texts();
             Arc::make_mut(self.gone.get_or_insert_with(|| Arc::new(Mask::none(all)))).insert(Row::at(place));
             self.texts -= 1;
-            self.words -= self.segment.length(place);
+            self.words -= u64::from(self.segment.length(place));
         }
     }
 
@@ -65,7 +65,7 @@ impl Part {
 
     fn length(&self, row: u32) -> Option<u64> {
         let place = self.segment.place(row).filter(|place| self.counts(*place))?;
-        Some(self.segment.length(place))
+        Some(u64::from(self.segment.length(place)))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -74,14 +74,22 @@ impl Part {
 }
 
 impl Index {
-    /// Adds the rows with a word.
-    pub(super) fn with_word(&self, word: &str, rows: &mut Mask) -> Result<(), Fault> {
-        self.parts.iter().try_for_each(|part| part.segment.with_word(word, &mut part.adding(rows)))
-    }
-
-    /// Adds the rows with a word that begins so.
-    pub(super) fn with_beginning(&self, beginning: &str, rows: &mut Mask) -> Result<(), Fault> {
-        self.parts.iter().try_for_each(|part| part.segment.with_beginning(beginning, &mut part.adding(rows)))
+    /// Calls `visit` with each row that has a wanted word, how often (or 1, unless that `counts`) and of how many words in all; once
+    /// for each such word.
+    pub(super) fn each(
+        &self,
+        wanted: Wanted<'_>,
+        counts: bool,
+        visit: &mut impl FnMut(u32, u32, u32),
+    ) -> Result<(), Fault> {
+        self.parts.iter().try_for_each(|part| {
+            let rows = part.segment.rows();
+            part.segment.each(wanted, counts, &mut |place, times| {
+                if part.counts(place) {
+                    visit(rows[place], times, part.segment.length(place));
+                }
+            })
+        })
     }
 
     /// Words of all texts in segments.
@@ -102,18 +110,6 @@ impl Index {
     /// Texts in segments.
     pub(super) fn texts(&self) -> usize {
         self.parts.iter().map(Part::texts).sum()
-    }
-}
-
-impl Part {
-    /// Adds rows by the places of texts that count.
-    fn adding<'r>(&'r self, to: &'r mut Mask) -> impl FnMut(usize) + 'r {
-        let rows = self.segment.rows();
-        move |place| {
-            if self.counts(place) {
-                to.insert(Row(rows[place]));
-            }
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Limits, Work};
 use crate::column::{Leaf, Lookup, Options, Snapshot, Table};
 use crate::evaluate::words::{holds, tokens};
 use crate::plan::Words;
-use crate::rank::Statistics;
+use crate::rank::{Statistics, score};
 
 const SMALL: Limits =
     Limits { texts_min: 0, changes_min: 2, indexes_max: 8, bytes_max: 64 << 20, changes_max: 400, segment_max: 24 };
@@ -70,7 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn check(snapshot: &Snapshot, words: &Words) -> Result<bool, TestCaseError> {
     let Lookup::Column(column) = snapshot.lookup(&["name".to_owned()]) else { return Ok(false) };
     let Some(found) = snapshot.find_words(column, words, true) else { return Ok(false) };
-    let mut statistics = Statistics::new(words);
+    let (mut statistics, mut all) = (Statistics::new(words), Vec::new());
     for row in snapshot.live().iter() {
         let Leaf::String(text) = snapshot.cell(column, row) else {
             prop_assert!(!found.yes.contains(row));
@@ -78,9 +78,24 @@ fn check(snapshot: &Snapshot, words: &Words) -> Result<bool, TestCaseError> {
         };
         prop_assert_eq!(found.yes.contains(row), holds(words, text), "{:?} in {:.80}", words, text);
         statistics.add(words, &tokens(text));
+        all.push((row, tokens(text)));
+    }
+    let tally = found.tally.as_ref().expect("ranks were asked for");
+    for (row, tokens) in &all {
+        let rank = score(words, tokens, &statistics);
+        prop_assert_eq!(
+            tally.score(row.0 as usize, &statistics).to_bits(),
+            rank.to_bits(),
+            "{:?} in {:?}",
+            words,
+            tokens
+        );
     }
     prop_assert!(found.yes.iter().all(|row| snapshot.live().contains(row)));
-    prop_assert_eq!(found.statistics, statistics);
+    prop_assert_eq!(&found.statistics, &statistics);
+    let unranked = snapshot.find_words(column, words, false).expect("as before");
+    prop_assert_eq!(unranked.yes, found.yes);
+    prop_assert_eq!(unranked.statistics, statistics);
     Ok(true)
 }
 

@@ -24,6 +24,7 @@ mod laws;
 mod make;
 mod search;
 mod segment;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -32,6 +33,7 @@ mod work;
 pub(crate) use indexed::{At, Indexed};
 pub(crate) use indexes::{Indexes, Turn};
 pub(crate) use search::{Found, search};
+pub(crate) use tally::Tally;
 pub use work::{Made, Work};
 
 /// What indexes of words may take.

@@ -4,7 +4,9 @@ use super::Fault;
 use super::changed::Changed;
 use super::index::Index;
 use super::indexed::At;
-use crate::column::{Column, Leaf, Mask};
+use super::segment::Wanted;
+use super::tally::Tally;
+use crate::column::{Column, Leaf, Mask, Row};
 use crate::evaluate::words::{occurrences, with_words};
 use crate::plan::Words;
 use crate::rank::Statistics;
@@ -16,11 +18,13 @@ pub(crate) struct Found {
     pub(crate) yes: Mask,
     /// Of all texts.
     pub(crate) statistics: Statistics,
+    /// Where ranks are asked for.
+    pub(crate) tally: Option<Tally>,
 }
 
 /// Finds rows of a column with `slots` places for rows.
-pub(crate) fn search(at: &At, column: &Column, slots: usize, words: &Words) -> Result<Found, Fault> {
-    Search::new(at, column, slots).found(words)
+pub(crate) fn search(at: &At, column: &Column, slots: usize, words: &Words, ranked: bool) -> Result<Found, Fault> {
+    Search::new(at, column, slots).found(words, ranked)
 }
 
 struct Search<'s> {
@@ -39,52 +43,64 @@ impl<'s> Search<'s> {
         Self { index: &at.index, column, slots, changed: Changed::new(column, &rows) }
     }
 
-    fn found(&self, words: &Words) -> Result<Found, Fault> {
-        let terms = self.terms(words)?;
+    fn found(&self, words: &Words, ranked: bool) -> Result<Found, Fault> {
+        let mut tally = ranked.then(|| Tally::new(self.slots));
+        let terms = self.terms(words, tally.as_mut())?;
         let rows_with = terms.iter().map(|rows| rows.count() as u64).collect();
         let rows = self.column.texts() as u64;
         let statistics = Statistics { rows, total_words: self.total_words(), rows_with };
-        Ok(Found { yes: self.holding(words, terms)?, statistics })
+        Ok(Found { yes: self.holding(words, terms)?, statistics, tally })
     }
 
     /// Rows with each term: words, beginnings, phrases.
-    fn terms(&self, words: &Words) -> Result<Vec<Mask>, Fault> {
+    fn terms(&self, words: &Words, mut tally: Option<&mut Tally>) -> Result<Vec<Mask>, Fault> {
         let mut terms = Vec::new();
-        for word in &words.words {
-            terms.push(self.with_word(word)?);
-        }
-        for beginning in &words.beginnings {
-            let mut rows = Mask::none(self.slots);
-            self.index.with_beginning(beginning, &mut rows)?;
-            self.changed.correct(&mut rows, |word| word.starts_with(beginning.as_str()));
-            terms.push(rows);
+        let single = words.words.iter().map(|word| Wanted::Word(word));
+        for wanted in single.chain(words.beginnings.iter().map(|beginning| Wanted::Beginning(beginning))) {
+            tally.iter_mut().for_each(|tally| tally.begin());
+            terms.push(self.rows_with(wanted, tally.as_deref_mut())?);
         }
         for phrase in &words.phrases {
-            terms.push(self.with_phrase(phrase)?);
+            tally.iter_mut().for_each(|tally| tally.begin());
+            terms.push(self.rows_with_phrase(phrase, tally.as_deref_mut())?);
         }
         Ok(terms)
     }
 
-    fn with_word(&self, word: &str) -> Result<Mask, Fault> {
+    fn rows_with(&self, wanted: Wanted<'_>, mut tally: Option<&mut Tally>) -> Result<Mask, Fault> {
         let mut rows = Mask::none(self.slots);
-        self.index.with_word(word, &mut rows)?;
-        self.changed.correct(&mut rows, |other| other == word);
+        match &mut tally {
+            Some(tally) => self.index.each(wanted, true, &mut |row, times, length| {
+                rows.insert(Row(row));
+                tally.add(row, times, length);
+            })?,
+            None => self.index.each(wanted, false, &mut |row, _, _| rows.insert(Row(row)))?,
+        }
+        self.changed.each(wanted, &mut |row, times, length| {
+            if times > 0 {
+                rows.insert(Row(row));
+            } else {
+                rows.remove(Row(row));
+            }
+            tally.iter_mut().for_each(|tally| tally.set(row, times, length));
+        });
         Ok(rows)
     }
 
     /// Texts that have all the words are asked whether these stand one after the other.
-    fn with_phrase(&self, phrase: &[String]) -> Result<Mask, Fault> {
+    fn rows_with_phrase(&self, phrase: &[String], mut tally: Option<&mut Tally>) -> Result<Mask, Fault> {
         let mut all: Option<Mask> = None;
         for word in phrase {
-            let rows = self.with_word(word)?;
-            all = Some(and(all, rows));
+            all = Some(and(all, self.rows_with(Wanted::Word(word), None)?));
         }
         let candidates = all.unwrap_or_else(|| Mask::none(self.slots));
         let mut rows = Mask::none(self.slots);
         for row in candidates.iter() {
             let Leaf::String(text) = self.column.cell(row) else { continue };
-            if with_words(text, |words| occurrences(phrase, words) > 0) {
+            let (times, length) = with_words(text, |words| (count(occurrences(phrase, words)), count(words.len())));
+            if times > 0 {
                 rows.insert(row);
+                tally.iter_mut().for_each(|tally| tally.set(row.0, times, length));
             }
         }
         Ok(rows)
@@ -94,7 +110,7 @@ impl<'s> Search<'s> {
         let all = terms.into_iter().fold(None, |all, rows| Some(and(all, rows)));
         let mut yes = all.unwrap_or_else(|| self.column.mask_of_texts(self.slots));
         for absent in &words.absent {
-            let rows = self.holding(absent, self.terms(absent)?)?;
+            let rows = self.holding(absent, self.terms(absent, None)?)?;
             yes.and_not(&rows);
         }
         Ok(yes)
@@ -114,4 +130,8 @@ fn and(all: Option<Mask>, rows: Mask) -> Mask {
             all
         }
     }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

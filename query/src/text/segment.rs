@@ -2,7 +2,7 @@
 //!
 //! - A text is known by its place among the rows, which go upwards. Nothing is ever removed: who holds a segment knows which of its
 //!   texts still count.
-//! - It is made by the thread that asks for it, in memory, and lists only which texts hold a word, neither how often nor where.
+//! - It is made by the thread that asks for it, in memory, and lists which texts hold a word and how often, not where.
 
 use std::sync::Arc;
 
@@ -31,6 +31,23 @@ pub(super) struct Segment {
     file_bytes: usize,
 }
 
+/// A word, or how one begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'w> {
+    Word(&'w str),
+    Beginning(&'w str),
+}
+
+impl Wanted<'_> {
+    /// Whether a word is meant.
+    pub(super) fn is(&self, word: &str) -> bool {
+        match self {
+            Self::Word(wanted) => word == *wanted,
+            Self::Beginning(beginning) => word.starts_with(beginning),
+        }
+    }
+}
+
 /// A segment in the making.
 pub(super) struct Builder {
     writer: SingleSegmentIndexWriter,
@@ -51,7 +68,7 @@ impl Builder {
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
             .set_tokenizer("language")
-            .set_index_option(IndexRecordOption::Basic)
+            .set_index_option(IndexRecordOption::WithFreqs)
             .set_fieldnorms(false);
         let field = schema.add_text_field("text", TextOptions::default().set_indexing_options(indexing));
         let tokenizers = TokenizerManager::new();
@@ -104,62 +121,83 @@ impl Segment {
     }
 
     /// Words of the text at a place.
-    pub(super) fn length(&self, place: usize) -> u64 {
-        u64::from(self.lengths[place])
+    #[inline]
+    pub(super) fn length(&self, place: usize) -> u32 {
+        u32::from(self.lengths[place])
     }
 
     pub(super) fn total_words(&self) -> u64 {
         self.lengths.iter().map(|length| u64::from(*length)).sum()
     }
 
-    /// Calls `visit` with the place of each text that has a word.
-    pub(super) fn with_word(&self, word: &str, visit: &mut impl FnMut(usize)) -> Result<(), Fault> {
-        match self.words.terms().get(word)? {
-            Some(info) => self.list(&info, &mut BlockSegmentPostings::empty(), visit),
-            None => Ok(()),
-        }
-    }
-
-    /// Calls `visit` with the place of each text that has a word with this beginning, once for each such word.
-    pub(super) fn with_beginning(&self, beginning: &str, visit: &mut impl FnMut(usize)) -> Result<(), Fault> {
-        let range = self.words.terms().range().ge(beginning);
-        let mut after = beginning.as_bytes().to_vec();
-        // No byte of UTF-8 is 255, so this comes after everything with the beginning, and before all else that does.
-        let mut words = match after.last_mut() {
-            Some(last) => {
-                *last += 1;
-                range.lt(&after).without_keys().into_stream()?
-            }
-            None => range.without_keys().into_stream()?,
-        };
-        let mut block = BlockSegmentPostings::empty();
-        while words.advance() {
-            self.list(words.value(), &mut block, visit)?;
-        }
-        Ok(())
-    }
-
-    fn list(
+    /// Calls `visit` with the place of each text that has a wanted word, and how often it has it (or 1, unless that `counts`): once for
+    /// each such word.
+    pub(super) fn each(
         &self,
-        info: &TermInfo,
-        block: &mut BlockSegmentPostings,
-        visit: &mut impl FnMut(usize),
+        wanted: Wanted<'_>,
+        counts: bool,
+        visit: &mut impl FnMut(usize, u32),
     ) -> Result<(), Fault> {
-        self.words.reset_block_postings_from_terminfo(info, block)?;
-        let mut left = info.doc_freq as usize;
-        while left > 0 {
-            let places = block.docs();
-            if places.is_empty() {
-                return Err(Fault("a list of texts is shorter than it says".to_owned()));
+        let mut lists = Lists { words: &self.words, counts, block: None };
+        let beginning = match wanted {
+            Wanted::Word(word) => {
+                let info = self.words.terms().get(word)?;
+                return info.map_or(Ok(()), |info| lists.each(&info, visit));
             }
-            places.iter().for_each(|place| visit(*place as usize));
-            left = left.saturating_sub(places.len());
-            block.advance();
+            Wanted::Beginning(beginning) => beginning,
+        };
+        let mut range = self.words.terms().range().ge(beginning);
+        // No byte of UTF-8 is 255, so this comes after everything with the beginning, and before all else that does.
+        let mut after = beginning.as_bytes().to_vec();
+        if let Some(last) = after.last_mut() {
+            *last += 1;
+            range = range.lt(&after);
+        }
+        let mut words = range.without_keys().into_stream()?;
+        while words.advance() {
+            lists.each(words.value(), visit)?;
         }
         Ok(())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.file_bytes + (size_of::<u32>() + size_of::<u16>()) * self.rows.len() + size_of::<Self>()
+    }
+}
+
+/// Reads lists of texts, one after the other.
+struct Lists<'s> {
+    words: &'s InvertedIndexReader,
+    counts: bool,
+    block: Option<BlockSegmentPostings>,
+}
+
+impl Lists<'_> {
+    fn each(&mut self, info: &TermInfo, visit: &mut impl FnMut(usize, u32)) -> Result<(), Fault> {
+        let block = match &mut self.block {
+            Some(block) => {
+                self.words.reset_block_postings_from_terminfo(info, block)?;
+                block
+            }
+            none => {
+                let option = if self.counts { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
+                none.insert(self.words.read_block_postings_from_terminfo(info, option)?)
+            }
+        };
+        let mut left = info.doc_freq as usize;
+        while left > 0 {
+            let places = block.docs();
+            if places.is_empty() {
+                return Err(Fault("a list of texts is shorter than it says".to_owned()));
+            }
+            if self.counts {
+                places.iter().zip(block.freqs()).for_each(|(place, count)| visit(*place as usize, *count));
+            } else {
+                places.iter().for_each(|place| visit(*place as usize, 1));
+            }
+            left = left.saturating_sub(places.len());
+            block.advance();
+        }
+        Ok(())
     }
 }
