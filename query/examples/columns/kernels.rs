@@ -111,7 +111,7 @@ pub(crate) fn resident() -> usize {
 }
 
 /// What writing a table and reading it back takes.
-pub(crate) fn checkpoint(table: &Table) {
+pub(crate) fn checkpoint(table: &mut Table) {
     let mut bytes = Vec::new();
     let start = Instant::now();
     table.snapshot().write_to(&mut bytes).expect("a vector takes all");

@@ -188,7 +188,7 @@ fn main() {
         println!("{name:<24} {time:>9.3} ms  {rows} rows");
     }
     kernels::report(&snapshot);
-    kernels::checkpoint(&table);
+    kernels::checkpoint(&mut table);
 }
 
 /// Patches of two leaves as fast as they go, with a snapshot every 10 ms that is held until the next.

@@ -37,7 +37,7 @@ pub fn explain(input: &Input<'_>) -> Explanation {
     if let Some(condition) = &plan.filter {
         for part in parts(condition) {
             let way = match part {
-                Expr::Match(index) if reading.matches.index(&reading, *index).is_some() => "by an index of words",
+                Expr::Match(index) if reading.matches.index(&reading, *index).is_some() => "by the index of words",
                 _ if needs_rows(&reading, part) => "row by row",
                 _ => "by columns",
             };

@@ -40,6 +40,7 @@ impl Ranks {
             }
             statistics.push(of_path);
         }
+        reading.looked_at(0, reading.matches.memory_bytes())?;
         Ok(Some(Self { statistics }))
     }
 

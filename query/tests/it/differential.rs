@@ -125,7 +125,7 @@ impl Run {
         let moment = Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
         let found = moment.answer(&plan, page);
         let explained = moment.with(&plan, execute::explain);
-        self.indexed += usize::from(explained.plan.contains("by an index of words"));
+        self.indexed += usize::from(explained.plan.contains("by the index of words"));
         self.check(&self.world, &text, found);
         !self.naive(&self.world, &text).is_empty()
     }

@@ -61,7 +61,7 @@ fn an_index_is_made_for_those_who_ask() {
     views.make_words(&|| false);
     let (found, how) = ask(&views, "one");
     assert_eq!(found, 1);
-    assert!(how.contains("filter by an index of words: MATCH"), "{how}");
+    assert!(how.contains("filter by the index of words: MATCH"), "{how}");
     assert!(views.words_bytes("one") > ROWS);
     assert_eq!(views.words_bytes("two"), 0);
     views.ask_words(&Arc::from("gone"));
@@ -75,7 +75,7 @@ async fn the_task_makes_what_is_asked_for_and_ends_with_the_node() {
     let (stopper, stop) = tasks::stop_pair();
     keep_words(&views, stop);
     ask(&views, "one");
-    while views.words_bytes("one") == 0 || !ask(&views, "one").1.contains("by an index of words") {
+    while views.words_bytes("one") == 0 || !ask(&views, "one").1.contains("by the index of words") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stopper.stop();
