@@ -9,7 +9,7 @@ use super::tally::Tally;
 use crate::column::{Column, Leaf, Mask, Row};
 use crate::evaluate::words::{occurrences, with_words};
 use crate::plan::Words;
-use crate::rank::Statistics;
+use crate::rank::{Statistics, terms};
 
 /// What is known of a `MATCH` over all rows of a snapshot.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) yes: Mask,
     /// Of all texts.
     pub(crate) statistics: Statistics,
-    /// Where ranks are asked for.
+    /// Where ranks are asked for, unless it would be too large: they are made from the texts then.
     pub(crate) tally: Option<Tally>,
 }
 
@@ -44,7 +44,7 @@ impl<'s> Search<'s> {
     }
 
     fn found(&self, words: &Words, ranked: bool) -> Result<Found, Fault> {
-        let mut tally = ranked.then(|| Tally::new(self.slots));
+        let mut tally = ranked.then(|| Tally::new(self.slots, terms(words))).flatten();
         let terms = self.terms(words, tally.as_mut())?;
         let rows_with = terms.iter().map(|rows| rows.count() as u64).collect();
         let rows = self.column.texts() as u64;

@@ -2,6 +2,9 @@
 
 use crate::rank::{Statistics, score_counts};
 
+/// Bytes of a tally.
+const BYTES_MAX: usize = 128 << 20;
+
 /// Counts by row; rows without any term are all zeros.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
@@ -11,9 +14,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// For so many rows.
-    pub(super) fn new(slots: usize) -> Self {
-        Self { terms: Vec::new(), lengths: vec![0; slots] }
+    /// For so many rows and terms; none when that takes too much.
+    pub(super) fn new(slots: usize, terms: usize) -> Option<Self> {
+        let bytes = slots.saturating_mul(size_of::<u32>() * (terms + 1));
+        (bytes <= BYTES_MAX).then(|| Self { terms: Vec::with_capacity(terms), lengths: vec![0; slots] })
     }
 
     /// Begins the next term.
@@ -48,6 +52,6 @@ impl Tally {
 
     /// Bytes of memory that it takes at most.
     pub(crate) fn memory_bytes(&self) -> usize {
-        4 * self.lengths.len() * (self.terms.len() + 1)
+        size_of::<u32>() * self.lengths.len() * (self.terms.len() + 1)
     }
 }

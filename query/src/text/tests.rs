@@ -1,7 +1,10 @@
 //! When there is an index and when there is none.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use super::{Limits, Made};
-use crate::column::{ColumnId, Leaf, Lookup, Node, Options, Snapshot, Table};
+use crate::column::{ColumnId, Leaf, Lookup, Node, Options, Row, Snapshot, Table};
 use crate::plan::Words;
 
 const LIMITS: Limits =
@@ -193,4 +196,45 @@ fn few_segments_hold_many_changes() {
     assert!(at.index.parts.len() <= 6, "{} segments", at.index.parts.len());
     assert_eq!(at.index.texts(), 100);
     assert_eq!((texts.ask("a", "w7"), texts.ask("a", "w29"), texts.ask("a", "old")), (Some(3), Some(4), Some(9)));
+}
+
+/// One thread changes texts, one makes indexes, one asks; each answer is that of its snapshot.
+#[test]
+fn answers_are_exact_while_texts_change_and_indexes_are_made() {
+    let limits = Limits { changes_min: 1, changes_max: 400, ..LIMITS };
+    let texts = Mutex::new(Texts::new());
+    let (is_done, served) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let table = || texts.lock().expect("nobody panics");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut change = 0;
+            // Until some answers came from an index, however the threads are scheduled.
+            while change < 3_000 || served.load(Ordering::Relaxed) < 20 && change < 10_000_000 {
+                table().put("a", change % 100, if change % 3 == 0 { "new" } else { "old" });
+                change += 1;
+                if change % 5 == 0 {
+                    table().table.remove(&format!("id{}", (change + 50) % 100));
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let work = table().table.word_work(&limits);
+                work.into_iter().for_each(|work| assert!(work.run().is_ok()));
+            }
+        });
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let snapshot = table().table.snapshot();
+                let of = column(&snapshot, "a");
+                let Some(found) = ask(&snapshot, "a", "new") else { continue };
+                let is_new =
+                    |row: &Row| matches!(snapshot.cell(of, *row), Leaf::String(text) if text.starts_with("new"));
+                assert_eq!(found, snapshot.live().iter().filter(is_new).count());
+                served.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    });
+    assert!(served.into_inner() >= 20);
 }
