@@ -12,7 +12,7 @@ use std::time::Duration;
 use muster_query::text::{Limits, Work};
 use tokio::sync::Notify;
 
-use super::{Tables, Views};
+use super::Views;
 use crate::tasks::{self, StopSignal};
 
 /// Between two looks at what is asked for.
@@ -59,12 +59,6 @@ pub(crate) fn keep_words(views: &Arc<Views>, stop: StopSignal) {
 impl Asked {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Tables {
-    fn words_bytes(&self) -> usize {
-        self.devices.words_bytes() + self.modules.words_bytes() + self.assets.words_bytes()
     }
 }
 
@@ -119,15 +113,14 @@ impl Views {
     }
 
     fn words_bytes(&self, namespace: &str) -> usize {
-        self.lock().namespaces.get(namespace).map_or(0, Tables::words_bytes)
+        self.lock().namespaces.words_bytes(namespace)
     }
 
     /// Work on the indexes of the tables of a namespace; the limits are those of each of the tables.
     fn word_work(&self, namespace: &str, limits: &Limits) -> Vec<Work> {
         let mut inner = self.lock();
-        let Some(tables) = inner.namespaces.get_mut(namespace) else { return Vec::new() };
-        let tables = [&mut tables.devices, &mut tables.modules, &mut tables.assets];
-        tables.into_iter().flat_map(|table| table.word_work(limits)).collect()
+        let tables = inner.namespaces.of_mut(namespace).into_iter().flatten();
+        tables.flat_map(|table| table.word_work(limits)).collect()
     }
 }
 

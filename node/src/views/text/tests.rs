@@ -1,6 +1,6 @@
 //! Indexes of words of two namespaces.
 
-use muster_query::column::{Leaf, Table};
+use muster_query::column::{Leaf, Options, Table};
 
 use super::*;
 use crate::apply::Position;
@@ -10,19 +10,20 @@ const ROWS: usize = 10_000;
 
 fn views(namespaces: &[&str]) -> Views {
     let start = Position { revision: 0, chain: [0; 32], time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 };
+    let start = Position { revision: 0, chain: [0; 32], time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 };
     let mut inner = Inner::empty(start);
     for namespace in namespaces {
-        let mut tables = Tables::new();
-        let table = &mut tables.devices;
-        let tags = table.child(Table::ROOT, "tags");
-        let name = table.child(tags, "name");
+        let mut tables = [(); 3].map(|()| Table::new(Options::default()));
+        let devices = &mut tables[0];
+        let tags = devices.child(Table::ROOT, "tags");
+        let name = devices.child(tags, "name");
         for index in 0..ROWS {
-            let row = table.insert(&format!("device-{index}"));
-            table.set(row, name, Leaf::String(&format!("pump {index} hall {}", index % 7)));
+            let row = devices.insert(&format!("device-{index}"));
+            devices.set(row, name, Leaf::String(&format!("pump {index} hall {}", index % 7)));
         }
-        inner.namespaces.insert(Arc::from(*namespace), tables);
+        inner.namespaces.put(namespace, tables);
     }
-    Views::of(inner)
+    Views::with(inner, true, None)
 }
 
 /// Asks a query, and tells how it is carried out.
