@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use muster_query::Value;
-use muster_query::column::{Cell, ColumnId, Leaf, Lookup, Snapshot, Table, Truth};
-use muster_query::syntax::ast::BinaryOp::{GreaterOrEqual, Less, NotEqual};
+use muster_query::column::{Cell, ColumnId, Condition, Leaf, Lookup, Mask, Snapshot, Table};
+use muster_query::syntax::ast::BinaryOp::{Equal, GreaterOrEqual, Less, NotEqual};
 
 fn column(snapshot: &Snapshot, path: &[&str]) -> ColumnId {
     let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
@@ -26,15 +26,23 @@ fn time(name: &str, mut run: impl FnMut() -> usize) {
 }
 
 /// The least, the greatest and the sum of a column by group.
-fn by_group(snapshot: &Snapshot, rows: &Truth, key: ColumnId, numbers: ColumnId) -> usize {
+fn by_group(snapshot: &Snapshot, rows: &Mask, key: ColumnId, numbers: ColumnId) -> usize {
     let codes = snapshot.codes(key).expect("few values");
-    let mut groups = vec![(f64::MAX, f64::MIN, 0.0, 0_u64); codes.counts(&rows.yes).len()];
-    snapshot.for_each(numbers, &rows.yes, |row, cell| {
+    let mut groups = vec![(f64::MAX, f64::MIN, 0.0, 0_u64); codes.counts(rows).len()];
+    snapshot.for_each(numbers, rows, |row, cell| {
         let Cell::Float(value) = cell else { return };
         let group = &mut groups[codes.code(row)];
         *group = (group.0.min(value), group.1.max(value), group.2 + value, group.3 + 1);
     });
     std::hint::black_box(&groups).iter().filter(|group| group.3 > 0).count()
+}
+
+fn count(snapshot: &Snapshot, condition: &Condition<'_>) -> usize {
+    rows(snapshot, condition).count()
+}
+
+fn rows(snapshot: &Snapshot, condition: &Condition<'_>) -> Mask {
+    snapshot.rows_where(condition, true, snapshot.live(), || Ok::<_, ()>(())).expect("nothing ends it")
 }
 
 pub(crate) fn report(snapshot: &Snapshot) {
@@ -43,20 +51,21 @@ pub(crate) fn report(snapshot: &Snapshot) {
     let (battery, temperature, connected) = (reported("battery"), reported("temperature"), reported("connected"));
     let desired = column(snapshot, &["properties", "desired", "fw"]);
     let text = |text: &str| Value::String(text.to_owned());
+    let (b17, twenty, more) = (text("b17"), Value::Int(20), Value::Int(25));
     println!("columns alone:");
     time("Q1 text = and int <", || {
-        let one = snapshot.compare(tags("building"), muster_query::syntax::ast::BinaryOp::Equal, &text("b17"));
-        one.and(&snapshot.compare(battery, Less, &Value::Int(20))).yes.count()
+        let parts = vec![snapshot.compare(tags("building"), Equal, &b17), snapshot.compare(battery, Less, &twenty)];
+        count(snapshot, &Condition::all(Some(snapshot), parts))
     });
     time("Q2 double >= and <", || {
-        let one = snapshot.compare(temperature, GreaterOrEqual, &Value::Int(20));
-        one.and(&snapshot.compare(temperature, Less, &Value::Int(25))).yes.count()
+        let parts =
+            [(GreaterOrEqual, &twenty), (Less, &more)].map(|(op, value)| snapshot.compare(temperature, op, value));
+        count(snapshot, &Condition::all(Some(snapshot), parts.into()))
     });
-    time("Q2 double between", || snapshot.between(temperature, &Value::Int(20), &Value::Float(24.9)).yes.count());
-    time("Q3 boolean", || snapshot.truth(connected).yes.count());
+    time("Q3 boolean", || count(snapshot, &snapshot.truth(connected)));
     time("Q4 count by text", || snapshot.codes(tags("region")).expect("few").counts(snapshot.live()).len());
-    let rows = snapshot.truth(connected);
-    time("Q5 min, max, sum by text", || by_group(snapshot, &rows, tags("model"), temperature));
+    let connected = rows(snapshot, &snapshot.truth(connected));
+    time("Q5 min, max, sum by text", || by_group(snapshot, &connected, tags("model"), temperature));
     time("   sum of a column", || {
         let mut sum = 0.0;
         snapshot.for_each(temperature, snapshot.live(), |_, cell| {
@@ -66,11 +75,11 @@ pub(crate) fn report(snapshot: &Snapshot) {
         });
         usize::from(std::hint::black_box(sum) > 0.0)
     });
-    time("Q6 beginning of a serial", || snapshot.starts_with(tags("serial"), "SN0042").yes.count());
+    time("Q6 beginning of a serial", || count(snapshot, &snapshot.starts_with(tags("serial"), "SN0042")));
     time("Q7 is there", || {
-        snapshot.kinds(reported("alarm"), &|kind| kind != muster_query::column::Kind::Absent).yes.count()
+        count(snapshot, &snapshot.kinds(reported("alarm"), &|kind| kind != muster_query::column::Kind::Absent))
     });
-    time("Q8 text != text", || snapshot.compare_columns(desired, NotEqual, reported("fw")).yes.count());
+    time("Q8 text != text", || count(snapshot, &snapshot.compare_columns(desired, NotEqual, reported("fw"))));
     time("Q9 candidates of the first 20", || {
         snapshot.top(battery, snapshot.live(), 20, false).map_or(0, |rows| rows.len())
     });
@@ -79,7 +88,7 @@ pub(crate) fn report(snapshot: &Snapshot) {
     });
     time("   IN of 50 texts", || {
         let wanted: Vec<Value> = (0..50).map(|at| text(&format!("b{at}"))).collect();
-        snapshot.is_in(tags("building"), &wanted).yes.count()
+        count(snapshot, &snapshot.is_in(tags("building"), &wanted.iter().collect::<Vec<_>>()))
     });
     time("   groups by int", || snapshot.codes(battery).expect("few").counts(snapshot.live()).len());
 }

@@ -1,8 +1,9 @@
 //! What a fleet of a million costs in columns, and how fast the engine answers over them, in process: `cargo run -p muster-query
-//! --example columns [-- ROWS]`. Times are medians of 21 runs in milliseconds.
+//! --example columns [-- ROWS [mixed|plain [QUESTION]]]`. Times are medians of 21 runs in milliseconds.
 #![allow(clippy::print_stdout, reason = "it reports")]
 
 mod kernels;
+mod questions;
 
 use std::time::Instant;
 
@@ -48,6 +49,20 @@ fn chance(index: u64, salt: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Whether three values in a hundred have a wrong type and one is null, as in fleets that nobody checks.
+static MIXED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+fn mixed(index: u64, value: Value) -> Value {
+    if !MIXED.load(std::sync::atomic::Ordering::Relaxed) {
+        return value;
+    }
+    match chance(index, 16) % 100 {
+        0..3 => Value::String(value.to_text()),
+        3 => Value::Null,
+        _ => value,
+    }
+}
+
 fn document(index: u64) -> Value {
     let text = |text: String| Value::String(text);
     let of = |salt: u64, count: u64| chance(index, salt) % count;
@@ -57,8 +72,8 @@ fn document(index: u64) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let real = |value: u64| Value::Float(value as f64 / 10.0 + 0.05);
     let mut reported = vec![
-        ("battery", number(of(1, 101))),
-        ("temperature", real(of(2, 600))),
+        ("battery", mixed(index, number(of(1, 101)))),
+        ("temperature", mixed(index, real(of(2, 600)))),
         ("connected", Value::Bool(of(3, 10) < 7)),
         ("fw", text(format!("1.{}", of(4, 8)))),
         ("signal", number(of(5, 70))),
@@ -128,6 +143,7 @@ fn ask(schema: &Schema, snapshot: &Snapshot, text: &str) -> (usize, f64) {
 
 fn main() {
     let rows: u64 = std::env::args().nth(1).and_then(|rows| rows.parse().ok()).unwrap_or(1_000_000);
+    MIXED.store(std::env::args().nth(2).is_some_and(|word| word == "mixed"), std::sync::atomic::Ordering::Relaxed);
     let resident = kernels::resident();
     let (schema, mut table) = (schema(), Table::new(Options::default()));
     let start = Instant::now();
@@ -146,9 +162,13 @@ fn main() {
         memory.paths >> 10,
         kernels::resident().saturating_sub(resident) >> 20,
     );
+    if let Some(name) = std::env::args().nth(3) {
+        return questions::again_and_again(&schema, &table.snapshot(), &name);
+    }
     let properties = table.child(Table::ROOT, "properties");
     let reported = table.child(properties, "reported");
     let (battery, temperature) = (table.child(reported, "battery"), table.child(reported, "temperature"));
+    let uptime = table.child(reported, "uptime");
     kernels::writer(&mut table, rows, [battery, temperature]);
     for held_every in [0, 5_000, 100] {
         let (mut held, patches, start) = (None, 200_000_u64, Instant::now());
@@ -187,6 +207,14 @@ fn main() {
         let (rows, time) = ask(&schema, &snapshot, text);
         println!("{name:<24} {time:>9.3} ms  {rows} rows");
     }
+    questions::report(&schema, &snapshot);
+    let orders = table.memory().orders;
+    println!("orders of columns by value: {} MiB", orders >> 20);
+    drop(snapshot);
+    paced(&mut table, rows, battery, uptime);
+    let snapshot = table.snapshot();
+    println!("after these patches:");
+    questions::report(&schema, &snapshot);
     kernels::report(&snapshot);
     kernels::checkpoint(&mut table);
 }

@@ -30,7 +30,7 @@ impl Interrupt for Fleet {
 }
 
 fn answer(fleet: &Fleet, collection: &Collection, plan: &Plan, max_columns: usize, changed: &[String]) -> Vec<String> {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns, ..Options::default() });
     for (id, document) in &fleet.0 {
         let row = table.insert(id);
         table.put(row, Table::ROOT, document);

@@ -146,6 +146,36 @@ impl Chunk {
         }
     }
 
+    /// Bits of the 64 cells from `64 * word` on that are of one kind. Not generic, so that it is compiled once, and well.
+    pub(super) fn of_kind(&self, word: usize, wanted: Kind) -> u64 {
+        match &self.kinds {
+            // Of a chunk that says absent no cell holds anything.
+            Kinds::One(kind, present) if *kind == wanted && wanted != Kind::Absent => present[word],
+            Kinds::One(_, present) => {
+                if wanted == Kind::Absent {
+                    !present[word]
+                } else {
+                    0
+                }
+            }
+            Kinds::Booleans(present, truths) => match wanted {
+                Kind::Absent => !present[word],
+                Kind::True => present[word] & truths[word],
+                Kind::False => present[word] & !truths[word],
+                _ => 0,
+            },
+            Kinds::Each(kinds) => bits(&kinds[64 * word..64 * word + 64], |kind| *kind == wanted),
+        }
+    }
+
+    /// Bits of those that hold something.
+    pub(super) fn present(&self, word: usize) -> u64 {
+        match &self.kinds {
+            Kinds::One(_, present) | Kinds::Booleans(present, _) => present[word],
+            Kinds::Each(_) => !self.of_kind(word, Kind::Absent),
+        }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let kinds = match &self.kinds {
             Kinds::One(_, present) => present.memory_bytes(),

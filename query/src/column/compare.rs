@@ -1,57 +1,49 @@
-//! Comparisons of a column with a value, with several, and with another column: section 3 of the language.
+//! Comparisons of a column with a value, or with several: section 3 of the language. Numbers and texts are compared 64 at a time
+//! whatever else a chunk holds: its kinds say which of the answers count.
 
 use std::cmp::Ordering;
 
-use super::chunk::{Chunk, Kinds, bits};
+use super::chunk::{Chunk, bits};
+use super::condition::{Condition, bits_of};
 use super::stored::Column;
 use super::strings::beginning;
-use super::{Cell, ColumnId, Kind, Leaf, Mask, Snapshot, Truth};
-use crate::evaluate::number::compare_int_double;
+use super::{Cell, ColumnId, Kind, Leaf, Snapshot};
+use crate::evaluate::number::{compare_int_double, whole};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
+
+/// So few cells are compared one by one.
+const FEW: u32 = 4;
 
 impl Snapshot {
     /// `column op value`; the value is a primitive.
     #[must_use]
-    pub fn compare(&self, column: ColumnId, op: BinaryOp, value: &Value) -> Truth {
-        let Some(value) = leaf(value) else { return Truth::nothing(self.slots()) };
-        match (op, value) {
-            (BinaryOp::Equal, Leaf::Bool(value)) => return self.equals_bool(column, value),
-            (BinaryOp::NotEqual, Leaf::Bool(value)) => return self.equals_bool(column, value).not(),
-            _ => {}
-        }
+    pub fn compare<'s>(&'s self, column: ColumnId, op: BinaryOp, value: &'s Value) -> Condition<'s> {
         let column = self.column(column);
-        let texts = Texts::new(column, op, value);
-        self.each_word(column, |chunk, word| by_chunk(column, chunk, word, op, value, &texts))
-    }
-
-    /// `column BETWEEN low AND high`; primitives.
-    #[must_use]
-    pub fn between(&self, column: ColumnId, low: &Value, high: &Value) -> Truth {
-        self.compare(column, BinaryOp::GreaterOrEqual, low).and(&self.compare(column, BinaryOp::LessOrEqual, high))
+        match leaf(value) {
+            None => Condition::constant(None),
+            Some(Leaf::String(wanted)) => compare_texts(column, op, wanted),
+            Some(value @ (Leaf::Int(_) | Leaf::Float(_))) => {
+                let numbers = Numbers::new(op, value);
+                Condition::of_column(column, 1, move |chunk, word, open| numbers.ask(column, chunk, word, open))
+            }
+            Some(value) => of_kinds(column, op, value),
+        }
     }
 
     /// `column IN values`; primitives.
     #[must_use]
-    pub fn is_in(&self, column: ColumnId, values: &[Value]) -> Truth {
-        let mut any: Option<Truth> = None;
+    pub fn is_in<'s>(&'s self, column: ColumnId, values: &[&'s Value]) -> Condition<'s> {
         if values.len() > 8
-            && let Some(truth) = self.is_in_texts(column, values)
+            && let Some(condition) = self.is_in_texts(column, values)
         {
-            return truth;
+            return condition;
         }
-        for value in values {
-            let one = self.compare(column, BinaryOp::Equal, value);
-            any = Some(match any {
-                None => one,
-                Some(any) => any.or(&one),
-            });
-        }
-        any.unwrap_or_else(|| Truth::nothing(self.slots()))
+        Condition::any(None, values.iter().map(|value| self.compare(column, BinaryOp::Equal, value)).collect())
     }
 
     /// The same for many texts, and nothing but texts on both sides.
-    fn is_in_texts(&self, id: ColumnId, values: &[Value]) -> Option<Truth> {
+    fn is_in_texts<'s>(&'s self, id: ColumnId, values: &[&'s Value]) -> Option<Condition<'s>> {
         let column = self.column(id);
         if column.present() != column.count(Kind::String) {
             return None;
@@ -61,22 +53,7 @@ impl Snapshot {
             let Value::String(text) = value else { return None };
             wanted.insert(text.as_str());
         }
-        Some(self.strings(id, &|text| Some(wanted.contains(text))))
-    }
-
-    /// Both words of each 64 rows of a column.
-    pub(super) fn each_word(&self, column: &Column, word_of: impl Fn(&Chunk, usize) -> (u64, u64)) -> Truth {
-        let mut truth = Truth::nothing(self.slots());
-        let words = column.chunk_rows() / 64;
-        let set = |mask: &mut Mask, at: usize, bits: u64| mask.set_word(at, bits & self.live().word(at));
-        for (index, chunk) in column.chunks() {
-            for word in 0..words {
-                let (yes, no) = word_of(chunk, word);
-                set(&mut truth.yes, index * words + word, yes);
-                set(&mut truth.no, index * words + word, no);
-            }
-        }
-        truth
+        Some(self.strings(id, move |text| Some(wanted.contains(text))))
     }
 }
 
@@ -91,69 +68,95 @@ fn leaf(value: &Value) -> Option<Leaf<'_>> {
     })
 }
 
-/// What a comparison with a text is for the texts of a column.
-struct Texts {
-    by_code: Option<ByCode>,
-    beginning: u64,
-}
-
-/// What it is for each text of a dictionary.
-enum ByCode {
-    /// Equality: the code of the one text, if it is there.
-    One(Option<u32>),
-    /// Its opposite.
-    Other(Option<u32>),
-    Each(Vec<bool>),
-}
-
-impl Texts {
-    fn new(column: &Column, op: BinaryOp, value: Leaf<'_>) -> Self {
-        let Leaf::String(wanted) = value else { return Self { by_code: None, beginning: 0 } };
-        let texts = &column.texts;
-        let code = || texts.iter().zip(0..).find(|(text, _)| *text == wanted).map(|(_, code)| code);
-        let by_code = texts.is_dictionary.then(|| match op {
-            BinaryOp::Equal => ByCode::One(code()),
-            BinaryOp::NotEqual => ByCode::Other(code()),
-            _ => ByCode::Each(texts.iter().map(|text| holds(op, text.cmp(wanted))).collect()),
-        });
-        Self { by_code, beginning: beginning(wanted) }
-    }
-}
-
-impl ByCode {
-    fn bits(&self, codes: &[u32]) -> u64 {
-        match self {
-            Self::One(Some(wanted)) => bits(codes, |code| code == wanted),
-            Self::One(None) => 0,
-            Self::Other(Some(wanted)) => bits(codes, |code| code != wanted),
-            Self::Other(None) => u64::MAX,
-            Self::Each(each) => bits(codes, |code| each.get(*code as usize).copied().unwrap_or(false)),
-        }
-    }
-}
-
-fn by_chunk(column: &Column, chunk: &Chunk, word: usize, op: BinaryOp, value: Leaf<'_>, texts: &Texts) -> (u64, u64) {
-    let range = 64 * word..64 * word + 64;
-    if let (Kinds::One(kind, present), Some(wide)) = (&chunk.kinds, &chunk.wide) {
-        let (present, wide) = (present[word], &wide[range.clone()]);
-        let yes = match (kind, value) {
-            (Kind::Int, Leaf::Int(value)) => Some(ints(op, wide, value)),
-            (Kind::Float, Leaf::Float(value)) => Some(floats(op, wide, value)),
-            (Kind::Float, Leaf::Int(value)) => exact(value).map(|value| floats(op, wide, value)),
-            (Kind::Int, Leaf::Float(value)) => crate::evaluate::number::whole(value).map(|value| ints(op, wide, value)),
-            _ => None,
+/// With a boolean or `null` only the kind of a cell matters.
+fn of_kinds<'s>(column: &'s Column, op: BinaryOp, value: Leaf<'s>) -> Condition<'s> {
+    let answers = Kind::ALL.map(|kind| {
+        let cell = match kind {
+            Kind::Absent => Leaf::Absent,
+            Kind::Null => Leaf::Null,
+            Kind::False => Leaf::Bool(false),
+            Kind::True => Leaf::Bool(true),
+            Kind::Int | Kind::Float => Leaf::Int(0),
+            Kind::String | Kind::Array => Leaf::String(""),
+            Kind::Object => Leaf::Object,
         };
-        if let Some(yes) = yes {
-            return (yes & present, !yes & present);
+        // An array is compared with nothing but null.
+        compare(op, if kind == Kind::Array { Leaf::Object } else { cell }, value)
+    });
+    Condition::of_column(column, 1, move |chunk, word, _| {
+        let of = |wanted: bool| chunk.word_of(word, |kind| answers[kind as usize] == Some(wanted));
+        (of(true), of(false))
+    })
+}
+
+/// What `null` in a cell is beside a number or a text.
+fn nulls(chunk: &Chunk, word: usize, op: BinaryOp) -> (u64, u64) {
+    let nulls = || chunk.of_kind(word, Kind::Null);
+    match op {
+        BinaryOp::Equal => (0, nulls()),
+        BinaryOp::NotEqual => (nulls(), 0),
+        _ => (0, 0),
+    }
+}
+
+/// Cells one by one.
+fn one_by_one(column: &Column, chunk: &Chunk, word: usize, open: u64, op: BinaryOp, value: Leaf<'_>) -> (u64, u64) {
+    let (mut yes, mut no) = (0, 0);
+    for bit in bits_of(open) {
+        match compare(op, column.cell_in(chunk, 64 * word + bit), value) {
+            Some(true) => yes |= 1 << bit,
+            Some(false) => no |= 1 << bit,
+            None => {}
         }
     }
-    if let (Kinds::One(Kind::String, present), Some(by_code), Some(codes)) =
-        (&chunk.kinds, &texts.by_code, &chunk.codes)
-    {
-        let yes = by_code.bits(&codes[range]);
-        return (yes & present[word], !yes & present[word]);
+    (yes, no)
+}
+
+/// A comparison with a number.
+struct Numbers<'v> {
+    op: BinaryOp,
+    value: Leaf<'v>,
+    /// The number as one that integers, or doubles, are compared with quickly; none when only exact comparison tells.
+    int: Option<i64>,
+    double: Option<f64>,
+}
+
+impl<'v> Numbers<'v> {
+    fn new(op: BinaryOp, value: Leaf<'v>) -> Self {
+        let (int, double) = match value {
+            Leaf::Int(value) => (Some(value), exact(value)),
+            Leaf::Float(value) => (whole(value), Some(value)),
+            _ => (None, None),
+        };
+        Self { op, value, int, double }
     }
-    one_by_one(column, chunk, word, op, value, texts)
+
+    #[inline]
+    fn ask(&self, column: &Column, chunk: &Chunk, word: usize, open: u64) -> (u64, u64) {
+        if open.count_ones() <= FEW {
+            return one_by_one(column, chunk, word, open, self.op, self.value);
+        }
+        let (mut yes, mut no) = nulls(chunk, word, self.op);
+        let Some(wide) = &chunk.wide else { return (yes, no) };
+        let wide = &wide[64 * word..64 * word + 64];
+        let mut take = |cells: u64, found: Option<u64>| {
+            let (found, missed) = match found {
+                Some(found) => (found & cells, !found & cells),
+                None => one_by_one(column, chunk, word, cells, self.op, self.value),
+            };
+            yes |= found;
+            no |= missed;
+        };
+        let ints = chunk.of_kind(word, Kind::Int);
+        if ints & open != 0 {
+            take(ints, self.int.map(|value| compare_ints(self.op, wide, value)));
+        }
+        let doubles = chunk.of_kind(word, Kind::Float);
+        if doubles & open != 0 {
+            take(doubles, self.double.map(|value| compare_doubles(self.op, wide, value)));
+        }
+        (yes, no)
+    }
 }
 
 /// An integer as a double that is the same number.
@@ -161,7 +164,7 @@ fn exact(value: i64) -> Option<f64> {
     (value.unsigned_abs() <= 1 << 53).then(|| crate::evaluate::number::to_double(value))
 }
 
-fn ints(op: BinaryOp, wide: &[u64], value: i64) -> u64 {
+fn compare_ints(op: BinaryOp, wide: &[u64], value: i64) -> u64 {
     match op {
         BinaryOp::Equal => bits(wide, |bits| bits.cast_signed() == value),
         BinaryOp::NotEqual => bits(wide, |bits| bits.cast_signed() != value),
@@ -173,7 +176,7 @@ fn ints(op: BinaryOp, wide: &[u64], value: i64) -> u64 {
 }
 
 #[expect(clippy::float_cmp, reason = "equality of numbers is meant")]
-fn floats(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
+fn compare_doubles(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
     match op {
         BinaryOp::Equal => bits(wide, |bits| f64::from_bits(*bits) == value),
         BinaryOp::NotEqual => bits(wide, |bits| f64::from_bits(*bits) != value),
@@ -184,28 +187,97 @@ fn floats(op: BinaryOp, wide: &[u64], value: f64) -> u64 {
     }
 }
 
-fn one_by_one(column: &Column, chunk: &Chunk, word: usize, op: BinaryOp, value: Leaf<'_>, texts: &Texts) -> (u64, u64) {
-    let (mut yes, mut no) = (0, 0);
-    let mut open = chunk.word_of(word, |kind| kind != Kind::Absent);
-    while open != 0 {
-        let bit = open.trailing_zeros() as usize;
-        open &= open - 1;
-        let at = 64 * word + bit;
-        let beginning = (!column.texts.is_dictionary).then(|| chunk.wide(at));
-        let one = match (chunk.kind(at), value, beginning) {
-            // Mostly the first bytes tell, and the text need not be looked up.
-            (Kind::String, Leaf::String(_), Some(begins)) if begins != texts.beginning => {
-                Some(holds(op, begins.cmp(&texts.beginning)))
+/// A comparison with a text.
+fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s str) -> Condition<'s> {
+    if column.texts.is_dictionary {
+        let by_code = ByCode::new(column, op, wanted);
+        return Condition::of_column(column, 1, move |chunk, word, open| {
+            if open.count_ones() <= FEW {
+                return by_code.few(chunk, word, open, op);
             }
-            _ => compare(op, column.cell_in(chunk, at), value),
+            let (yes, no) = nulls(chunk, word, op);
+            let Some(codes) = &chunk.codes else { return (yes, no) };
+            let texts = chunk.of_kind(word, Kind::String);
+            let found = by_code.bits(&codes[64 * word..64 * word + 64]);
+            (yes | found & texts, no | !found & texts)
+        });
+    }
+    let begins = beginning(wanted);
+    Condition::of_column(column, 2, move |chunk, word, open| {
+        let (yes, no) = nulls(chunk, word, op);
+        let texts = chunk.of_kind(word, Kind::String);
+        let Some(wide) = &chunk.wide else { return (yes, no) };
+        let wide = &wide[64 * word..64 * word + 64];
+        // Mostly the first bytes tell; where they are the same, the text decides.
+        let same = bits(wide, |bits| *bits == begins) & texts;
+        let before = match op {
+            BinaryOp::Equal | BinaryOp::NotEqual => 0,
+            _ => bits(wide, |bits| *bits < begins),
         };
-        match one {
-            Some(true) => yes |= 1 << bit,
-            Some(false) => no |= 1 << bit,
-            None => {}
+        let found = match op {
+            BinaryOp::Equal => 0,
+            BinaryOp::NotEqual => u64::MAX,
+            BinaryOp::Less | BinaryOp::LessOrEqual => before,
+            _ => !before,
+        };
+        let sure = texts & !same;
+        let (same_yes, same_no) = one_by_one(column, chunk, word, same & open, op, Leaf::String(wanted));
+        (yes | found & sure | same_yes, no | !found & sure | same_no)
+    })
+}
+
+/// What a comparison is for each text of a dictionary.
+enum ByCode {
+    /// Equality: the code of the one text, if it is there.
+    One(Option<u32>),
+    /// Its opposite.
+    Other(Option<u32>),
+    Each(Vec<bool>),
+}
+
+impl ByCode {
+    fn new(column: &Column, op: BinaryOp, wanted: &str) -> Self {
+        let texts = &column.texts;
+        match op {
+            BinaryOp::Equal => Self::One(texts.find(wanted)),
+            BinaryOp::NotEqual => Self::Other(texts.find(wanted)),
+            _ => Self::Each(texts.iter().map(|text| holds(op, text.cmp(wanted))).collect()),
         }
     }
-    (yes, no)
+
+    fn holds(&self, code: u32) -> bool {
+        match self {
+            Self::One(wanted) => *wanted == Some(code),
+            Self::Other(wanted) => *wanted != Some(code),
+            Self::Each(each) => each.get(code as usize).copied().unwrap_or(false),
+        }
+    }
+
+    /// The same for some cells, one by one.
+    fn few(&self, chunk: &Chunk, word: usize, open: u64, op: BinaryOp) -> (u64, u64) {
+        let (mut yes, mut no) = (0, 0);
+        for bit in bits_of(open) {
+            let at = 64 * word + bit;
+            let found = match chunk.kind(at) {
+                Kind::String => self.holds(chunk.code(at)),
+                Kind::Null if matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) => op == BinaryOp::NotEqual,
+                _ => continue,
+            };
+            *(if found { &mut yes } else { &mut no }) |= 1 << bit;
+        }
+        (yes, no)
+    }
+
+    #[inline]
+    fn bits(&self, codes: &[u32]) -> u64 {
+        match self {
+            Self::One(Some(wanted)) => bits(codes, |code| code == wanted),
+            Self::One(None) => 0,
+            Self::Other(Some(wanted)) => bits(codes, |code| code != wanted),
+            Self::Other(None) => u64::MAX,
+            Self::Each(each) => bits(codes, |code| each.get(*code as usize).copied().unwrap_or(false)),
+        }
+    }
 }
 
 /// Section 3 of the language.

@@ -68,7 +68,7 @@ proptest! {
 
     #[test]
     fn snapshots_are_what_was_put_in_when_they_were_taken(changes in prop::collection::vec(change(), 1..250)) {
-        let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
+        let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000, ..Options::default() }), Model::new());
         let mut held = Vec::new();
         for change in changes {
             if let Some(snapshot) = apply(&mut table, &mut model, change) {
@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn no_bytes_end_reading(bytes in prop::collection::vec(any::<u8>(), 0..300), at in any::<usize>(), xor in 1_u8..) {
         prop_assert!(Table::read_from(&mut &*bytes).is_err());
-        let mut table = Table::new(Options { chunk_rows: 64, max_columns: 10 });
+        let mut table = Table::new(Options { chunk_rows: 64, max_columns: 10, ..Options::default() });
         let row = table.insert(&format!("{bytes:?}"));
         table.put(row, Table::ROOT, &Value::object(vec![("p".to_owned(), Value::Int(1))]));
         let mut written = Vec::new();

@@ -1,4 +1,4 @@
-//! Sets of rows as bits, and three-valued results of conditions.
+//! Sets of rows as bits.
 
 use super::Row;
 
@@ -103,45 +103,5 @@ impl Mask {
     pub(super) fn grow(&mut self, slots: usize) {
         self.words.resize(slots.div_ceil(64), 0);
         self.slots = slots;
-    }
-}
-
-/// What a condition is for each row: true, false, or neither.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Truth {
-    /// True.
-    pub yes: Mask,
-    /// False.
-    pub no: Mask,
-}
-
-impl Truth {
-    /// Undefined everywhere.
-    #[must_use]
-    pub fn nothing(slots: usize) -> Self {
-        Self { yes: Mask::none(slots), no: Mask::none(slots) }
-    }
-
-    /// `NOT`
-    #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "logic of three values, beside and and or")]
-    pub fn not(self) -> Self {
-        Self { yes: self.no, no: self.yes }
-    }
-
-    /// `AND`
-    #[must_use]
-    pub fn and(mut self, other: &Self) -> Self {
-        self.yes.and(&other.yes);
-        self.no.or(&other.no);
-        self
-    }
-
-    /// `OR`
-    #[must_use]
-    pub fn or(mut self, other: &Self) -> Self {
-        self.yes.or(&other.yes);
-        self.no.and(&other.no);
-        self
     }
 }

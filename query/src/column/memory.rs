@@ -17,13 +17,15 @@ pub struct Memory {
     pub paths: usize,
     /// Indexes of words.
     pub words: usize,
+    /// Orders of columns by value.
+    pub orders: usize,
 }
 
 impl Memory {
     /// All parts.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.chunks + self.texts + self.ids + self.paths + self.words
+        self.chunks + self.texts + self.ids + self.paths + self.words + self.orders
     }
 }
 
@@ -42,6 +44,7 @@ impl Table {
                 + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
             words: self.indexes.memory_bytes(),
+            orders: self.shelf.memory_bytes(),
         }
     }
 

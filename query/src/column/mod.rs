@@ -13,13 +13,16 @@
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
 mod bits;
+mod by_text;
 mod checkpoint;
 mod chunk;
 mod codes;
 mod coding;
 mod compare;
+mod condition;
 mod id_order;
 mod ids;
+mod kept;
 #[cfg(test)]
 mod kernel_laws;
 mod kinds;
@@ -39,17 +42,21 @@ mod tests;
 mod text;
 mod top;
 mod trie;
+mod value_order;
 mod visit;
 mod words;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;
-pub use mask::{Mask, Truth};
+pub use condition::Condition;
+pub use mask::Mask;
 pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
 pub(crate) use stored::Column;
 pub use table::{Options, Table};
 pub use trie::Node;
+pub use value_order::OrderOptions;
+pub(crate) use value_order::{Class, Ordered, Wanted};
 
 /// A place for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

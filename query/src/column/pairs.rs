@@ -4,27 +4,17 @@ use hashbrown::HashMap;
 
 use super::chunk::{Chunk, Kinds, bits};
 use super::compare::compare;
+use super::condition::{Condition, bits_of};
 use super::stored::Column;
-use super::{ColumnId, Kind, Snapshot, Truth};
+use super::{ColumnId, Kind, Snapshot};
 use crate::syntax::ast::BinaryOp;
 
 impl Snapshot {
     /// `a op b` for two columns.
     #[must_use]
-    pub fn compare_columns(&self, a: ColumnId, op: BinaryOp, b: ColumnId) -> Truth {
+    pub fn compare_columns(&self, a: ColumnId, op: BinaryOp, b: ColumnId) -> Condition<'_> {
         let pair = Pair::new(self.column(a), op, self.column(b));
-        let mut truth = Truth::nothing(self.slots());
-        let words = pair.a.chunk_rows() / 64;
-        for (index, left) in pair.a.chunks() {
-            let Some(right) = pair.b.chunk(index) else { continue };
-            for word in 0..words {
-                let live = self.live().word(index * words + word);
-                let (yes, no) = pair.word(left, right, word);
-                truth.yes.set_word(index * words + word, yes & live);
-                truth.no.set_word(index * words + word, no & live);
-            }
-        }
-        truth
+        Condition::of_columns(pair.a, pair.b, 3, move |left, right, word, open| pair.word(left, right, word, open))
     }
 }
 
@@ -46,7 +36,7 @@ impl<'c> Pair<'c> {
         Self { a, op, b, numbers }
     }
 
-    fn word(&self, left: &Chunk, right: &Chunk, word: usize) -> (u64, u64) {
+    fn word(&self, left: &Chunk, right: &Chunk, word: usize, open: u64) -> (u64, u64) {
         let range = 64 * word..64 * word + 64;
         if let (Kinds::One(kind, in_a), Kinds::One(other, in_b)) = (&left.kinds, &right.kinds)
             && kind == other
@@ -64,19 +54,17 @@ impl<'c> Pair<'c> {
                     let (a, b) = (translated(of_a, &a[range.clone()]), translated(of_b, &b[range]));
                     pairwise(self.op, &a, &b, |number| number)
                 }
-                _ => return self.one_by_one(left, right, word),
+                _ => return self.one_by_one(left, right, word, open),
             };
             return (yes & both, !yes & both);
         }
-        self.one_by_one(left, right, word)
+        self.one_by_one(left, right, word, open)
     }
 
-    fn one_by_one(&self, left: &Chunk, right: &Chunk, word: usize) -> (u64, u64) {
-        let present = |chunk: &Chunk| chunk.word_of(word, |kind| kind != Kind::Absent);
-        let (mut open, mut yes, mut no) = (present(left) & present(right), 0, 0);
-        while open != 0 {
-            let bit = open.trailing_zeros() as usize;
-            open &= open - 1;
+    fn one_by_one(&self, left: &Chunk, right: &Chunk, word: usize, open: u64) -> (u64, u64) {
+        let present = |chunk: &Chunk| chunk.present(word);
+        let (mut yes, mut no) = (0, 0);
+        for bit in bits_of(open & present(left) & present(right)) {
             let at = 64 * word + bit;
             match compare(self.op, self.a.cell_in(left, at), self.b.cell_in(right, at)) {
                 Some(true) => yes |= 1 << bit,

@@ -7,6 +7,7 @@ use super::row_ids::RowIds;
 use super::stored::Column;
 use super::table::Options;
 use super::trie::{Node, Trie};
+use super::value_order::Shelf;
 use super::{Cell, ColumnId, Kind, Mask, Row};
 use crate::text::Indexes;
 
@@ -22,6 +23,7 @@ pub struct Snapshot {
     pub(super) ids: Arc<Ids>,
     pub(super) indexes: Arc<Indexes>,
     pub(super) generation: u64,
+    pub(super) shelf: Arc<Shelf>,
     /// Tells the table that a snapshot is there.
     #[expect(dead_code, reason = "only its count is looked at")]
     pub(super) held: Arc<()>,

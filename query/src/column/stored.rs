@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::strings::{Strings, Texts, beginning};
+use super::value_order::ValueOrder;
 use super::{Cell, Kind, Leaf, Row};
 use crate::text::Indexed;
 
@@ -20,11 +21,17 @@ pub(crate) struct Column {
     pub(super) texts: Texts,
     /// How many cells are of each kind, but absent.
     pub(super) counts: [usize; 9],
-    /// Rises with every change of a cell.
+    /// Rises with every change.
     pub(super) version: u64,
+    /// Shared by all versions.
+    pub(super) order: Arc<ValueOrder>,
 }
 
 impl Column {
+    fn new(chunk_rows: usize, texts: Texts) -> Self {
+        Self { branches: Vec::new(), chunk_rows, texts, counts: [0; 9], version: 0, order: Arc::default() }
+    }
+
     #[inline]
     pub(super) fn chunk(&self, index: usize) -> Option<&Chunk> {
         self.branches.get(index / BRANCH)?.as_ref()?[index % BRANCH].as_deref()
@@ -61,6 +68,11 @@ impl Column {
             Kind::Array => Leaf::Array(self.texts.get(chunk.code(at))),
             Kind::Object => Leaf::Object,
         }
+    }
+
+    /// The code of the text of a row that has one.
+    pub(super) fn code(&self, row: Row) -> u32 {
+        self.chunk(row.index() / self.chunk_rows).map_or(0, |chunk| chunk.code(row.index() % self.chunk_rows))
     }
 
     /// Cells that hold something.
@@ -107,14 +119,13 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn new(chunk_rows: usize) -> Self {
-        let (branches, texts) = (Vec::new(), Texts::dictionary());
-        let shared = Column { branches, chunk_rows, texts, counts: [0; 9], version: 0 };
+        let shared = Column::new(chunk_rows, Texts::dictionary());
         Self { shared: Arc::new(shared), strings: Strings::default(), indexed: None }
     }
 
     /// A column of known chunks, upwards by index; `None` when its texts contradict themselves.
     pub(super) fn restore(chunk_rows: usize, texts: Texts, chunks: Vec<(usize, Chunk)>) -> Option<Self> {
-        let mut column = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9], version: 0 };
+        let mut column = Column::new(chunk_rows, texts);
         for (index, chunk) in chunks {
             for at in 0..chunk_rows {
                 column.counts[chunk.kind(at) as usize] += 1;
@@ -146,15 +157,16 @@ impl Stored {
             }
             _ => (None, None),
         };
-        column.version += 1;
         column.counts[was as usize] = column.counts[was as usize].saturating_sub(1);
         column.counts[kind as usize] += 1;
+        column.version += 1;
         let (index, at) = (row.index() / column.chunk_rows, row.index() % column.chunk_rows);
         let chunk = column.chunk_mut(index, kind);
         chunk.set(at, kind, wide, code);
         if kind == Kind::Absent && chunk.is_empty() {
             column.remove_chunk(index);
         }
+        column.order.note_change(column.version, row);
         if was == Kind::String || kind == Kind::String {
             self.note_text(row);
         }
@@ -173,6 +185,7 @@ impl Stored {
             let mut texts = Texts::default();
             rewrite_texts(column, |_, text| (self.strings.code(&mut texts, text), beginning(text)));
             column.texts = texts;
+            column.order.forget_before(column.version);
         }
     }
 

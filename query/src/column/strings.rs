@@ -21,9 +21,9 @@ struct Part {
 }
 
 impl Part {
-    fn get(&self, at: usize) -> &str {
+    fn get(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
-        std::str::from_utf8(&self.bytes[start..self.ends[at] as usize]).unwrap_or_default()
+        &self.bytes[start..self.ends[at] as usize]
     }
 }
 
@@ -40,8 +40,24 @@ pub(super) struct Texts {
 impl Texts {
     #[inline]
     pub(super) fn get(&self, code: u32) -> &str {
+        std::str::from_utf8(self.bytes_of(code)).unwrap_or_default()
+    }
+
+    /// The bytes of a text, which are in the order of texts.
+    #[inline]
+    pub(super) fn bytes_of(&self, code: u32) -> &[u8] {
         let (part, at) = (code as usize / PART, code as usize % PART);
         self.full.get(part).map_or_else(|| self.last.get(at), |part| part.get(at))
+    }
+
+    /// The code of a text.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        let parts = self.full.iter().map(|part| &**part).chain([&*self.last]);
+        let found = parts.enumerate().find_map(|(index, part)| {
+            let at = (0..part.ends.len()).find(|at| part.get(*at) == text.as_bytes())?;
+            Some(index * PART + at)
+        });
+        found.and_then(|code| u32::try_from(code).ok())
     }
 
     pub(super) fn len(&self) -> usize {

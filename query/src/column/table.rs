@@ -8,6 +8,7 @@ use super::row_ids::RowIds;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
+use super::value_order::{OrderOptions, Shelf};
 use super::{ColumnId, Leaf, Mask, Row};
 use crate::text::Indexes;
 use crate::value::Value;
@@ -19,11 +20,13 @@ pub struct Options {
     pub chunk_rows: usize,
     /// Columns at most; paths beyond have none.
     pub max_columns: usize,
+    /// When columns are ordered by their values.
+    pub orders: OrderOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chunk_rows: 512, max_columns: 10_000 }
+        Self { chunk_rows: 512, max_columns: 10_000, orders: OrderOptions::default() }
     }
 }
 
@@ -45,6 +48,7 @@ pub struct Table {
     pub(super) removed: Removed,
     /// Indexes of words.
     pub(super) indexes: Arc<Indexes>,
+    pub(super) shelf: Arc<Shelf>,
     last: Option<Snapshot>,
 }
 
@@ -69,6 +73,7 @@ impl Table {
             generation: 0,
             removed: Removed::default(),
             indexes: Arc::default(),
+            shelf: Arc::default(),
             last: None,
         }
     }
@@ -214,6 +219,7 @@ impl Table {
             ids: Arc::clone(&self.ids),
             indexes: Arc::clone(&self.indexes),
             generation: self.generation,
+            shelf: Arc::clone(&self.shelf),
             held: self.removed.holder(),
         };
         self.last = Some(snapshot.clone());

@@ -114,7 +114,17 @@ pub(super) fn check(snapshot: &Snapshot, model: &Model) {
 type Expected<'e> = &'e dyn Fn(Option<&Value>) -> Option<bool>;
 
 /// `IN` and `BETWEEN` of one column.
-fn in_lists(snapshot: &Snapshot, column: ColumnId, constants: &[Value], same: &dyn Fn(&Truth, Expected<'_>, &str)) {
+fn between<'s>(snapshot: &'s Snapshot, column: ColumnId, low: &'s Value, high: &'s Value) -> Condition<'s> {
+    let bounds = [(BinaryOp::GreaterOrEqual, low), (BinaryOp::LessOrEqual, high)];
+    Condition::all(Some(snapshot), bounds.map(|(op, value)| snapshot.compare(column, op, value)).into())
+}
+
+fn in_lists(
+    snapshot: &Snapshot,
+    column: ColumnId,
+    constants: &[Value],
+    same: &dyn Fn(&Condition<'_>, Expected<'_>, &str),
+) {
     let is =
         |op, value: Option<&Value>, constant: &Value| order::condition(op, &Datum::from(value), &Datum::from(constant));
     let texts: Vec<Value> = (0..10).map(|at| Value::String(format!("text {}", 2 * at))).collect();
@@ -127,7 +137,7 @@ fn in_lists(snapshot: &Snapshot, column: ColumnId, constants: &[Value], same: &d
             }
             each.iter().all(Option::is_some).then_some(false)
         };
-        same(&snapshot.is_in(column, list), &expected, "in");
+        same(&snapshot.is_in(column, &list.iter().collect::<Vec<_>>()), &expected, "in");
     }
     for (low, high) in [(2, 3), (4, 2), (2, 6), (6, 6), (0, 0), (1, 1)] {
         let (low, high) = (&constants[low], &constants[high]);
@@ -139,7 +149,7 @@ fn in_lists(snapshot: &Snapshot, column: ColumnId, constants: &[Value], same: &d
             (Some(true), Some(true)) => Some(true),
             _ => None,
         };
-        same(&snapshot.between(column, low, high), &expected, "between");
+        same(&between(snapshot, column, low, high), &expected, "between");
     }
 }
 
@@ -152,18 +162,26 @@ const OPS: [BinaryOp; 6] = [
     BinaryOp::GreaterOrEqual,
 ];
 
+/// Rows for which a condition is true, and those for which it is false.
+pub(super) fn both(snapshot: &Snapshot, condition: &Condition<'_>) -> [Mask; 2] {
+    [true, false].map(|wanted| {
+        let found = snapshot.rows_where(condition, wanted, snapshot.live(), || Ok::<_, ()>(()));
+        found.expect("nothing ends it")
+    })
+}
+
 /// Comparisons of two columns, row by row.
 fn pairs(snapshot: &Snapshot, model: &Model, columns: &[(&[String], ColumnId)]) {
     for (left, a) in columns {
         for (right, b) in columns {
             for op in OPS {
-                let truth = snapshot.compare_columns(*a, op, *b);
-                assert!(truth.yes.count() + truth.no.count() <= model.len(), "only rows that live");
+                let [yes, no] = both(snapshot, &snapshot.compare_columns(*a, op, *b));
+                assert!(yes.count() + no.count() <= model.len(), "only rows that live");
                 for (id, values) in model {
                     let row = snapshot.row(id).expect("its row");
                     let (one, other) = (values.get(*left), values.get(*right));
                     let wanted = order::condition(op, &Datum::from(one), &Datum::from(other));
-                    let found = (truth.yes.contains(row), truth.no.contains(row));
+                    let found = (yes.contains(row), no.contains(row));
                     assert_eq!(found, (wanted == Some(true), wanted == Some(false)), "{one:?} {op:?} {other:?}");
                 }
             }
@@ -194,13 +212,14 @@ fn visits(snapshot: &Snapshot, column: ColumnId) {
 fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId) {
     let rows: Vec<(Row, Option<&Value>)> =
         model.iter().map(|(id, values)| (snapshot.row(id).expect("its row"), values.get(path))).collect();
-    let same = |truth: &Truth, expected: Expected<'_>, what: &str| {
+    let same = |condition: &Condition<'_>, expected: Expected<'_>, what: &str| {
+        let [yes, no] = both(snapshot, condition);
         for (row, value) in &rows {
-            let found = (truth.yes.contains(*row), truth.no.contains(*row));
+            let found = (yes.contains(*row), no.contains(*row));
             let wanted = expected(*value);
             assert_eq!(found, (wanted == Some(true), wanted == Some(false)), "{what} {path:?} {value:?}");
         }
-        assert!(truth.yes.count() + truth.no.count() <= rows.len(), "only rows that live");
+        assert!(yes.count() + no.count() <= rows.len(), "only rows that live");
     };
     let constants = [
         Value::Null,
@@ -228,7 +247,7 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
         "starts",
     );
     same(
-        &snapshot.strings(column, &|text| Some(text.len() > 6)),
+        &snapshot.strings(column, |text| Some(text.len() > 6)),
         &|value| text(value).map(|text| text.len() > 6),
         "strings",
     );
@@ -286,7 +305,8 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
 /// mostly values of one kind. `keeps_each`: texts are kept as where too many are different.
 fn changed(seed: u64, is_alike: bool, keeps_each: bool) -> (Table, Model, Vec<(Snapshot, Model)>) {
     let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
+    let (mut table, mut model) =
+        (Table::new(Options { chunk_rows: 64, max_columns: 1_000, ..Options::default() }), Model::new());
     let mut held: Vec<(Snapshot, Model)> = Vec::new();
     if is_alike {
         // Every row has every value at first: all bits of a word are set.
@@ -380,20 +400,21 @@ fn texts_that_are_all_different_are_found_as_those_that_are_few() {
             table.set(row, node, Leaf::String(&format!("NEW{index:06}-{round}")));
         }
     }
+    let text = |text: &str| Value::String(text.to_owned());
     let after = table.snapshot();
     let Lookup::Column(column) = after.lookup(&["serial".to_owned()]) else { panic!("a column") };
-    assert_eq!(before.starts_with(column, "SN00001").yes.count(), 10);
-    assert_eq!(after.starts_with(column, "SN00001").yes.count(), 5);
-    assert_eq!(after.starts_with(column, "NEW000010-").yes.count(), 1);
-    assert_eq!(after.compare(column, BinaryOp::Equal, &Value::String("SN000011".to_owned())).yes.count(), 1);
-    assert_eq!(after.compare(column, BinaryOp::Less, &Value::String("O".to_owned())).yes.count(), rows / 2);
+    assert_eq!(both(&before, &before.starts_with(column, "SN00001"))[0].count(), 10);
+    assert_eq!(both(&after, &after.starts_with(column, "SN00001"))[0].count(), 5);
+    assert_eq!(both(&after, &after.starts_with(column, "NEW000010-"))[0].count(), 1);
+    assert_eq!(both(&after, &after.compare(column, BinaryOp::Equal, &text("SN000011")))[0].count(), 1);
+    assert_eq!(both(&after, &after.compare(column, BinaryOp::Less, &text("O")))[0].count(), rows / 2);
     assert!(after.codes(column).is_none(), "too many to group by");
     assert!(table.memory_bytes() < 200 * rows, "{} bytes for {rows} rows", table.memory_bytes());
 }
 
 #[test]
 fn paths_beyond_the_bound_have_no_column_and_the_table_says_so() {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 3 });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 3, ..Options::default() });
     let row = table.insert("d");
     for at in 0..6 {
         let node = table.child(Table::ROOT, &format!("p{at}"));

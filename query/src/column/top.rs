@@ -22,7 +22,7 @@ impl Snapshot {
         for (index, chunk) in stored.chunks() {
             for word in 0..words {
                 let at_word = index * words + word;
-                let present = chunk.word_of(word, |kind| kind != Kind::Absent);
+                let present = chunk.present(word);
                 let mut open = rows.word(at_word) & present;
                 without.set_word(at_word, without.word(at_word) & !present);
                 if let Some(keys) = keys_in(chunk, word) {
@@ -135,7 +135,7 @@ fn key(cell: Cell<'_>) -> u64 {
 
 /// Doubles in their order; without a branch, so that the compiler does several at once.
 #[inline]
-fn double(value: f64) -> u64 {
+pub(super) fn double(value: f64) -> u64 {
     // A zero without sign.
     let bits = (value + 0.0).to_bits();
     let sign = (bits.cast_signed() >> 63).cast_unsigned();

@@ -12,7 +12,7 @@ impl Snapshot {
         for (index, chunk) in column.chunks() {
             let cells = Cells::new(column, chunk);
             for word in 0..words {
-                let mut open = rows.word(index * words + word) & chunk.word_of(word, |kind| kind != Kind::Absent);
+                let mut open = rows.word(index * words + word) & chunk.present(word);
                 let first = Row::at(index * column.chunk_rows() + 64 * word);
                 // One place that calls: then what is called becomes a part of this loop.
                 while open != 0 {

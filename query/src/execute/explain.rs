@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::Input;
 use super::filter::needs_rows;
 use super::places::Places;
 use super::rows::{Reading, Sides};
+use super::{Input, access, walk};
 use crate::plan::{Expr, Output, Path, Plan, Root, text};
 
 /// How a plan is carried out.
@@ -48,7 +48,13 @@ pub fn explain(input: &Input<'_>) -> Explanation {
         step(format!("join {} by {}", relation.name, relation.key.join(".")));
     }
     let snapshot = input.from.snapshot;
-    step(format!("scan {}: {} rows", plan.collection, snapshot.len()));
+    let along = walk::text(&reading).map(|text| format!("look up {}: {text}", plan.collection));
+    let found = || {
+        let way = access::selective(&reading, plan.filter.as_ref()?)?;
+        Some(format!("look up {}: {} of {} rows", plan.collection, way.text(&reading), snapshot.len()))
+    };
+    let scan = || format!("scan {}: {} rows", plan.collection, snapshot.len());
+    step(along.or_else(found).unwrap_or_else(scan));
     let residual = places.in_documents().into_iter().map(path_text).collect();
     Explanation { plan: out, residual }
 }

@@ -1,129 +1,43 @@
-//! Which rows fulfil the condition: masks from columns where columns hold what is asked, and row by row, among the rows that
-//! are still open, where not.
+//! A condition of a plan as one over rows: by columns where columns hold what is asked, and row by row where not.
 
 use super::places::Place;
 use super::rows::{Reading, RowRef};
-use super::{ROWS_BETWEEN, Stop};
-use crate::column::{Kind, Mask, Row, Truth};
-use crate::evaluate::{Datum, evaluate, holds, words};
+use crate::column::{Condition, Kind, Mask};
+use crate::evaluate::{evaluate, words};
 use crate::plan::{Constant, Expr, Function, Path, Root};
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
-/// The rows that fulfil the condition.
-pub(super) struct Matched {
-    /// In the columns.
-    pub(super) columns: Mask,
-    /// Of the rows taken from documents.
-    pub(super) sides: Vec<u32>,
-}
-
-impl Matched {
-    pub(super) fn rows(&self) -> impl Iterator<Item = RowRef> + '_ {
-        self.columns.iter().map(RowRef::Column).chain(self.sides.iter().map(|index| RowRef::Side(*index)))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.columns.count() + self.sides.len()
-    }
-}
-
-/// Asks all rows.
-pub(super) fn matching(reading: &Reading<'_>) -> Result<Matched, Stop> {
-    let mut open = reading.snapshot().live().clone();
-    for id in reading.input.from.changed {
-        if let Some(row) = reading.snapshot().row(id) {
-            open.remove(row);
-        }
-    }
-    let Some(condition) = &reading.input.plan.filter else {
-        let sides = (0..count(reading.sides.len())).collect();
-        return Ok(Matched { columns: open, sides });
-    };
-    let mut columns = truth(reading, condition, &open)?.yes;
-    columns.and(&open);
-    let mut sides = Vec::new();
-    for index in 0..count(reading.sides.len()) {
-        reading.looked_at(1, 0)?;
-        if holds(condition, &reading.source(RowRef::Side(index), None), &reading.context) {
-            sides.push(index);
-        }
-    }
-    Ok(Matched { columns, sides })
-}
-
-/// Whether one row fulfils the condition.
-pub(super) fn fulfils(reading: &Reading<'_>, row: RowRef) -> bool {
-    let condition = reading.input.plan.filter.as_ref();
-    condition.is_none_or(|condition| holds(condition, &reading.source(row, None), &reading.context))
-}
-
-fn count(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
-}
-
-/// What the condition is for each row of `open`; for others it may say anything.
-fn truth(reading: &Reading<'_>, condition: &Expr, open: &Mask) -> Result<Truth, Stop> {
-    reading.looked_at(ROWS_BETWEEN, 0)?;
-    Ok(match condition {
-        Expr::Constant(constant) => same_everywhere(&constant.0, open),
-        Expr::Not(inner) => truth(reading, inner, open)?.not(),
-        Expr::And(parts) => both(reading, parts, open)?,
-        // By De Morgan, which holds in three-valued logic too.
-        Expr::Or(parts) => either(reading, parts, open)?,
-        _ => match by_columns(reading, condition) {
-            Some(truth) => truth,
-            None => one_by_one(reading, condition, open)?,
+/// The condition `expr` over the rows that are in the columns; for many rows, or for a few of them.
+pub(super) fn condition<'r>(reading: &'r Reading<'_>, expr: &'r Expr, for_many: bool) -> Condition<'r> {
+    let sample = for_many.then(|| reading.snapshot());
+    let all = |parts: &'r [Expr]| parts.iter().map(|part| condition(reading, part, for_many)).collect();
+    match expr {
+        Expr::Constant(constant) => Condition::constant(boolean(constant)),
+        Expr::Not(inner) => condition(reading, inner, for_many).not(),
+        Expr::And(parts) => Condition::all(sample, all(parts)),
+        Expr::Or(parts) => Condition::any(sample, all(parts)),
+        // A few rows are asked themselves.
+        Expr::Match(index) if for_many => match reading.matches.condition(reading, *index) {
+            Some(condition) => condition,
+            None => by_columns(reading, expr).unwrap_or_else(|| one_by_one(reading, expr)),
         },
+        _ => by_columns(reading, expr).unwrap_or_else(|| one_by_one(reading, expr)),
+    }
+}
+
+fn boolean(constant: &Constant) -> Option<bool> {
+    match &constant.0 {
+        Some(Value::Bool(value)) => Some(*value),
+        _ => None,
+    }
+}
+
+fn one_by_one<'r>(reading: &'r Reading<'_>, expr: &'r Expr) -> Condition<'r> {
+    Condition::of_rows(move |row| {
+        reading.ask_one();
+        evaluate(expr, &reading.source(RowRef::Column(row), None), &reading.context).truth()
     })
-}
-
-fn same_everywhere(value: &Option<Value>, open: &Mask) -> Truth {
-    let none = Mask::none(open.slots());
-    match value {
-        Some(Value::Bool(true)) => Truth { yes: open.clone(), no: none },
-        Some(Value::Bool(false)) => Truth { yes: none, no: open.clone() },
-        _ => Truth { yes: none.clone(), no: none },
-    }
-}
-
-/// Parts that columns answer come first: they leave fewer rows for the others.
-fn in_order<'e>(reading: &Reading<'_>, parts: &'e [Expr]) -> Vec<&'e Expr> {
-    let mut parts: Vec<&Expr> = parts.iter().collect();
-    parts.sort_by_key(|part| needs_rows(reading, part));
-    parts
-}
-
-fn both(reading: &Reading<'_>, parts: &[Expr], open: &Mask) -> Result<Truth, Stop> {
-    let mut open = open.clone();
-    let mut all: Option<Truth> = None;
-    for part in in_order(reading, parts) {
-        let mut one = truth(reading, part, &open)?;
-        one.yes.and(&open);
-        one.no.and(&open);
-        open.and_not(&one.no);
-        all = Some(match all {
-            None => one,
-            Some(all) => all.and(&one),
-        });
-    }
-    Ok(all.unwrap_or_else(|| same_everywhere(&Some(Value::Bool(true)), &open)))
-}
-
-fn either(reading: &Reading<'_>, parts: &[Expr], open: &Mask) -> Result<Truth, Stop> {
-    let mut open = open.clone();
-    let mut any: Option<Truth> = None;
-    for part in in_order(reading, parts) {
-        let mut one = truth(reading, part, &open)?;
-        one.yes.and(&open);
-        one.no.and(&open);
-        open.and_not(&one.yes);
-        any = Some(match any {
-            None => one,
-            Some(any) => any.or(&one),
-        });
-    }
-    Ok(any.unwrap_or_else(|| same_everywhere(&Some(Value::Bool(false)), &open)))
 }
 
 /// Whether a part of a condition is asked row by row.
@@ -137,7 +51,7 @@ pub(super) fn needs_rows(reading: &Reading<'_>, condition: &Expr) -> bool {
 }
 
 /// A condition that columns answer.
-enum Shape<'e> {
+pub(super) enum Shape<'e> {
     /// Undefined for every row.
     Nothing,
     /// The same for every row.
@@ -153,7 +67,7 @@ enum Shape<'e> {
     Kinds(Place, fn(Kind) -> bool),
 }
 
-fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Shape<'e>> {
+pub(super) fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Shape<'e>> {
     let column = |expr: &'e Expr| column_of(reading, expr);
     if let Some(ids) = ids(reading, condition) {
         return Some(Shape::Id(ids));
@@ -181,10 +95,15 @@ fn shape<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Shape<'e>> {
     })
 }
 
+/// Whether an expression is the id of the row.
+pub(super) fn is_id(reading: &Reading<'_>, expr: &Expr) -> bool {
+    let [id] = reading.input.from.collection.id else { return false };
+    matches!(expr, Expr::Path(path) if path.root == Root::Row && path.names == [*id])
+}
+
 /// The ids that a row must have one of, where nothing else is asked.
-fn ids<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Vec<&'e str>> {
-    let [id] = reading.input.from.collection.id else { return None };
-    let is_id = |expr: &Expr| matches!(expr, Expr::Path(path) if path.root == Root::Row && path.names == [*id]);
+pub(super) fn ids<'e>(reading: &Reading<'_>, condition: &'e Expr) -> Option<Vec<&'e str>> {
+    let is_id = |expr: &Expr| is_id(reading, expr);
     let text = |value: &'e Value| match value {
         Value::String(text) => Some(text.as_str()),
         _ => None,
@@ -252,68 +171,31 @@ fn turned(op: BinaryOp) -> BinaryOp {
     }
 }
 
-fn by_columns(reading: &Reading<'_>, condition: &Expr) -> Option<Truth> {
-    if let Expr::Match(index) = condition
-        && let Some(truth) = reading.matches.truth(reading, *index)
-    {
-        return Some(truth);
-    }
+fn by_columns<'r>(reading: &'r Reading<'_>, condition: &'r Expr) -> Option<Condition<'r>> {
     let snapshot = reading.snapshot();
-    let nothing = || {
-        let none = Mask::none(snapshot.live().slots());
-        Truth { yes: none.clone(), no: none }
-    };
     Some(match shape(reading, condition)? {
-        Shape::Nothing => nothing(),
-        Shape::Always(value) => same_everywhere(&Some(Value::Bool(value)), snapshot.live()),
+        Shape::Always(value) => Condition::constant(Some(value)),
         Shape::Id(ids) => {
-            let mut truth = Truth { yes: Mask::none(snapshot.live().slots()), no: snapshot.live().clone() };
-            for row in ids.iter().filter_map(|id| snapshot.row(id)) {
-                truth.yes.insert(row);
-                truth.no.remove(row);
-            }
-            truth
+            let mut rows = Mask::none(snapshot.slots());
+            ids.iter().filter_map(|id| snapshot.row(id)).for_each(|row| rows.insert(row));
+            Condition::among(rows)
         }
         Shape::Compare(Place::Column(column), op, value) => snapshot.compare(column, op, value),
         Shape::Columns(Place::Column(a), op, Place::Column(b)) => snapshot.compare_columns(a, op, b),
-        Shape::In(Place::Column(column), list) => {
-            let mut values = Vec::with_capacity(list.len());
-            for constant in list {
-                values.push(constant.0.clone()?);
-            }
-            if values.iter().any(|value| matches!(value, Value::Array(_) | Value::Object(_))) {
-                return None;
-            }
-            snapshot.is_in(column, &values)
-        }
+        Shape::In(Place::Column(column), list) => snapshot.is_in(column, &primitives(list)?),
         Shape::Boolean(Place::Column(column)) => snapshot.truth(column),
         Shape::Begins(Place::Column(column), wanted) => snapshot.starts_with(column, wanted),
-        Shape::Text(Place::Column(column), holds) => snapshot.strings(column, &|text| Some(holds(text))),
+        Shape::Text(Place::Column(column), holds) => snapshot.strings(column, move |text| Some(holds(text))),
         Shape::Kinds(Place::Column(column), kinds) => snapshot.kinds(column, &kinds),
-        _ => nothing(),
+        _ => Condition::constant(None),
     })
 }
 
-fn one_by_one(reading: &Reading<'_>, condition: &Expr, open: &Mask) -> Result<Truth, Stop> {
-    let none = Mask::none(open.slots());
-    let mut truth = Truth { yes: none.clone(), no: none };
-    let mut unasked = 0;
-    for row in open.iter() {
-        unasked += 1;
-        if unasked == ROWS_BETWEEN {
-            reading.looked_at(unasked, 0)?;
-            unasked = 0;
-        }
-        set(&mut truth, row, evaluate(condition, &reading.source(RowRef::Column(row), None), &reading.context));
+/// The values of a list, unless one is undefined, an array or an object.
+pub(super) fn primitives(list: &[Constant]) -> Option<Vec<&Value>> {
+    let primitive = |constant: &'_ Constant| !matches!(constant.0, None | Some(Value::Array(_) | Value::Object(_)));
+    if !list.iter().all(primitive) {
+        return None;
     }
-    reading.looked_at(unasked, 0)?;
-    Ok(truth)
-}
-
-fn set(truth: &mut Truth, row: Row, value: Datum<'_>) {
-    match value.truth() {
-        Some(true) => truth.yes.insert(row),
-        Some(false) => truth.no.insert(row),
-        None => {}
-    }
+    Some(list.iter().filter_map(|constant| constant.0.as_ref()).collect())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::filter::Matched;
+use super::matched::{Matched, Rows};
 use super::order::canonical;
 use super::places::Place;
 use super::project::object;
@@ -19,6 +19,9 @@ use crate::value::Value;
 
 /// Rows between two looks at how much memory the groups take: it costs a walk over all of them.
 const ROWS_BETWEEN_MEASURES: usize = 1 << 16;
+
+/// Fewer rows are grouped one by one: columns are read as a whole.
+const ROWS_BY_COLUMNS: usize = 2_048;
 
 /// The parts of a grouped plan.
 struct Grouped<'p> {
@@ -118,6 +121,10 @@ fn by_columns(
     matched: &Matched,
     groups: &mut Groups,
 ) -> Result<bool, Stop> {
+    let is_counted = grouped.keys.is_empty() && grouped.aggregates.iter().all(|of| of.argument().is_none());
+    if matches!(&matched.columns, Rows::Few(rows) if rows.len() < ROWS_BY_COLUMNS) && !is_counted {
+        return Ok(false);
+    }
     let mut arguments = Vec::new();
     for aggregate in grouped.aggregates {
         let argument = match aggregate.argument() {
@@ -197,7 +204,7 @@ fn groups_of_rows(
     };
     let Some(Place::Column(column)) = place(reading, key) else { return Ok(None) };
     let Some(codes) = reading.snapshot().codes(column) else { return Ok(None) };
-    let counts = codes.counts(&matched.columns);
+    let counts = codes.counts(&matched.columns.mask(reading.snapshot().slots()));
     let mut group_of = vec![0; counts.len()];
     let mut encoded = Vec::new();
     for (code, rows) in counts.iter().enumerate() {
@@ -242,7 +249,8 @@ fn add_column(
     groups: &mut Groups,
 ) {
     let mut waiting: Vec<Waiting> = std::iter::repeat_with(Waiting::default).take(groups.keys.len()).collect();
-    reading.snapshot().for_each(column, &matched.columns, |row, cell| {
+    let rows = matched.columns.mask(reading.snapshot().slots());
+    reading.snapshot().for_each(column, &rows, |row, cell| {
         let group = match of_row {
             OfRow::One(_) => 0,
             OfRow::Codes { codes, group_of, .. } => group_of[codes.code(row)],

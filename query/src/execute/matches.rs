@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::places::Place;
 use super::rank::asks_for_rank;
 use super::rows::Reading;
-use crate::column::{Cell, ColumnId, Row, Truth};
+use crate::column::{Cell, ColumnId, Condition, Row};
 use crate::evaluate::words::with_words;
 use crate::plan::{Plan, Root};
 use crate::rank::Statistics;
@@ -22,13 +22,10 @@ impl Matches {
         Self { found: vec![OnceCell::new(); plan.matches.len()], is_ranked: asks_for_rank(plan) }
     }
 
-    /// What a `MATCH` is for each row in the columns; `None` when no index tells.
-    pub(super) fn truth(&self, reading: &Reading<'_>, index: usize) -> Option<Truth> {
+    /// A `MATCH` as a condition over the rows in the columns; `None` when no index tells.
+    pub(super) fn condition<'r>(&'r self, reading: &'r Reading<'_>, index: usize) -> Option<Condition<'r>> {
         let found = self.found(reading, index)?;
-        let column = column(reading, index)?;
-        let mut no = reading.snapshot().mask_of_texts(column);
-        no.and_not(&found.yes);
-        Some(Truth { yes: found.yes.clone(), no })
+        Some(Condition::among_those(&found.yes, reading.snapshot().mask_of_texts(column(reading, index)?)))
     }
 
     /// What ranks are made from, of all rows that are taken from columns; `None` when no index tells.
@@ -36,7 +33,7 @@ impl Matches {
         let mut statistics = self.found(reading, index)?.statistics.clone();
         let (column, snapshot) = (column(reading, index)?, reading.snapshot());
         let (_, words) = &reading.input.plan.matches[index];
-        for row in reading.input.from.changed.iter().filter_map(|id| snapshot.row(id)) {
+        for row in reading.changed_rows() {
             if let Cell::String(text) = snapshot.cell(column, row) {
                 with_words(text, |tokens| statistics.remove(words, tokens));
             }

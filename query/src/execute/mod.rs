@@ -1,7 +1,7 @@
 //! From a plan to an answer, over columns where they hold what is asked, over whole documents where not.
 //!
 //! ```text
-//! Input ─ places (which path lies where) ─ filter (columns to masks, the rest row by row)
+//! Input ─ places (which path lies where) ─ filter (a condition over rows) ─ matched (its rows)
 //!                                             ├─▶ order ─▶ Selection: rows in order ─ project ─▶ JSON values
 //!                                             └─▶ group ─▶ Selection: made rows
 //! ```
@@ -22,15 +22,18 @@ use crate::plan::{Output, Plan};
 use crate::schema::Collection;
 use crate::value::Value;
 
+mod access;
 mod explain;
 mod filter;
 mod group;
+mod matched;
 mod matches;
 mod order;
 mod places;
 mod project;
 mod rank;
 mod rows;
+mod walk;
 
 pub use explain::{Explanation, explain};
 pub use project::Row;
@@ -107,7 +110,7 @@ impl Input<'_> {
 pub struct Cost {
     /// Rows of the collection.
     pub rows_total: usize,
-    /// Rows that fulfil the condition.
+    /// Rows that were found to fulfil the condition; when the first ones were asked for, there may be more.
     pub rows_matched: usize,
     /// Documents read.
     pub documents_read: usize,
@@ -163,13 +166,16 @@ pub fn select(input: &Input<'_>) -> Result<Selection, Stop> {
     let places = places::Places::new(input);
     let sides = rows::Sides::read(input)?;
     let reading = rows::Reading::new(input, &places, &sides);
-    let matched = filter::matching(&reading)?;
-    let mut cost = Cost {
-        rows_total: input.from.snapshot.len(),
-        rows_matched: matched.columns.count() + matched.sides.len(),
-        ..Cost::default()
-    };
+    let mut cost = Cost { rows_total: input.from.snapshot.len(), ..Cost::default() };
     let ranks = rank::Ranks::of(&reading)?;
+    if let Some(candidates) = walk::candidates(&reading) {
+        reading.tell_asked(0)?;
+        cost.rows_matched = candidates.len();
+        let found = order::first_of(&reading, candidates, ranks.as_ref(), &mut cost)?;
+        return finished(&reading, Found::Rows(found, Arc::new(sides.clone()), ranks), cost);
+    }
+    let matched = matched::matching(&reading)?;
+    cost.rows_matched = matched.len();
     let found = match &input.plan.output {
         Output::Groups { .. } => Found::Made(group::groups(&reading, &matched, &mut cost)?),
         _ if input.plan.distinct => Found::Made(order::distinct(&reading, &matched, ranks.as_ref(), &mut cost)?),
@@ -177,8 +183,12 @@ pub fn select(input: &Input<'_>) -> Result<Selection, Stop> {
             Found::Rows(order::ordered(&reading, &matched, ranks.as_ref(), &mut cost)?, Arc::new(sides.clone()), ranks)
         }
     };
+    finished(&reading, found, cost)
+}
+
+fn finished(reading: &rows::Reading<'_>, found: Found, mut cost: Cost) -> Result<Selection, Stop> {
     reading.fault()?;
-    cost.documents_read = reading.documents_read() + sides.len();
+    cost.documents_read = reading.documents_read() + reading.sides.len();
     Ok(Selection { found, cost })
 }
 
@@ -216,7 +226,7 @@ pub fn among(input: &Input<'_>, ids: &[String]) -> Result<Vec<(String, Option<Va
     for id in ids {
         reading.looked_at(1, 0)?;
         let row = input.from.snapshot.row(id).map(RowRef::Column);
-        let row = row.filter(|row| filter::fulfils(&reading, *row));
+        let row = row.filter(|row| matched::fulfils(&reading, *row));
         out.push((id.clone(), row.and_then(|row| project::one(&reading, row, None))));
     }
     reading.fault()?;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::filter::Matched;
-use super::places::Place;
+use super::matched::{Matched, Rows};
 use super::rank::{Ranks, first_by_rank};
 use super::rows::{Reading, RowRef};
+use super::walk::Leading;
 use super::{Cost, ROWS_BETWEEN, Stop, project};
 use crate::evaluate::order::representative;
 use crate::evaluate::{Datum, evaluate, key};
-use crate::plan::{Expr, Order, Output, Root};
+use crate::plan::{Order, Output};
 use crate::value::Value;
 
 /// `TOP` up to this is found without ordering everything.
@@ -41,10 +41,10 @@ pub(super) fn ordered(
 fn by_id(reading: &Reading<'_>, matched: &Matched, top: usize, cost: &mut Cost) -> Result<Vec<RowRef>, Stop> {
     let (count, all) = (matched.len(), reading.snapshot().len());
     let mut rows: Vec<RowRef>;
-    if matched.sides.is_empty() && count > all / 16 {
+    if let (Rows::Many(columns), true) = (&matched.columns, matched.sides.is_empty() && count > all / 16) {
         // Many of all: walk all ids in their order, which are ordered once for many queries.
         let order = reading.snapshot().id_order();
-        let in_order = order.iter().map(|row| crate::column::Row(*row)).filter(|row| matched.columns.contains(*row));
+        let in_order = order.iter().map(|row| crate::column::Row(*row)).filter(|row| columns.contains(*row));
         rows = in_order.take(top).map(RowRef::Column).collect();
     } else {
         rows = matched.rows().collect();
@@ -58,12 +58,16 @@ fn by_id(reading: &Reading<'_>, matched: &Matched, top: usize, cost: &mut Cost) 
 
 /// For a few rows by one column: a superset of the first `top` rows. `None` when that way is not open.
 fn by_column(reading: &Reading<'_>, matched: &Matched, top: usize) -> Option<Vec<RowRef>> {
-    let [Order { expr: Expr::Path(path), descending }] = reading.input.plan.order.as_slice() else { return None };
-    if top > TOP_BY_COLUMN_MAX || path.root != Root::Row {
+    let leading = Leading::of(reading).filter(|_| top <= TOP_BY_COLUMN_MAX)?;
+    if matches!(&matched.columns, Rows::Few(rows) if rows.len() <= 2 * top + ROWS_BETWEEN) {
         return None;
     }
-    let Place::Column(column) = reading.places.of(path) else { return None };
-    let rows = reading.snapshot().top(column, &matched.columns, top, *descending)?;
+    let rows = reading.snapshot().top(
+        leading.column,
+        &matched.columns.mask(reading.snapshot().slots()),
+        top,
+        leading.descending,
+    )?;
     let sides = matched.sides.iter().map(|index| RowRef::Side(*index));
     Some(rows.into_iter().map(RowRef::Column).chain(sides).collect())
 }
@@ -71,6 +75,17 @@ fn by_column(reading: &Reading<'_>, matched: &Matched, top: usize) -> Option<Vec
 struct Keyed {
     key: Vec<u8>,
     row: RowRef,
+}
+
+/// The first of some candidates, among which are the first of all.
+pub(super) fn first_of(
+    reading: &Reading<'_>,
+    candidates: Vec<RowRef>,
+    ranks: Option<&Ranks>,
+    cost: &mut Cost,
+) -> Result<Vec<RowRef>, Stop> {
+    let top = reading.input.plan.top.map_or(usize::MAX, |top| top as usize);
+    by_keys(reading, candidates.into_iter(), top, ranks, cost)
 }
 
 fn by_keys(

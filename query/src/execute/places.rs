@@ -47,6 +47,12 @@ impl<'p> Places<'p> {
             .map_or(Place::Document, |(_, place)| *place)
     }
 
+    /// The path of a column.
+    pub(super) fn name(&self, column: ColumnId) -> String {
+        let of_row = self.known.iter().find(|(path, place)| path.root == Root::Row && *place == Place::Column(column));
+        of_row.map_or_else(String::new, |(path, _)| path.names.join("."))
+    }
+
     /// Paths that lie in documents only, each once.
     pub(super) fn in_documents(&self) -> Vec<&'p Path> {
         let mut paths: Vec<&Path> = Vec::new();

@@ -1,10 +1,10 @@
 //! `SCORE()`: the rank of each row, with statistics over all rows of the collection as of the answer's revision.
 
-use super::filter::Matched;
+use super::matched::{Matched, Rows};
 use super::places::Place;
 use super::rows::{Reading, RowRef};
 use super::{ROWS_BETWEEN, Stop};
-use crate::column::{Cell, Mask};
+use crate::column::Cell;
 use crate::evaluate::Source;
 use crate::evaluate::words::with_words;
 use crate::plan::{Expr, Order, Output, Path, Plan, Root};
@@ -22,8 +22,8 @@ impl Ranks {
         if !asks_for_rank(reading.input.plan) {
             return Ok(None);
         }
-        let all = all_rows(reading);
-        let sides = Matched { columns: Mask::none(0), sides: all.sides.clone() };
+        let all = Matched::all(reading);
+        let sides = Matched { columns: Rows::Few(Vec::new()), sides: all.sides.clone() };
         let mut statistics = Vec::new();
         for (index, (path, wanted)) in reading.input.plan.matches.iter().enumerate() {
             let known = reading.matches.statistics(reading, index);
@@ -86,17 +86,6 @@ pub(super) fn first_by_rank(
     let (_, last, _) = by_rank.select_nth_unstable_by(top - 1, order);
     let first = ranked.into_iter().filter(|(rank, _)| order(rank, last).is_le());
     Ok(Some(first.map(|(_, row)| row).collect()))
-}
-
-fn all_rows(reading: &Reading<'_>) -> Matched {
-    let mut columns = reading.snapshot().live().clone();
-    for id in reading.input.from.changed {
-        if let Some(row) = reading.snapshot().row(id) {
-            columns.remove(row);
-        }
-    }
-    let sides = (0..u32::try_from(reading.sides.len()).unwrap_or(u32::MAX)).collect();
-    Matched { columns, sides }
 }
 
 /// Hands the words of the text at a path to `then`, when it is one.

@@ -68,6 +68,8 @@ pub(super) struct Reading<'a> {
     pub(super) matches: Matches,
     fault: RefCell<Option<Stop>>,
     documents_read: Cell<usize>,
+    /// Rows that were asked one by one and are not told yet.
+    asked: Cell<usize>,
     /// Documents of joined rows that have changed.
     joined: RefCell<HashMap<String, Option<Arc<Value>>>>,
 }
@@ -83,12 +85,21 @@ impl<'a> Reading<'a> {
             matches: Matches::new(input.plan),
             fault: RefCell::new(None),
             documents_read: Cell::new(0),
+            asked: Cell::new(0),
             joined: RefCell::default(),
         }
     }
 
     pub(super) fn snapshot(&self) -> &'a Snapshot {
         self.input.from.snapshot
+    }
+
+    /// Rows of the columns that are taken from documents, or not there; upwards.
+    pub(super) fn changed_rows(&self) -> Vec<Row> {
+        let rows = self.input.from.changed.iter().filter_map(|id| self.snapshot().row(id));
+        let mut rows: Vec<Row> = rows.collect();
+        rows.sort_unstable();
+        rows
     }
 
     /// The first fault, if reading a document failed.
@@ -104,6 +115,19 @@ impl<'a> Reading<'a> {
     pub(super) fn looked_at(&self, rows: usize, memory_bytes: usize) -> Result<(), Stop> {
         self.fault()?;
         self.input.interrupt.check(rows, memory_bytes)
+    }
+
+    /// A row is asked by itself, where nothing can be told.
+    pub(super) fn ask_one(&self) {
+        self.asked.set(self.asked.get() + 1);
+    }
+
+    /// Tells the rows that were asked by themselves, if they are many.
+    pub(super) fn tell_asked(&self, at_least: usize) -> Result<(), Stop> {
+        if self.asked.get() < at_least {
+            return Ok(());
+        }
+        self.looked_at(self.asked.take(), 0)
     }
 
     pub(super) fn id(&self, row: RowRef) -> &'a str {

@@ -104,7 +104,7 @@ proptest! {
 
     #[test]
     fn an_index_says_what_the_texts_say(steps in prop::collection::vec(step(), 1..400), last in words()) {
-        let mut table = Table::new(Options { chunk_rows: 64, max_columns: 10 });
+        let mut table = Table::new(Options { chunk_rows: 64, max_columns: 10, ..Options::default() });
         let name = table.child(Table::ROOT, "name");
         let (mut taken, mut held): (Vec<Work>, Vec<Snapshot>) = (Vec::new(), Vec::new());
         for step in steps {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_query::column::Options;
+use muster_query::column::{Options, OrderOptions};
 use muster_query::execute;
 use muster_query::syntax::{Limits, parse};
 use muster_query::text::Work;
@@ -44,12 +44,21 @@ struct Run {
     indexed: usize,
 }
 
+/// Columns are ordered by value at once, brought up to date soon, and given up for others; or never.
+fn orders(seed: u64) -> OrderOptions {
+    match seed % 3 {
+        0 => OrderOptions::default(),
+        1 => OrderOptions { rows: 0, questions: 1, most: 3, changes: 2, one_in: 1 },
+        _ => OrderOptions { rows: 0, questions: 2, most: 20, changes: 8, one_in: 1 },
+    }
+}
+
 /// One world, changed again and again, and asked in between. How many queries had rows, and how many an index of words
 /// answered.
 fn one_seed(seed: u64) -> (usize, usize) {
     let mut chance = Chance::new(seed);
     let max_columns = if seed % 4 == 3 { 8 } else { 10_000 };
-    let engine = Engine::new(Options { chunk_rows: 64, max_columns });
+    let engine = Engine::new(Options { chunk_rows: 64, max_columns, orders: orders(seed) });
     let world = COLLECTIONS.iter().map(|name| (*name, BTreeMap::new())).collect();
     chance.next();
     let mut run = Run { chance, engine, world, seed, work: Vec::new(), indexed: 0 };

@@ -26,7 +26,7 @@ pub(super) fn read(from: &mut impl Read) -> Result<Table> {
         return Err(CheckpointError::Version(u32::from_le_bytes(version)));
     }
     let mut frames = Unframed::new(from);
-    let options = Options { chunk_rows: frames.len()?, max_columns: frames.len()? };
+    let options = Options { chunk_rows: frames.len()?, max_columns: frames.len()?, ..Options::default() };
     let is_size = options.chunk_rows > 0 && options.chunk_rows <= CHUNK_ROWS_MAX;
     sane(is_size && options.chunk_rows.is_multiple_of(64), "no such chunks")?;
     let mut table = Table::new(options);
@@ -166,7 +166,7 @@ fn fits(column: &Stored, live: &Mask) -> Result<()> {
     let words = column.shared.chunk_rows() / 64;
     for (index, chunk) in column.shared.chunks() {
         for word in 0..words {
-            let present = chunk.word_of(word, |kind| kind != Kind::Absent);
+            let present = chunk.present(word);
             sane(present & !live.word(index * words + word) == 0, "a row without an id has values")?;
         }
     }

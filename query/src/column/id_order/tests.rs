@@ -1,5 +1,6 @@
 //! Orders are made from earlier ones, beside a writer that goes on.
 
+use super::super::kept::CHANGES_MAX;
 use super::*;
 
 const NAMES: usize = 20_000;
@@ -20,7 +21,7 @@ fn a_writer_does_not_wait_for_an_order_that_is_made() {
     let looks = std::cell::Cell::new(0_usize);
     let id = |row: Row| {
         looks.set(looks.get() + 1);
-        assert!(order.state.try_lock().is_ok(), "free while ids are compared");
+        assert!(order.kept.is_free(), "free while ids are compared");
         names[row.index()].as_str()
     };
     let made = order.rows(1, &live, id);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::column::strings::DIFFERENT_MAX;
-use crate::column::{ColumnId, Leaf, Lookup, Mask, Node, Options, Row, Snapshot, Table, Truth};
+use crate::column::{ColumnId, Condition, Leaf, Lookup, Mask, Node, Options, Row, Snapshot, Table};
 
 pub(super) struct Chance(u64);
 
@@ -83,7 +83,7 @@ fn make_texts_many(table: &mut Table, node: Node) {
 }
 
 pub(super) fn made(chance: &mut Chance, pools: [Pool; 2], many_texts: bool) -> Case {
-    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 100 });
+    let mut table = Table::new(Options { chunk_rows: 64, max_columns: 100, ..Options::default() });
     let nodes = ["a", "b"].map(|name| table.child(Table::ROOT, name));
     if many_texts {
         make_texts_many(&mut table, nodes[0]);
@@ -133,17 +133,27 @@ impl Case {
     }
 
     /// A condition is for each row what is expected, and says nothing of free places.
-    pub(super) fn same(&self, truth: &Truth, expected: impl Fn(&[Option<Value>; 2]) -> Option<bool>, what: &str) {
+    pub(super) fn same(
+        &self,
+        condition: &Condition<'_>,
+        expected: impl Fn(&[Option<Value>; 2]) -> Option<bool>,
+        what: &str,
+    ) {
+        let rows_where = |wanted| {
+            let found = self.snapshot.rows_where(condition, wanted, self.snapshot.live(), || Ok::<_, ()>(()));
+            found.expect("nothing ends it")
+        };
+        let (is_true, is_false) = (rows_where(true), rows_where(false));
         let (mut yes, mut no) = (0, 0);
         for (row, values) in &self.rows {
             let wanted = expected(values);
-            let found = (truth.yes.contains(*row), truth.no.contains(*row));
+            let found = (is_true.contains(*row), is_false.contains(*row));
             assert_eq!(found, (wanted == Some(true), wanted == Some(false)), "{what} of {values:?}; {}", self.what);
+            assert_eq!(self.snapshot.holds(condition, *row), found.0, "{what} of {values:?} alone; {}", self.what);
             yes += usize::from(found.0);
             no += usize::from(found.1);
         }
-        assert_eq!((truth.yes.count(), truth.no.count()), (yes, no), "{what}: only rows that live; {}", self.what);
-        assert_eq!((truth.yes.slots(), truth.no.slots()), (self.snapshot.slots(), self.snapshot.slots()));
+        assert_eq!((is_true.count(), is_false.count()), (yes, no), "{what}: only rows that live; {}", self.what);
     }
 
     /// Some of the rows.

@@ -54,7 +54,11 @@ fn comparisons(case: &Case, chance: &mut Chance) {
             let equal = |value: Option<&Value>| {
                 list.iter().map(|one| condition(BinaryOp::Equal, value, Some(one))).reduce(or).flatten()
             };
-            case.same(&case.snapshot.is_in(a, &list), |values| equal(values[0].as_ref()), &format!("in {list:?}"));
+            case.same(
+                &case.snapshot.is_in(a, &list.iter().collect::<Vec<_>>()),
+                |values| equal(values[0].as_ref()),
+                &format!("in {list:?}"),
+            );
         }
     }
 }
@@ -111,20 +115,44 @@ fn kinds_and_texts(case: &Case) {
         );
     }
     let holds = |text: &str| (text.len() != 1).then(|| text.ends_with('0'));
-    case.same(&case.snapshot.strings(a, &holds), |values| of_text(values, &holds), "strings");
+    case.same(&case.snapshot.strings(a, holds), |values| of_text(values, &holds), "strings");
 }
 
 fn logic(case: &Case) {
     let [a, b] = case.columns;
-    let (left, right) = (
-        case.snapshot.compare(a, BinaryOp::Less, &text("m")),
-        case.snapshot.compare(b, BinaryOp::Greater, &Value::Int(0)),
-    );
-    let one = |values: &[Option<Value>; 2]| condition(BinaryOp::Less, values[0].as_ref(), Some(&text("m")));
-    let other = |values: &[Option<Value>; 2]| condition(BinaryOp::Greater, values[1].as_ref(), Some(&Value::Int(0)));
+    let (m, zero) = (text("m"), Value::Int(0));
+    let parts =
+        || vec![case.snapshot.compare(a, BinaryOp::Less, &m), case.snapshot.compare(b, BinaryOp::Greater, &zero)];
+    let expected = |values: &[Option<Value>; 2]| {
+        [
+            condition(BinaryOp::Less, values[0].as_ref(), Some(&m)),
+            condition(BinaryOp::Greater, values[1].as_ref(), Some(&zero)),
+        ]
+    };
     let not = |value: Option<bool>| value.map(|value| !value);
-    case.same(&left.clone().or(&right), |values| or(one(values), other(values)), "or");
-    case.same(&left.and(&right), |values| not(or(not(one(values)), not(other(values)))), "and");
+    let and = |a, b| not(or(not(a), not(b)));
+    case.same(
+        &Condition::any(Some(&case.snapshot), parts()),
+        |values| or(expected(values)[0], expected(values)[1]),
+        "or",
+    );
+    case.same(
+        &Condition::all(Some(&case.snapshot), parts()),
+        |values| and(expected(values)[0], expected(values)[1]),
+        "and",
+    );
+    let nested = || {
+        Condition::all(
+            Some(&case.snapshot),
+            vec![Condition::any(Some(&case.snapshot), parts()).not(), Condition::constant(None)],
+        )
+    };
+    case.same(&nested(), |values| and(not(or(expected(values)[0], expected(values)[1])), None), "nested");
+    case.same(
+        &nested().not(),
+        |values| not(and(not(or(expected(values)[0], expected(values)[1])), None)),
+        "not nested",
+    );
 }
 
 fn visits(case: &Case, chance: &mut Chance) {
@@ -214,6 +242,41 @@ fn kernels_say_the_same_where_each_text_is_kept_for_itself() {
             let case = made(&mut chance, pools, true);
             assert!(case.snapshot.codes(case.columns[0]).is_none(), "the texts are many");
             laws_of(&case, &mut chance);
+        }
+    }
+}
+
+/// What is asked row by row, of some rows only, and of some kinds of rows in three values.
+#[test]
+fn conditions_by_rows_join_those_by_columns() {
+    for seed in 1..=20 {
+        let mut chance = Chance::new(500 + seed);
+        let case = made(&mut chance, [Pool::Ints, Pool::All], false);
+        let zero = Value::Int(0);
+        let by_row = |row: Row| (!row.0.is_multiple_of(3)).then_some(row.0.is_multiple_of(2));
+        let made = |is_and: bool| {
+            let parts =
+                vec![Condition::of_rows(by_row), case.snapshot.compare(case.columns[0], BinaryOp::Greater, &zero)];
+            if is_and {
+                Condition::all(Some(&case.snapshot), parts)
+            } else {
+                Condition::any(Some(&case.snapshot), parts)
+            }
+        };
+        let within = case.some(&mut chance);
+        for (is_and, wanted) in [(true, true), (true, false), (false, true), (false, false)] {
+            let found = case.snapshot.rows_where(&made(is_and), wanted, &within, || Ok::<_, ()>(())).expect("no end");
+            for (row, values) in &case.rows {
+                let (a, b) = (by_row(*row), condition(BinaryOp::Greater, values[0].as_ref(), Some(&zero)));
+                let not = |value: Option<bool>| value.map(|value| !value);
+                let expected = if is_and { not(or(not(a), not(b))) } else { or(a, b) };
+                assert_eq!(found.contains(*row), within.contains(*row) && expected == Some(wanted), "{values:?}");
+            }
+            let rows: Vec<Row> = within.iter().collect();
+            let among = case.snapshot.rows_among(&made(is_and), &rows);
+            if wanted {
+                assert_eq!(among, found.iter().collect::<Vec<_>>());
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ struct Columns;
 impl Answerer for Columns {
     fn answer(&self, schema: &Schema, documents: &World, text: &str) -> Result<Vec<Json>, QueryError> {
         let plan = muster_query::compile(text, schema)?;
-        let mut engine = Engine::new(Options { chunk_rows: 64, max_columns: 1_000 });
+        let mut engine = Engine::new(Options { chunk_rows: 64, max_columns: 1_000, ..Options::default() });
         for (collection, documents) in documents {
             documents.iter().for_each(|(id, document)| engine.put(collection, id, Some(document)));
         }
