@@ -10,7 +10,6 @@ const ROWS: usize = 10_000;
 
 fn views(namespaces: &[&str]) -> Views {
     let start = Position { revision: 0, chain: [0; 32], time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 };
-    let start = Position { revision: 0, chain: [0; 32], time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 };
     let mut inner = Inner::empty(start);
     for namespace in namespaces {
         let mut tables = [(); 3].map(|()| Table::new(Options::default()));
