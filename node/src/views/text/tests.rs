@@ -6,7 +6,8 @@ use super::*;
 use crate::apply::Position;
 use crate::views::{Inner, Which};
 
-const ROWS: usize = 10_000;
+/// More texts than a column keeps in a dictionary, which is asked text by text and needs no index.
+const ROWS: usize = 20_000;
 
 fn views(namespaces: &[&str]) -> Views {
     let start = Position { revision: 0, chain: [0; 32], time_ms: 0, entries: 0, bucket: 0, bucket_minute: 0 };
