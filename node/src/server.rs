@@ -182,6 +182,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 page_items_max: config.limits.page_items,
             },
         });
+        crate::views::keep_words(&applier.views(), stop.clone());
         keep_retention(&startup, &raft, &reader, &services.proposer, &states, &applier, &stop);
         healthy.set_serving();
         let served = serve_clients(&config, clients, services, &healthy, stop.clone()).await;

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod rank;
 pub mod schema;
 pub mod syntax;
+pub mod text;
 pub mod value;
 
 pub use error::{Code, QueryError};

@@ -207,6 +207,9 @@ impl Queries {
         let spending = Spending::new(self.budget, gone);
         let taken = self.take(view, &question, pinned)?;
         let selection = taken.with_input(&question, &spending, execute::select)??;
+        if !question.plan.matches.is_empty() {
+            self.views.ask_words(&question.namespace);
+        }
         let took = spending.elapsed();
         metrics::histogram!("muster_query_seconds").record(took);
         Ok(Answered { question, taken, selection, took })

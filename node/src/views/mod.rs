@@ -33,6 +33,7 @@ mod keeper;
 mod recent;
 mod schema;
 mod tables;
+mod text;
 
 pub use checkpoint::CheckpointFile;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use keeper::{KeeperSettings, ViewsKeeper};
 pub use recent::Following;
 pub use schema::{ASSETS, DEVICES, MODULES, SCHEMA};
 pub use tables::{ChangedRow, Which};
+pub(crate) use text::keep_words;
 
 use build::build;
 use checkpoint::Taken;
@@ -57,6 +59,7 @@ pub struct Views {
     /// As of when the checkpoint on disk is.
     saved: AtomicU64,
     closed: AtomicBool,
+    words: text::Asked,
 }
 
 struct Inner {
@@ -95,7 +98,7 @@ impl Views {
     fn with(inner: Inner, is_ready: bool, file: Option<CheckpointFile>) -> Self {
         let (ready, _) = watch::channel(is_ready);
         let (followers, saved, closed) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
-        Self { inner: Mutex::new(inner), followers, ready, file, saved, closed }
+        Self { inner: Mutex::new(inner), followers, ready, file, saved, closed, words: text::Asked::default() }
     }
 
     /// The views of all that is stored, made before anything else.

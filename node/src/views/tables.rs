@@ -162,6 +162,17 @@ impl Namespaces {
         self.0.iter_mut().map(|(namespace, tables)| (Arc::clone(namespace), of(tables))).collect()
     }
 
+    /// The tables of a namespace, in the order of [`Which::ALL`].
+    pub(super) fn of_mut(&mut self, namespace: &str) -> Option<[&mut Table; 3]> {
+        let tables = self.0.get_mut(namespace)?;
+        Some([&mut tables.devices, &mut tables.modules, &mut tables.assets])
+    }
+
+    /// Bytes of memory that the indexes of words of a namespace take.
+    pub(super) fn words_bytes(&self, namespace: &str) -> usize {
+        self.0.get(namespace).map_or(0, |tables| tables.all().into_iter().map(Table::words_bytes).sum())
+    }
+
     /// From now on paths that nobody had yet get no columns.
     pub(super) fn close_paths(&mut self) {
         for tables in self.0.values_mut() {

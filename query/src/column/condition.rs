@@ -52,6 +52,17 @@ impl<'s> Condition<'s> {
         Self(Part::Words(1, Box::new(keep)))
     }
 
+    /// True for these rows, false for all others of `those`, and neither for the rest.
+    #[must_use]
+    pub fn among_those(rows: &'s Mask, those: Mask) -> Self {
+        let keep = move |first: usize, wanted: bool, open: &mut [u64]| {
+            for (word, open) in (first..).zip(open) {
+                *open &= if wanted { rows.word(word) } else { those.word(word) & !rows.word(word) };
+            }
+        };
+        Self(Part::Words(1, Box::new(keep)))
+    }
+
     /// By a column: `words_of` answers 64 cells, which are true and which false; of those that are not open anything.
     pub(super) fn of_column(
         column: &'s Column,

@@ -15,6 +15,8 @@ pub struct Memory {
     pub ids: usize,
     /// Names of paths.
     pub paths: usize,
+    /// Indexes of words.
+    pub words: usize,
     /// Orders of columns by value.
     pub orders: usize,
 }
@@ -23,7 +25,7 @@ impl Memory {
     /// All parts.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.chunks + self.texts + self.ids + self.paths + self.orders
+        self.chunks + self.texts + self.ids + self.paths + self.words + self.orders
     }
 }
 
@@ -41,6 +43,7 @@ impl Table {
                 + self.slots / 8
                 + 4 * self.free.capacity(),
             paths: trie.memory_bytes(),
+            words: self.indexes.memory_bytes(),
             orders: self.shelf.memory_bytes(),
         }
     }

@@ -47,6 +47,7 @@ mod top;
 mod trie;
 mod value_order;
 mod visit;
+mod words;
 
 pub use checkpoint::CheckpointError;
 pub use codes::Codes;
@@ -54,6 +55,7 @@ pub use condition::Condition;
 pub use mask::Mask;
 pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
+pub(crate) use stored::Column;
 pub use table::{Options, Table};
 pub use trie::Node;
 pub use value_order::OrderOptions;

@@ -9,6 +9,7 @@ use super::table::Options;
 use super::trie::{Node, Trie};
 use super::value_order::Shelf;
 use super::{Cell, ColumnId, Kind, Mask, Row};
+use crate::text::Indexes;
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct Snapshot {
     pub(super) rows: usize,
     pub(super) trie: Arc<RwLock<Trie>>,
     pub(super) ids: Arc<Ids>,
+    pub(super) indexes: Arc<Indexes>,
     pub(super) generation: u64,
     pub(super) shelf: Arc<Shelf>,
     /// Tells the table that a snapshot is there.

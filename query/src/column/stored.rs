@@ -6,6 +6,7 @@ use super::chunk::Chunk;
 use super::strings::{Strings, Texts, beginning};
 use super::value_order::ValueOrder;
 use super::{Cell, Kind, Leaf, Row};
+use crate::text::Indexed;
 
 /// Chunks of one branch.
 const BRANCH: usize = 64;
@@ -14,7 +15,7 @@ type Branch = [Option<Arc<Chunk>>; BRANCH];
 
 /// A column as a snapshot holds it.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(crate) struct Column {
     branches: Vec<Option<Arc<Branch>>>,
     chunk_rows: usize,
     pub(super) texts: Texts,
@@ -49,7 +50,7 @@ impl Column {
         })
     }
 
-    pub(super) fn cell(&self, row: Row) -> Cell<'_> {
+    pub(crate) fn cell(&self, row: Row) -> Cell<'_> {
         let at = row.index() % self.chunk_rows;
         self.chunk(row.index() / self.chunk_rows).map_or(Leaf::Absent, |chunk| self.cell_in(chunk, at))
     }
@@ -112,12 +113,14 @@ impl Column {
 pub(super) struct Stored {
     pub(super) shared: Arc<Column>,
     strings: Strings,
+    /// Told of every changed text, while there is an index of words or one is being made.
+    pub(super) indexed: Option<Arc<Indexed>>,
 }
 
 impl Stored {
     pub(super) fn new(chunk_rows: usize) -> Self {
         let shared = Column::new(chunk_rows, Texts::dictionary());
-        Self { shared: Arc::new(shared), strings: Strings::default() }
+        Self { shared: Arc::new(shared), strings: Strings::default(), indexed: None }
     }
 
     /// A column of known chunks, upwards by index; `None` when its texts contradict themselves.
@@ -131,7 +134,7 @@ impl Stored {
         }
         column.counts[Kind::Absent as usize] = 0;
         let strings = Strings::restore(&column.texts, column.count(Kind::String) + column.count(Kind::Array))?;
-        Some(Self { shared: Arc::new(column), strings })
+        Some(Self { shared: Arc::new(column), strings, indexed: None })
     }
 
     /// Puts a value in; false when it was there already, and nothing was copied.
@@ -164,6 +167,9 @@ impl Stored {
             column.remove_chunk(index);
         }
         column.order.note_change(column.version, row);
+        if was == Kind::String || kind == Kind::String {
+            self.note_text(row);
+        }
         self.tidy_texts();
         true
     }

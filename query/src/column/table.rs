@@ -10,6 +10,7 @@ use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
 use super::value_order::{OrderOptions, Shelf};
 use super::{ColumnId, Leaf, Mask, Row};
+use crate::text::Indexes;
 use crate::value::Value;
 
 /// Sizes of a table.
@@ -45,6 +46,8 @@ pub struct Table {
     pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
     pub(super) removed: Removed,
+    /// Indexes of words.
+    pub(super) indexes: Arc<Indexes>,
     pub(super) shelf: Arc<Shelf>,
     last: Option<Snapshot>,
 }
@@ -69,6 +72,7 @@ impl Table {
             ids: Arc::default(),
             generation: 0,
             removed: Removed::default(),
+            indexes: Arc::default(),
             shelf: Arc::default(),
             last: None,
         }
@@ -213,6 +217,7 @@ impl Table {
             rows: self.rows,
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
+            indexes: Arc::clone(&self.indexes),
             generation: self.generation,
             shelf: Arc::clone(&self.shelf),
             held: self.removed.holder(),

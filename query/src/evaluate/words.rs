@@ -8,6 +8,37 @@ pub fn tokens(text: &str) -> Vec<String> {
     cut(text).map(str::to_lowercase).collect()
 }
 
+/// How many words a text has.
+pub(crate) fn count(text: &str) -> usize {
+    cut(text).count()
+}
+
+/// The words of a text one after the other: each call puts the next one into the string, until there is none.
+pub(crate) fn cut_lower(text: &str) -> impl FnMut(&mut String) -> bool + '_ {
+    let mut words = cut(text);
+    move |into| {
+        let Some(word) = words.next() else { return false };
+        into.clear();
+        if word.is_ascii() {
+            into.push_str(word);
+            into.make_ascii_lowercase();
+        } else {
+            into.push_str(&word.to_lowercase());
+        }
+        true
+    }
+}
+
+/// Hands the words of a text, in lower case, to `then`: as [`tokens`], with one copy of the text where it is plain ASCII.
+pub(crate) fn with_words<T>(text: &str, then: impl FnOnce(&[&str]) -> T) -> T {
+    if text.is_ascii() {
+        let text = text.to_ascii_lowercase();
+        return then(&cut(&text).collect::<Vec<_>>());
+    }
+    let words = tokens(text);
+    then(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn cut(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty())
 }
@@ -57,9 +88,10 @@ fn all_hold<T: AsRef<str>>(
 
 /// How often the words stand one after the other.
 #[must_use]
-pub fn occurrences(phrase: &[String], tokens: &[String]) -> usize {
+pub fn occurrences<T: AsRef<str>>(phrase: &[String], tokens: &[T]) -> usize {
     if phrase.is_empty() {
         return 0;
     }
-    tokens.windows(phrase.len()).filter(|window| *window == phrase).count()
+    let is_here = |window: &[T]| window.iter().zip(phrase).all(|(token, word)| token.as_ref() == word);
+    tokens.windows(phrase.len()).filter(|window| is_here(window)).count()
 }

@@ -36,7 +36,11 @@ pub fn explain(input: &Input<'_>) -> Explanation {
     step(output_step(plan));
     if let Some(condition) = &plan.filter {
         for part in parts(condition) {
-            let way = if needs_rows(&reading, part) { "row by row" } else { "by columns" };
+            let way = match part {
+                Expr::Match(index) if reading.matches.index(&reading, *index).is_some() => "by the index of words",
+                _ if needs_rows(&reading, part) => "row by row",
+                _ => "by columns",
+            };
             step(format!("filter {way}: {}", text(part, plan)));
         }
     }

@@ -17,6 +17,11 @@ pub(super) fn condition<'r>(reading: &'r Reading<'_>, expr: &'r Expr, for_many: 
         Expr::Not(inner) => condition(reading, inner, for_many).not(),
         Expr::And(parts) => Condition::all(sample, all(parts)),
         Expr::Or(parts) => Condition::any(sample, all(parts)),
+        // A few rows are asked themselves.
+        Expr::Match(index) if for_many => match reading.matches.condition(reading, *index) {
+            Some(condition) => condition,
+            None => by_columns(reading, expr).unwrap_or_else(|| one_by_one(reading, expr)),
+        },
         _ => by_columns(reading, expr).unwrap_or_else(|| one_by_one(reading, expr)),
     }
 }

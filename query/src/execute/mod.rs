@@ -27,6 +27,7 @@ mod explain;
 mod filter;
 mod group;
 mod matched;
+mod matches;
 mod order;
 mod places;
 mod project;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::matched::{Matched, Rows};
-use super::rank::Ranks;
+use super::rank::{Ranks, first_by_rank};
 use super::rows::{Reading, RowRef};
 use super::walk::Leading;
 use super::{Cost, ROWS_BETWEEN, Stop, project};
@@ -29,6 +29,11 @@ pub(super) fn ordered(
     }
     if let Some(candidates) = by_column(reading, matched, top) {
         return by_keys(reading, candidates.into_iter(), top, ranks, cost);
+    }
+    if let Some(ranks) = ranks
+        && let Some(candidates) = first_by_rank(reading, ranks, matched, top)?
+    {
+        return by_keys(reading, candidates.into_iter(), top, Some(ranks), cost);
     }
     by_keys(reading, matched.rows(), top, ranks, cost)
 }

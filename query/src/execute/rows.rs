@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::matches::Matches;
 use super::places::{Place, Places};
 use super::seen::Seen;
 use super::{Collected, Input, Stop};
@@ -64,6 +65,7 @@ pub(super) struct Reading<'a> {
     pub(super) places: &'a Places<'a>,
     pub(super) sides: &'a Sides,
     pub(super) context: Context<'a>,
+    pub(super) matches: Matches,
     fault: RefCell<Option<Stop>>,
     documents_read: Cell<usize>,
     /// Rows that were asked one by one and are not told yet.
@@ -80,6 +82,7 @@ impl<'a> Reading<'a> {
             places,
             sides,
             context,
+            matches: Matches::new(input.plan),
             fault: RefCell::new(None),
             documents_read: Cell::new(0),
             asked: Cell::new(0),

@@ -32,11 +32,20 @@ impl Statistics {
     }
 
     /// Takes a text into account.
-    pub fn add(&mut self, words: &Words, tokens: &[String]) {
+    pub fn add<T: AsRef<str>>(&mut self, words: &Words, tokens: &[T]) {
         self.rows += 1;
         self.total_words += tokens.len() as u64;
         for (rows, count) in self.rows_with.iter_mut().zip(counts(words, tokens)) {
             *rows += u64::from(count > 0);
+        }
+    }
+
+    /// Takes a text out that was taken into account.
+    pub fn remove<T: AsRef<str>>(&mut self, words: &Words, tokens: &[T]) {
+        self.rows -= 1;
+        self.total_words -= tokens.len() as u64;
+        for (rows, count) in self.rows_with.iter_mut().zip(counts(words, tokens)) {
+            *rows -= u64::from(count > 0);
         }
     }
 }
@@ -48,19 +57,19 @@ pub fn terms(words: &Words) -> usize {
 }
 
 /// How often each scored term occurs in a text: words, beginnings, phrases.
-pub fn counts<'a>(words: &'a Words, tokens: &'a [String]) -> impl Iterator<Item = u64> + 'a {
-    let single = words.words.iter().map(move |word| tokens.iter().filter(|token| *token == word).count());
+pub fn counts<'a, T: AsRef<str>>(words: &'a Words, tokens: &'a [T]) -> impl Iterator<Item = u64> + 'a {
+    let single = words.words.iter().map(move |word| tokens.iter().filter(|token| token.as_ref() == word).count());
     let beginnings = words
         .beginnings
         .iter()
-        .map(move |beginning| tokens.iter().filter(|token| token.starts_with(beginning.as_str())).count());
+        .map(move |beginning| tokens.iter().filter(|token| token.as_ref().starts_with(beginning.as_str())).count());
     let phrases = words.phrases.iter().map(move |phrase| occurrences(phrase, tokens));
     single.chain(beginnings).chain(phrases).map(|count| count as u64)
 }
 
 /// The rank of a text.
 #[must_use]
-pub fn score(words: &Words, tokens: &[String], statistics: &Statistics) -> f64 {
+pub fn score<T: AsRef<str>>(words: &Words, tokens: &[T], statistics: &Statistics) -> f64 {
     score_counts(counts(words, tokens), tokens.len() as u64, statistics)
 }
 

@@ -42,7 +42,7 @@ fn the_rank_is_that_of_bm25() {
 fn a_text_without_the_terms_has_rank_zero() {
     let words = Words { words: owned(&["valve"]), ..Words::default() };
     assert_eq!(score(&words, &tokens(TEXTS[0]), &statistics(&words)), 0.0);
-    assert_eq!(score(&words, &[], &Statistics::new(&words)), 0.0);
+    assert_eq!(score::<&str>(&words, &[], &Statistics::new(&words)), 0.0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_query::column::{Options, OrderOptions};
 use muster_query::execute;
 use muster_query::syntax::{Limits, parse};
+use muster_query::text::Work;
 use serde_json::Value as Json;
 
 use super::engine::{Engine, Moment, SCHEMA, World};
@@ -22,11 +23,14 @@ fn the_engine_answers_as_the_language_says() {
     let seeds = std::env::var("MUSTER_QUERY_SEEDS").unwrap_or_else(|_| "0..400".to_owned());
     let (from, to) = seeds.split_once("..").expect("MUSTER_QUERY_SEEDS is from..to");
     let bound = |text: &str| text.parse::<u64>().expect("MUSTER_QUERY_SEEDS is from..to");
-    let mut answered = 0;
+    let (mut answered, mut indexed) = (0, 0);
     for seed in bound(from)..bound(to) {
-        answered += one_seed(seed);
+        let counts = one_seed(seed);
+        (answered, indexed) = (answered + counts.0, indexed + counts.1);
     }
     assert!(answered > 0, "no query was answered");
+    let seeds = bound(to) - bound(from);
+    assert!(seeds < 100 || indexed > 20, "indexes of words answered {indexed} queries");
 }
 
 /// A world with its tables, changing.
@@ -35,6 +39,9 @@ struct Run {
     engine: Engine,
     world: World,
     seed: u64,
+    /// Indexes of words that are to be made.
+    work: Vec<Work>,
+    indexed: usize,
 }
 
 /// Columns are ordered by value at once, brought up to date soon, and given up for others; or never.
@@ -46,14 +53,15 @@ fn orders(seed: u64) -> OrderOptions {
     }
 }
 
-/// One world, changed again and again, and asked in between. How many queries had rows.
-fn one_seed(seed: u64) -> usize {
+/// One world, changed again and again, and asked in between. How many queries had rows, and how many an index of words
+/// answered.
+fn one_seed(seed: u64) -> (usize, usize) {
     let mut chance = Chance::new(seed);
     let max_columns = if seed % 4 == 3 { 8 } else { 10_000 };
     let engine = Engine::new(Options { chunk_rows: 64, max_columns, orders: orders(seed) });
     let world = COLLECTIONS.iter().map(|name| (*name, BTreeMap::new())).collect();
     chance.next();
-    let mut run = Run { chance, engine, world, seed };
+    let mut run = Run { chance, engine, world, seed, work: Vec::new(), indexed: 0 };
     let mut answered = 0;
     for _ in 0..8 {
         run.change();
@@ -64,12 +72,25 @@ fn one_seed(seed: u64) -> usize {
         run.follow(&before);
         run.look_back(&before);
     }
-    answered
+    (answered, run.indexed)
 }
 
 impl Run {
+    /// At random moments work on indexes of words is begun, and at others it is done.
+    fn index(&mut self) {
+        if self.chance.one_in(3) {
+            self.work.extend(self.engine.word_work());
+        }
+        if self.chance.one_in(3) {
+            for work in self.work.drain(..) {
+                work.run().expect("an index");
+            }
+        }
+    }
+
     /// Changes some documents; returns their ids by collection.
     fn change(&mut self) -> BTreeMap<&'static str, BTreeSet<String>> {
+        self.index();
         let mut changed: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
         for _ in 0..1 + self.chance.below(25) {
             let collection = COLLECTIONS[self.chance.below(3)];
@@ -104,6 +125,7 @@ impl Run {
     /// Whether the query had rows.
     fn compare(&mut self) -> bool {
         let is_ranked = self.chance.one_in(8);
+        self.index();
         let mut queries = Queries::new(&mut self.chance);
         let text = if is_ranked { queries.ranked() } else { queries.any() };
         let Some(plan) = self.plan(&text) else { return false };
@@ -111,6 +133,8 @@ impl Run {
         let snapshots = self.engine.snapshots();
         let moment = Moment { snapshots: &snapshots, world: &self.world, changed: &BTreeMap::new(), now_ms: NOW_MS };
         let found = moment.answer(&plan, page);
+        let explained = moment.with(&plan, execute::explain);
+        self.indexed += usize::from(explained.plan.contains("by the index of words"));
         self.check(&self.world, &text, found);
         !self.naive(&self.world, &text).is_empty()
     }

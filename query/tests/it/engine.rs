@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use muster_query::column::{Options, Snapshot, Table};
 use muster_query::execute::{self, Collected, Documents, Input, Interrupt, Row, Stop};
 use muster_query::plan::Plan;
+use muster_query::text::{Limits, Work};
 use muster_query::{Collection, Relation, Schema, Value};
 use serde_json::Value as Json;
 
@@ -74,6 +75,12 @@ impl Engine {
         let Value::Object(mut members) = Value::from(document) else { panic!("a document is an object") };
         members.retain(|(name, _)| name != "version");
         table.put(row, Table::ROOT, &Value::Object(members));
+    }
+
+    /// What indexes of words there are to make now; queries use them from when they are run.
+    pub(crate) fn word_work(&mut self) -> Vec<Work> {
+        let limits = Limits { texts_min: 0, changes_min: 1, changes_max: 200, segment_max: 16, ..Limits::default() };
+        self.tables.values_mut().flat_map(|table| table.word_work(&limits)).collect()
     }
 
     pub(crate) fn snapshots(&mut self) -> BTreeMap<&'static str, Snapshot> {
