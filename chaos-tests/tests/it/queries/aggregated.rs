@@ -82,13 +82,13 @@ async fn a_typed_aggregation_gives_what_its_text_gives() -> anyhow::Result<()> {
         (
             "by site and value, filtered",
             all()
-                .filter("tags.site = 'so''uth' OR desired.value > 0")
+                .filter("tags.site = 'so\\'uth' OR desired.value > 0")
                 .group_by("tags.site")
                 .group_by("desired.value")
                 .count("n"),
             format!(
                 "SELECT {site}, desired.value AS [[desired.value]], COUNT() AS n FROM devices \
-                 WHERE tags.site = 'so''uth' OR desired.value > 0 GROUP BY tags.site, desired.value \
+                 WHERE tags.site = 'so\\'uth' OR desired.value > 0 GROUP BY tags.site, desired.value \
                  ORDER BY tags.site, desired.value"
             ),
         ),
