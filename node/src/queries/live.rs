@@ -65,7 +65,7 @@ pub(crate) enum FollowEnd {
 /// All live answers of a node.
 pub(crate) struct Lives {
     by_text: Mutex<LiveByText>,
-    collections: Mutex<HashMap<(Arc<str>, Which), Weak<Collection>>>,
+    collections: Mutex<Collections>,
     places: Arc<Semaphore>,
 }
 
@@ -74,6 +74,9 @@ pub(crate) type Place = OwnedSemaphorePermit;
 
 /// By namespace and text.
 type LiveByText = HashMap<(Arc<str>, String), Weak<Live>>;
+
+/// By namespace.
+type Collections = HashMap<(Arc<str>, Which), Weak<Collection>>;
 
 impl Lives {
     pub(super) fn new(most: usize) -> Self {

@@ -37,9 +37,11 @@ pub(crate) struct LiveTotal {
     known: watch::Sender<u64>,
 }
 
-/// By namespace and text.
 #[derive(Default)]
-pub(crate) struct Totals(Mutex<HashMap<(Arc<str>, String), Weak<LiveTotal>>>);
+pub(crate) struct Totals(Mutex<TotalByText>);
+
+/// By namespace and text.
+type TotalByText = HashMap<(Arc<str>, String), Weak<LiveTotal>>;
 
 impl Totals {
     fn find(&self, namespace: &Arc<str>, text: &str) -> Option<Arc<LiveTotal>> {

@@ -102,10 +102,10 @@ fn check(views: &Views, view: &View) -> usize {
 #[test]
 fn views_hold_what_the_records_say() {
     let mut rows = 0;
-    for seed in 1..=6 {
+    for seed in 1_u8..=6 {
         let mut node = Node::new();
         let mut at = 0;
-        for batch in commands(seed, 240).chunks(7) {
+        for batch in commands(seed.into(), 240).chunks(7) {
             let payloads: Vec<_> = batch
                 .chunks(3)
                 .map(|commands| {
@@ -144,10 +144,10 @@ fn save(node: &Node) -> u64 {
 #[test]
 fn a_start_from_a_checkpoint_ends_with_what_the_records_say() {
     let mut rows = 0;
-    for seed in 11..=16 {
+    for seed in 11_u8..=16 {
         let (mut node, mut at) = (Node::new(), 0);
-        for part in commands(seed, 240).chunks(40) {
-            let (first, second) = part.split_at(part.len() * (seed as usize % 4) / 4);
+        for part in commands(seed.into(), 240).chunks(40) {
+            let (first, second) = part.split_at(part.len() * (usize::from(seed) % 4) / 4);
             apply(&mut node, &mut at, first);
             let revision = node.view().revision();
             if node.views().saved() != revision {
@@ -168,9 +168,9 @@ fn a_start_from_a_checkpoint_ends_with_what_the_records_say() {
 #[test]
 fn views_that_are_made_beside_take_in_what_is_applied_meanwhile() {
     let mut rows = 0;
-    for seed in 21..=26 {
+    for seed in 21_u8..=26 {
         let (mut node, mut at) = (Node::new(), 0);
-        let all = commands(seed, 240);
+        let all = commands(seed.into(), 240);
         for part in all.chunks(60) {
             apply(&mut node, &mut at, &part[..15]);
             if seed % 2 == 0 {
