@@ -136,15 +136,33 @@ pub(crate) struct QuerySettings {
     /// Changes a second beside the questions.
     #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000], value_parser = clap::value_parser!(u64).range(1..=200_000))]
     pub(crate) rates: Vec<u64>,
+    /// Only these questions, such as q2,q5 [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "KEYS")]
+    pub(crate) only: Vec<String>,
+    /// The longest a question is asked beside changes, in seconds; at rest it is asked --runs times.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Which fleet.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=65_535))]
+    pub(crate) seed: u64,
     /// Live queries that are followed at the same time; 0 leaves them out.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=15_000))]
     pub(crate) subscriptions: u32,
     /// 10,000 twins and few runs: shows that everything works and measures nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Leave PostgreSQL out.
+    /// Also write every number to this file, for comparison.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The folder of PostgreSQL's programs [default: where packages put version 15].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postgres: Option<PathBuf>,
+    /// Leave PostgreSQL out; then nothing is compared.
     #[arg(long)]
     pub(crate) no_postgres: bool,
+    /// Leave Muster out; then nothing is compared.
+    #[arg(long)]
+    pub(crate) no_muster: bool,
     /// The node's binary [default: beside this one].
     #[arg(long, value_name = "PATH")]
     pub(crate) musterd: Option<PathBuf>,

@@ -92,7 +92,15 @@ impl Fleet {
 
     fn region(&self, at: u64) -> usize {
         let mut part = self.below(at, 1, 1_000);
-        REGIONS.iter().position(|size| part.checked_sub(*size).is_none_or(|rest| { part = rest; false })).unwrap_or(0)
+        REGIONS
+            .iter()
+            .position(|size| {
+                part.checked_sub(*size).is_none_or(|rest| {
+                    part = rest;
+                    false
+                })
+            })
+            .unwrap_or(0)
     }
 
     fn name(&self, at: u64) -> String {
@@ -134,11 +142,7 @@ impl Fleet {
         let first = self.below(at, 36, paths);
         for step in 0..of_them {
             // 397 shares no divisor with the number of paths, so that a device has no path twice.
-            text.push_str(&format!(
-                r#","x{:04}":{}"#,
-                (first + step * 397) % paths,
-                self.below(at, 37 + step, 1_000)
-            ));
+            text.push_str(&format!(r#","x{:04}":{}"#, (first + step * 397) % paths, self.below(at, 37 + step, 1_000)));
         }
         text.push('}');
         text

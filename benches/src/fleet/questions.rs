@@ -240,14 +240,13 @@ pub(super) const INDEXES: [&str; 11] = [
 ];
 
 /// The question it serves, and an index that holds its very condition and no other.
-pub(super) const FITTED: [(&str, &str); 6] = [
+pub(super) const FITTED: [(&str, &str); 5] = [
     ("q4", "CREATE INDEX fitted_4 ON twins (id) WHERE doc->'reported'->'connected' = 'true'"),
     (
         "q6",
         "CREATE INDEX fitted_6 ON twins ((doc->'reported'->>'model'), ((doc->'reported'->>'temp')::float8)) WHERE doc->'reported'->'connected' = 'true' AND jsonb_typeof(doc->'reported'->'temp') = 'number'",
     ),
     ("q8", "CREATE INDEX fitted_8 ON twins (id) WHERE doc->'reported'->'diag' ? 'core'"),
-    ("q9", "CREATE INDEX fitted_9 ON twins ((doc->'reported'->>'fw'), id)"),
     (
         "q10",
         "CREATE INDEX fitted_10 ON twins (id) WHERE doc->'tags'->>'region' <> 'r0' AND NOT doc->'reported' ? 'diag'",

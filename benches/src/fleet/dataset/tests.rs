@@ -72,6 +72,9 @@ fn some_devices_change_much_more_often_and_all_are_of_the_fleet() {
 
 #[test]
 fn numbers_have_no_zeros_at_their_end() {
-    assert_eq!(["40", "40.5", "7.00001"], [degrees(4_000_000), degrees(4_050_000), degrees(700_001)].map(|text| text.leak() as &str));
+    assert_eq!(
+        ["40", "40.5", "7.00001"],
+        [degrees(4_000_000), degrees(4_050_000), degrees(700_001)].map(|text| text.leak() as &str)
+    );
     assert_eq!((tenths(400), tenths(405)), ("40".to_owned(), "40.5".to_owned()));
 }
