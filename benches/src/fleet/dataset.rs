@@ -155,7 +155,7 @@ impl Fleet {
 
     /// A change as fleets make them: nearly all are numbers of devices, and some devices change much more often than others.
     pub(super) fn change(&self, number: u64) -> Change {
-        let below = |salt, bound| self.below(number, 50 + salt, bound);
+        let below = |salt: u64, bound: u64| self.below(number, 50 + salt, bound);
         let (section, patch) = match below(0, 1_000) {
             0..900 => {
                 let seen = if below(1, 2) == 0 {
