@@ -68,8 +68,8 @@ fn selective(fleet: &Fleet) -> Vec<Question> {
             "q2",
             "selective conjunction",
             3.0,
-            "SELECT deviceId FROM devices WHERE tags.building = 'b43' AND reported.battery < 20",
-            "SELECT id FROM twins WHERE doc->'tags'->>'building' = 'b43' AND doc->'reported'->'battery' < '20' AND doc->'reported'->'battery' >= '-1e308' ORDER BY id",
+            "SELECT deviceId FROM devices WHERE tags.building = 'b43' AND reported.battery < 50",
+            "SELECT id FROM twins WHERE doc->'tags'->>'building' = 'b43' AND doc->'reported'->'battery' < '50' AND doc->'reported'->'battery' >= '-1e308' ORDER BY id",
         ),
         Question::new(
             "q3",
