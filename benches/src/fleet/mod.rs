@@ -194,7 +194,7 @@ async fn fitted(
     // A session of its own: what is known about JIT is of other plans.
     let (mut session, mut answered) = (sql.session().await?, Vec::new());
     for question in served {
-        let times = time(&mut session, question, Effort { runs, within: None }).await?;
+        let times = time(&mut session, question, Effort::at_rest(runs)).await?;
         answered.push(Answered { question: question.key, times });
         scans.push((question.key, session.scans(question).await?));
     }

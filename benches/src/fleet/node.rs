@@ -1,14 +1,17 @@
 //! Muster's side: a real node on loopback, asked and changed through gRPC.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt};
 use http::HeaderValue;
 use muster_proto::v1;
 use muster_proto::v1::device_service_client::DeviceServiceClient;
 use muster_proto::v1::namespace_service_client::NamespaceServiceClient;
 use muster_proto::v1::query_service_client::QueryServiceClient;
+use muster_proto::v1::twin_service_client::TwinServiceClient;
 use tokio::time::Instant;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -135,6 +138,28 @@ impl Node {
         }
     }
 
+    /// Merges a patch into a section, as a device reports and as a back end writes: imports would replace the section.
+    async fn patch(&self, change: &Change) -> Result<()> {
+        let (name, patch) = (format!("{PARENT}/devices/{}/twin", change.id), Some(change.patch.clone()));
+        let mut client = TwinServiceClient::new(self.channel.clone());
+        let made = match change.section {
+            Section::Reported => {
+                let reported_json = change.patch.clone();
+                let request = v1::ReportPropertiesRequest { name, reported_json, ..Default::default() };
+                client.report_properties(self.request(request)).await
+            }
+            Section::Tags => {
+                let request = v1::PatchTwinRequest { name, tags_json: patch, ..Default::default() };
+                client.patch_twin(self.request(request)).await
+            }
+            Section::Desired => {
+                let request = v1::PatchTwinRequest { name, desired_json: patch, ..Default::default() };
+                client.patch_twin(self.request(request)).await
+            }
+        };
+        made.with_context(|| format!("change {}", change.id)).map(drop)
+    }
+
     /// All pages of the current question; `each` sees every page.
     async fn pages(&self, mut each: impl FnMut(&v1::QueryResponse) -> Result<()>) -> Result<()> {
         let mut request = self.current.clone();
@@ -186,7 +211,19 @@ impl Session for Node {
     }
 
     async fn change(&mut self, changes: &[Change]) -> Result<()> {
-        self.import(changes.iter().map(line).collect()).await
+        // Calls go out together, those about one device one after the other.
+        let mut devices: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+        for change in changes {
+            devices.entry(&change.id).or_default().push(change);
+        }
+        let node = &*self;
+        let calls = devices.into_values().map(|changes| async move {
+            for change in changes {
+                node.patch(change).await?;
+            }
+            anyhow::Ok(())
+        });
+        try_join_all(calls).await.map(drop)
     }
 }
 
@@ -196,19 +233,4 @@ fn cell(member: Option<&serde_json::Value>) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     }
-}
-
-fn line(change: &Change) -> v1::ImportDevice {
-    let mut line = v1::ImportDevice {
-        mode: v1::ImportMode::UpdateTwin.into(),
-        device_id: change.id.clone(),
-        ..Default::default()
-    };
-    let section = match change.section {
-        Section::Tags => &mut line.tags_json,
-        Section::Desired => &mut line.desired_json,
-        Section::Reported => &mut line.reported_json,
-    };
-    *section = Some(change.patch.clone());
-    line
 }

@@ -89,7 +89,7 @@ impl<S: Store> Loaded<S> {
     }
 
     pub(super) async fn at_rest(&mut self, question: &Question, runs: u32) -> Result<()> {
-        let times = time(&mut self.session, question, Effort { runs, within: None }).await?;
+        let times = time(&mut self.session, question, Effort::at_rest(runs)).await?;
         self.side.at_rest.push(Answered { question: question.key, times });
         Ok(())
     }
@@ -113,7 +113,7 @@ impl<S: Store> Loaded<S> {
         writers.count();
         let mut answered = Vec::new();
         for question in questions {
-            let times = time(&mut self.session, question, Effort { runs, within: Some(within) }).await?;
+            let times = time(&mut self.session, question, Effort { runs, within }).await?;
             answered.push(Answered { question: question.key, times });
         }
         let fresh = self.fresh().await?;
