@@ -1,14 +1,40 @@
 //! Some hundred cells of one column: kinds, and beside them numbers and codes of texts where there are any.
 
 use super::Kind;
+use super::bits::Bits;
 
 /// Kinds of the cells of a chunk.
 #[derive(Debug, Clone)]
 pub(super) enum Kinds {
     /// One kind, where the bit of a cell is set; absent elsewhere.
-    One(Kind, Box<[u64]>),
+    One(Kind, Bits),
+    /// Booleans: where there is one, and where it is true.
+    Booleans(Bits, Bits),
     /// Each its own.
     Each(Box<[Kind]>),
+}
+
+impl Kinds {
+    /// Whether a cell of this kind can be put in as things are.
+    fn has_room_for(&self, kind: Kind) -> bool {
+        match self {
+            Self::One(one, _) => kind == *one || kind == Kind::Absent,
+            Self::Booleans(..) => matches!(kind, Kind::Absent | Kind::False | Kind::True),
+            Self::Each(_) => true,
+        }
+    }
+
+    /// Puts a kind in for which there is room.
+    fn set(&mut self, at: usize, kind: Kind) {
+        match self {
+            Self::One(_, present) => present.put(at, kind != Kind::Absent),
+            Self::Booleans(present, truths) => {
+                present.put(at, kind != Kind::Absent);
+                truths.put(at, kind == Kind::True);
+            }
+            Self::Each(kinds) => kinds[at] = kind,
+        }
+    }
 }
 
 /// Cells of one column. Its length is a multiple of 64.
@@ -24,20 +50,30 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn new(len: usize, kind: Kind) -> Self {
-        let kinds = Kinds::One(kind, vec![0; len / 64].into());
+        let kinds = Kinds::One(kind, Bits::none(len / 64));
         Self { kinds, wide: None, codes: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
+    }
+
+    /// One of known parts, each of the length that goes with `len`.
+    pub(super) fn restore(len: usize, kinds: Kinds, wide: Option<Box<[u64]>>, codes: Option<Box<[u32]>>) -> Self {
+        Self { kinds, wide, codes, len: u32::try_from(len).unwrap_or(u32::MAX) }
     }
 
     #[inline]
     pub(super) fn kind(&self, at: usize) -> Kind {
         match &self.kinds {
             Kinds::One(kind, present) => {
-                if present[at / 64] >> (at % 64) & 1 == 1 {
+                if present.has(at) {
                     *kind
                 } else {
                     Kind::Absent
                 }
             }
+            Kinds::Booleans(present, truths) => match (present.has(at), truths.has(at)) {
+                (false, _) => Kind::Absent,
+                (true, false) => Kind::False,
+                (true, true) => Kind::True,
+            },
             Kinds::Each(kinds) => kinds[at],
         }
     }
@@ -45,6 +81,11 @@ impl Chunk {
     #[inline]
     pub(super) fn wide(&self, at: usize) -> u64 {
         self.wide.as_ref().map_or(0, |wide| wide[at])
+    }
+
+    /// The first bytes of a text, when they are kept.
+    pub(super) fn begins(&self, at: usize) -> Option<u64> {
+        self.wide.as_ref().map(|wide| wide[at])
     }
 
     #[inline]
@@ -65,27 +106,24 @@ impl Chunk {
     }
 
     fn set_kind(&mut self, at: usize, kind: Kind) {
-        match &mut self.kinds {
-            Kinds::One(one, present) if kind == *one => present[at / 64] |= 1 << (at % 64),
-            Kinds::One(_, present) if kind == Kind::Absent => present[at / 64] &= !(1 << (at % 64)),
-            // The first kind of an empty chunk may be another one.
-            Kinds::One(one, present) if present.iter().all(|word| *word == 0) => {
-                *one = kind;
-                present[at / 64] |= 1 << (at % 64);
-            }
-            Kinds::One(..) => {
-                let mut each: Box<[Kind]> = (0..self.len as usize).map(|at| self.kind(at)).collect();
-                each[at] = kind;
-                self.kinds = Kinds::Each(each);
-            }
-            Kinds::Each(kinds) => kinds[at] = kind,
+        if self.kinds.has_room_for(kind) {
+            return self.kinds.set(at, kind);
         }
+        let nothing = || Bits::none(self.len as usize / 64);
+        self.kinds = match &self.kinds {
+            // The first kind of an empty chunk may be another one.
+            _ if self.is_empty() => Kinds::One(kind, nothing()),
+            Kinds::One(Kind::True, present) if kind == Kind::False => Kinds::Booleans(present.clone(), present.clone()),
+            Kinds::One(Kind::False, present) if kind == Kind::True => Kinds::Booleans(present.clone(), nothing()),
+            _ => Kinds::Each((0..self.len as usize).map(|at| self.kind(at)).collect()),
+        };
+        self.kinds.set(at, kind);
     }
 
     /// Whether no cell holds anything.
     pub(super) fn is_empty(&self) -> bool {
         match &self.kinds {
-            Kinds::One(_, present) => present.iter().all(|word| *word == 0),
+            Kinds::One(_, present) | Kinds::Booleans(present, _) => present.is_empty(),
             Kinds::Each(kinds) => kinds.iter().all(|kind| *kind == Kind::Absent),
         }
     }
@@ -98,13 +136,20 @@ impl Chunk {
                 let (here, absent) = (wanted(*kind), wanted(Kind::Absent));
                 (if here { present[word] } else { 0 }) | (if absent { !present[word] } else { 0 })
             }
+            Kinds::Booleans(present, truths) => {
+                let of = |kind: Kind, bits: u64| if wanted(kind) { bits } else { 0 };
+                of(Kind::True, present[word] & truths[word])
+                    | of(Kind::False, present[word] & !truths[word])
+                    | of(Kind::Absent, !present[word])
+            }
             Kinds::Each(kinds) => bits(&kinds[64 * word..64 * word + 64], |kind| wanted(*kind)),
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let kinds = match &self.kinds {
-            Kinds::One(_, present) => 8 * present.len(),
+            Kinds::One(_, present) => present.memory_bytes(),
+            Kinds::Booleans(present, truths) => present.memory_bytes() + truths.memory_bytes(),
             Kinds::Each(kinds) => kinds.len(),
         };
         let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());

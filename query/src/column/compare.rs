@@ -25,6 +25,12 @@ impl Snapshot {
         self.each_word(column, |chunk, word| by_chunk(column, chunk, word, op, value, &texts))
     }
 
+    /// `column BETWEEN low AND high`; primitives.
+    #[must_use]
+    pub fn between(&self, column: ColumnId, low: &Value, high: &Value) -> Truth {
+        self.compare(column, BinaryOp::GreaterOrEqual, low).and(&self.compare(column, BinaryOp::LessOrEqual, high))
+    }
+
     /// `column IN values`; primitives.
     #[must_use]
     pub fn is_in(&self, column: ColumnId, values: &[Value]) -> Truth {
@@ -58,43 +64,6 @@ impl Snapshot {
         Some(self.strings(id, &|text| Some(wanted.contains(text))))
     }
 
-    /// `a op b` for two columns.
-    #[must_use]
-    pub fn compare_columns(&self, a: ColumnId, op: BinaryOp, b: ColumnId) -> Truth {
-        let (a, b) = (self.column(a), self.column(b));
-        let translated = Translated::new(a, op, b);
-        let mut truth = Truth::nothing(self.slots());
-        let words = a.chunk_rows() / 64;
-        for (index, left) in a.chunks() {
-            let Some(right) = b.chunk(index) else { continue };
-            for word in 0..words {
-                let both = left.word_of(word, |kind| kind != Kind::Absent)
-                    & right.word_of(word, |kind| kind != Kind::Absent)
-                    & self.live().word(index * words + word);
-                let (mut open, mut yes, mut no) = (both, 0, 0);
-                while open != 0 {
-                    let bit = open.trailing_zeros() as usize;
-                    open &= open - 1;
-                    let at = 64 * word + bit;
-                    let one = match &translated {
-                        Some(translated) if left.kind(at) == Kind::String && right.kind(at) == Kind::String => {
-                            Some(translated.holds(left.code(at), right.code(at)))
-                        }
-                        _ => compare(op, a.cell_in(left, at), b.cell_in(right, at)),
-                    };
-                    match one {
-                        Some(true) => yes |= 1 << bit,
-                        Some(false) => no |= 1 << bit,
-                        None => {}
-                    }
-                }
-                truth.yes.set_word(index * words + word, yes);
-                truth.no.set_word(index * words + word, no);
-            }
-        }
-        truth
-    }
-
     /// Both words of each 64 rows of a column.
     pub(super) fn each_word(&self, column: &Column, word_of: impl Fn(&Chunk, usize) -> (u64, u64)) -> Truth {
         let mut truth = Truth::nothing(self.slots());
@@ -122,21 +91,44 @@ fn leaf(value: &Value) -> Option<Leaf<'_>> {
     })
 }
 
-/// What a comparison with a text is for each text of a dictionary.
+/// What a comparison with a text is for the texts of a column.
 struct Texts {
-    by_code: Option<Vec<bool>>,
+    by_code: Option<ByCode>,
     beginning: u64,
+}
+
+/// What it is for each text of a dictionary.
+enum ByCode {
+    /// Equality: the code of the one text, if it is there.
+    One(Option<u32>),
+    /// Its opposite.
+    Other(Option<u32>),
+    Each(Vec<bool>),
 }
 
 impl Texts {
     fn new(column: &Column, op: BinaryOp, value: Leaf<'_>) -> Self {
         let Leaf::String(wanted) = value else { return Self { by_code: None, beginning: 0 } };
         let texts = &column.texts;
-        let by_code = texts.is_dictionary.then(|| {
-            let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
-            (0..count).map(|code| holds(op, texts.get(code).cmp(wanted))).collect()
+        let code = || texts.iter().zip(0..).find(|(text, _)| *text == wanted).map(|(_, code)| code);
+        let by_code = texts.is_dictionary.then(|| match op {
+            BinaryOp::Equal => ByCode::One(code()),
+            BinaryOp::NotEqual => ByCode::Other(code()),
+            _ => ByCode::Each(texts.iter().map(|text| holds(op, text.cmp(wanted))).collect()),
         });
         Self { by_code, beginning: beginning(wanted) }
+    }
+}
+
+impl ByCode {
+    fn bits(&self, codes: &[u32]) -> u64 {
+        match self {
+            Self::One(Some(wanted)) => bits(codes, |code| code == wanted),
+            Self::One(None) => 0,
+            Self::Other(Some(wanted)) => bits(codes, |code| code != wanted),
+            Self::Other(None) => u64::MAX,
+            Self::Each(each) => bits(codes, |code| each.get(*code as usize).copied().unwrap_or(false)),
+        }
     }
 }
 
@@ -158,7 +150,7 @@ fn by_chunk(column: &Column, chunk: &Chunk, word: usize, op: BinaryOp, value: Le
     if let (Kinds::One(Kind::String, present), Some(by_code), Some(codes)) =
         (&chunk.kinds, &texts.by_code, &chunk.codes)
     {
-        let yes = bits(&codes[range], |code| by_code.get(*code as usize).copied().unwrap_or(false));
+        let yes = by_code.bits(&codes[range]);
         return (yes & present[word], !yes & present[word]);
     }
     one_by_one(column, chunk, word, op, value, texts)
@@ -247,35 +239,5 @@ fn holds(op: BinaryOp, order: Ordering) -> bool {
         BinaryOp::LessOrEqual => order.is_le(),
         BinaryOp::Greater => order.is_gt(),
         _ => order.is_ge(),
-    }
-}
-
-/// Equality of texts in two dictionaries, by code.
-struct Translated {
-    /// For each code of the first the same text's code in the second.
-    to_second: Vec<u32>,
-    is_equality: bool,
-}
-
-impl Translated {
-    /// Where both have a dictionary, and equality is asked for.
-    fn new(a: &Column, op: BinaryOp, b: &Column) -> Option<Self> {
-        let is_equality = match op {
-            BinaryOp::Equal => true,
-            BinaryOp::NotEqual => false,
-            _ => return None,
-        };
-        if !a.texts.is_dictionary || !b.texts.is_dictionary {
-            return None;
-        }
-        let count = |column: &Column| u32::try_from(column.texts.len()).unwrap_or(u32::MAX);
-        let second: std::collections::HashMap<&str, u32> =
-            (0..count(b)).map(|code| (b.texts.get(code), code)).collect();
-        let of = |code: u32| second.get(a.texts.get(code)).copied().unwrap_or(u32::MAX);
-        Some(Self { to_second: (0..count(a)).map(of).collect(), is_equality })
-    }
-
-    fn holds(&self, a: u32, b: u32) -> bool {
-        (self.to_second.get(a as usize) == Some(&b)) == self.is_equality
     }
 }

@@ -17,12 +17,10 @@ impl Snapshot {
     /// A boolean as a condition.
     #[must_use]
     pub fn truth(&self, column: ColumnId) -> Truth {
-        let of = |kind: Kind| {
-            let mut mask = self.mask_of_kinds(column, &Kind::ALL.map(|other| other == kind));
-            mask.and(self.live());
-            mask
-        };
-        Truth { yes: of(Kind::True), no: of(Kind::False) }
+        self.each_word(self.column(column), |chunk, word| {
+            let of = |wanted: Kind| chunk.word_of(word, |kind| kind == wanted);
+            (of(Kind::True), of(Kind::False))
+        })
     }
 
     /// Whether a value is this boolean; `null` is not, all else is neither.

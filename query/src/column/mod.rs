@@ -12,12 +12,24 @@
 //!   are elsewhere (in the columns of their members, and in the document).
 //! - Memory is bounded by the number of columns; paths beyond it have none, and the table says so.
 
+mod bits;
+mod checkpoint;
 mod chunk;
 mod codes;
+mod coding;
 mod compare;
+mod id_order;
 mod ids;
+#[cfg(test)]
+mod kernel_laws;
 mod kinds;
+#[cfg(test)]
+mod laws;
 mod mask;
+mod memory;
+mod pairs;
+mod removed;
+mod row_ids;
 mod snapshot;
 mod stored;
 mod strings;
@@ -27,9 +39,12 @@ mod tests;
 mod text;
 mod top;
 mod trie;
+mod visit;
 
+pub use checkpoint::CheckpointError;
 pub use codes::Codes;
 pub use mask::{Mask, Truth};
+pub use memory::Memory;
 pub use snapshot::{ColumnInfo, Lookup, Snapshot};
 pub use table::{Options, Table};
 pub use trie::Node;

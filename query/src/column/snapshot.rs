@@ -3,15 +3,16 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::row_ids::RowIds;
 use super::stored::Column;
 use super::trie::{Node, Trie};
-use super::{Cell, ColumnId, Kind, Leaf, Mask, Row};
+use super::{Cell, ColumnId, Kind, Mask, Row};
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) columns: Arc<[Arc<Column>]>,
-    pub(super) row_ids: Arc<Column>,
+    pub(super) row_ids: RowIds,
     pub(super) live: Arc<Mask>,
     pub(super) rows: usize,
     pub(super) trie: Arc<RwLock<Trie>>,
@@ -70,22 +71,19 @@ impl Snapshot {
     /// The id of a row; empty for a free place.
     #[must_use]
     pub fn id(&self, row: Row) -> &str {
-        match self.row_ids.cell(row) {
-            Leaf::String(id) => id,
-            _ => "",
-        }
+        self.row_ids.get(row)
     }
 
     /// The row of an id.
     #[must_use]
     pub fn row(&self, id: &str) -> Option<Row> {
-        self.ids.find(id, |row| self.live.contains(row) && self.id(row) == id)
+        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.is(row, id))
     }
 
     /// Rows by the bytes of their ids, upwards.
     #[must_use]
     pub fn id_order(&self) -> Arc<Vec<u32>> {
-        self.ids.order(self.generation, |row| self.live.contains(row), self.live.iter(), |row| self.id(row))
+        self.ids.order.rows(self.generation, &self.live, |row| self.id(row))
     }
 
     /// All columns with values, ordered by nothing.
@@ -129,21 +127,5 @@ impl Snapshot {
 
     pub(super) fn column(&self, column: ColumnId) -> &Column {
         &self.columns[column.0 as usize]
-    }
-
-    /// Calls `visit` with each of `rows` that has a value, and that value.
-    pub fn for_each<'s>(&'s self, column: ColumnId, rows: &Mask, mut visit: impl FnMut(Row, Cell<'s>)) {
-        let column = self.column(column);
-        let words = column.chunk_rows() / 64;
-        for (index, chunk) in column.chunks() {
-            for word in 0..words {
-                let mut open = rows.word(index * words + word) & chunk.word_of(word, |kind| kind != Kind::Absent);
-                while open != 0 {
-                    let at = 64 * word + open.trailing_zeros() as usize;
-                    open &= open - 1;
-                    visit(Row::at(index * column.chunk_rows() + at), column.cell_in(chunk, at));
-                }
-            }
-        }
     }
 }

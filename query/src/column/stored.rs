@@ -86,10 +86,10 @@ impl Column {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn chunk_bytes(&self) -> usize {
         let chunks: usize = self.chunks().map(|(_, chunk)| chunk.memory_bytes()).sum();
         let branches = self.branches.iter().flatten().count() * size_of::<Branch>();
-        chunks + branches + self.texts.memory_bytes() + 8 * self.branches.len() + size_of::<Self>()
+        chunks + branches + 8 * self.branches.len() + size_of::<Self>()
     }
 }
 
@@ -104,6 +104,20 @@ impl Stored {
     pub(super) fn new(chunk_rows: usize) -> Self {
         let shared = Column { branches: Vec::new(), chunk_rows, texts: Texts::dictionary(), counts: [0; 9] };
         Self { shared: Arc::new(shared), strings: Strings::default() }
+    }
+
+    /// A column of known chunks, upwards by index; `None` when its texts contradict themselves.
+    pub(super) fn restore(chunk_rows: usize, texts: Texts, chunks: Vec<(usize, Chunk)>) -> Option<Self> {
+        let mut column = Column { branches: Vec::new(), chunk_rows, texts, counts: [0; 9] };
+        for (index, chunk) in chunks {
+            for at in 0..chunk_rows {
+                column.counts[chunk.kind(at) as usize] += 1;
+            }
+            *column.chunk_mut(index, Kind::Absent) = chunk;
+        }
+        column.counts[Kind::Absent as usize] = 0;
+        let strings = Strings::restore(&column.texts, column.count(Kind::String) + column.count(Kind::Array))?;
+        Some(Self { shared: Arc::new(column), strings })
     }
 
     /// Puts a value in; false when it was there already, and nothing was copied.
@@ -142,11 +156,7 @@ impl Stored {
     fn tidy_texts(&mut self) {
         let is_dictionary = self.shared.texts.is_dictionary;
         if is_dictionary && self.strings.is_too_large() {
-            let used = self.shared.count(Kind::String) + self.shared.count(Kind::Array);
-            self.strings.give_up_index(used);
-            let column = Arc::make_mut(&mut self.shared);
-            column.texts.is_dictionary = false;
-            rewrite_texts(column, |code, text| (code, beginning(text)));
+            self.keep_each_text();
         } else if self.strings.is_mostly_unused(&self.shared.texts) {
             self.strings.start_over();
             let column = Arc::make_mut(&mut self.shared);
@@ -156,8 +166,17 @@ impl Stored {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.shared.memory_bytes() + self.strings.memory_bytes()
+    /// From now on each text is kept for itself.
+    pub(super) fn keep_each_text(&mut self) {
+        let used = self.shared.count(Kind::String) + self.shared.count(Kind::Array);
+        self.strings.give_up_index(used);
+        let column = Arc::make_mut(&mut self.shared);
+        column.texts.is_dictionary = false;
+        rewrite_texts(column, |code, text| (code, beginning(text)));
+    }
+
+    pub(super) fn text_bytes(&self) -> usize {
+        self.shared.texts.memory_bytes() + self.strings.memory_bytes()
     }
 }
 

@@ -48,7 +48,7 @@ impl Texts {
         self.full.len() * PART + self.last.ends.len()
     }
 
-    fn push(&mut self, text: &str) -> u32 {
+    pub(super) fn push(&mut self, text: &str) -> u32 {
         let code = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let last = Arc::make_mut(&mut self.last);
         last.bytes.extend_from_slice(text.as_bytes());
@@ -62,6 +62,11 @@ impl Texts {
             Arc::make_mut(&mut self.full).push(full);
         }
         code
+    }
+
+    /// All of them, by code.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> + '_ {
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(|code| self.get(code))
     }
 
     /// None, of a column whose texts are few so far.
@@ -99,6 +104,23 @@ impl Strings {
         let (texts, hasher) = (&*texts, &self.hasher);
         self.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
         code
+    }
+
+    /// The writer's side of texts that `used` cells use; `None` when a dictionary holds one twice.
+    pub(super) fn restore(texts: &Texts, used: usize) -> Option<Self> {
+        let mut strings = Self { used, ..Self::default() };
+        if !texts.is_dictionary {
+            return Some(strings);
+        }
+        for (code, text) in (0..).zip(texts.iter()) {
+            let hash = strings.hasher.hash_one(text);
+            if strings.index.find(hash, |other| texts.get(*other) == text).is_some() {
+                return None;
+            }
+            let hasher = &strings.hasher;
+            strings.index.insert_unique(hash, code, |code| hasher.hash_one(texts.get(*code)));
+        }
+        Some(strings)
     }
 
     /// Whether so many are different that each should be kept for itself.
@@ -139,4 +161,20 @@ pub(super) fn beginning(text: &str) -> u64 {
     let len = text.len().min(8);
     bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
     u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_were_restored_count_as_used() {
+        let mut texts = Texts::default();
+        (0..10_000).for_each(|at| {
+            texts.push(&format!("text {at}"));
+        });
+        let of = |used: usize| Strings::restore(&texts, used).expect("no dictionary");
+        assert!(!of(10_000).is_mostly_unused(&texts));
+        assert!(of(1_000).is_mostly_unused(&texts));
+    }
 }

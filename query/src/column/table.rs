@@ -3,6 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ids::Ids;
+use super::removed::Removed;
+use super::row_ids::RowIds;
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::trie::{BEYOND, Node, Trie};
@@ -27,21 +29,19 @@ impl Default for Options {
 /// The documents of one collection.
 #[derive(Debug)]
 pub struct Table {
-    options: Options,
-    columns: Vec<Stored>,
-    row_ids: Stored,
-    live: Arc<Mask>,
-    rows: usize,
-    slots: usize,
-    free: Vec<Row>,
-    trie: Arc<RwLock<Trie>>,
-    ids: Arc<Ids>,
+    pub(super) options: Options,
+    pub(super) columns: Vec<Stored>,
+    pub(super) row_ids: RowIds,
+    pub(super) live: Arc<Mask>,
+    pub(super) rows: usize,
+    pub(super) slots: usize,
+    pub(super) free: Vec<Row>,
+    pub(super) trie: Arc<RwLock<Trie>>,
+    pub(super) ids: Arc<Ids>,
     /// Rises whenever a row comes or goes.
-    generation: u64,
+    pub(super) generation: u64,
     /// Removed rows whose ids a snapshot may still ask for.
-    removed: Vec<(String, Row)>,
-    /// Held by every snapshot.
-    held: Arc<()>,
+    pub(super) removed: Removed,
     last: Option<Snapshot>,
 }
 
@@ -56,7 +56,7 @@ impl Table {
         Self {
             options,
             columns: Vec::new(),
-            row_ids: Stored::new(options.chunk_rows),
+            row_ids: RowIds::default(),
             live: Arc::new(Mask::none(0)),
             rows: 0,
             slots: 0,
@@ -64,8 +64,7 @@ impl Table {
             trie: Arc::new(RwLock::new(Trie::new(options.max_columns))),
             ids: Arc::default(),
             generation: 0,
-            removed: Vec::new(),
-            held: Arc::new(()),
+            removed: Removed::default(),
             last: None,
         }
     }
@@ -85,7 +84,7 @@ impl Table {
     /// The row of an id.
     #[must_use]
     pub fn row(&self, id: &str) -> Option<Row> {
-        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.shared.cell(row) == Leaf::String(id))
+        self.ids.find(id, |row| self.live.contains(row) && self.row_ids.is(row, id))
     }
 
     /// The row of an id, made if there is none.
@@ -102,11 +101,11 @@ impl Table {
         let live = Arc::make_mut(&mut self.live);
         live.grow(self.slots);
         live.insert(row);
-        self.row_ids.set(row, Leaf::String(id));
+        self.row_ids.set(row, id);
         self.ids.insert(id, row);
         self.rows += 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
+        self.ids.order.note_change(self.generation, row);
         row
     }
 
@@ -118,23 +117,15 @@ impl Table {
             column.set(row, Leaf::Absent);
         }
         Arc::make_mut(&mut self.live).remove(row);
-        self.row_ids.set(row, Leaf::Absent);
+        self.row_ids.set(row, "");
         self.free.push(row);
         self.rows -= 1;
         self.generation += 1;
-        self.ids.note_change(self.generation, row);
-        self.removed.push((id.to_owned(), row));
-        self.forget_removed();
-    }
-
-    /// Ids of removed rows leave the index when no snapshot is there that could ask for them.
-    fn forget_removed(&mut self) {
-        if Arc::strong_count(&self.held) > 1 {
-            return;
-        }
-        for (id, row) in std::mem::take(&mut self.removed) {
+        self.ids.order.note_change(self.generation, row);
+        self.removed.note(id, row);
+        for (id, row) in self.removed.take_unheld() {
             // The id may have come back in the same place.
-            if self.row_ids.shared.cell(row) != Leaf::String(&id) {
+            if !(self.live.contains(row) && self.row_ids.is(row, &id)) {
                 self.ids.forget(&id, row);
             }
         }
@@ -209,23 +200,15 @@ impl Table {
         }
         let snapshot = Snapshot {
             columns: self.columns.iter().map(|column| Arc::clone(&column.shared)).collect(),
-            row_ids: Arc::clone(&self.row_ids.shared),
+            row_ids: self.row_ids.clone(),
             live: Arc::clone(&self.live),
             rows: self.rows,
             trie: Arc::clone(&self.trie),
             ids: Arc::clone(&self.ids),
             generation: self.generation,
-            held: Arc::clone(&self.held),
+            held: self.removed.holder(),
         };
         self.last = Some(snapshot.clone());
         snapshot
-    }
-
-    /// About how many bytes of memory it takes, without what only snapshots hold.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        let columns: usize = self.columns.iter().map(Stored::memory_bytes).sum();
-        let trie = self.trie.read().unwrap_or_else(PoisonError::into_inner).memory_bytes();
-        columns + self.row_ids.memory_bytes() + trie + self.ids.memory_bytes() + self.slots / 8
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::stored::Stored;
 use super::strings::DIFFERENT_MAX;
 use super::*;
 use crate::Value;
@@ -10,7 +11,7 @@ use crate::evaluate::order;
 use crate::syntax::ast::BinaryOp;
 
 /// Values by id and path.
-type Model = BTreeMap<String, BTreeMap<Vec<String>, Value>>;
+pub(super) type Model = BTreeMap<String, BTreeMap<Vec<String>, Value>>;
 
 struct Chance(u64);
 
@@ -37,7 +38,21 @@ fn value(chance: &mut Chance, depth: u32) -> Value {
     }
 }
 
-fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, Value>) {
+/// A value that fits the others of its column, mostly: then chunks hold one kind only.
+fn alike(chance: &mut Chance, column: u64) -> Value {
+    let (any, small) = (value(chance, 1), i64::try_from(chance.below(5)).unwrap_or(0) - 2);
+    match column {
+        _ if chance.below(300) == 0 => any,
+        0 | 1 => Value::String(format!("text {}", chance.below(9 + column))),
+        2 | 3 => Value::Int(
+            [small, small + i64::MAX / 2, i64::MIN][usize::try_from(chance.below(12)).unwrap_or(0).saturating_sub(9)],
+        ),
+        4 | 5 => Value::Float(crate::evaluate::number::to_double(small) / 2.0),
+        _ => Value::Bool(chance.below(3) == 0),
+    }
+}
+
+pub(super) fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, Value>) {
     if let Value::Object(members) = value {
         out.insert(path.clone(), Value::Object(Vec::new()));
         for (name, value) in members {
@@ -50,7 +65,7 @@ fn flat(path: &mut Vec<String>, value: &Value, out: &mut BTreeMap<Vec<String>, V
     }
 }
 
-fn shown(cell: Cell<'_>) -> Option<Value> {
+pub(super) fn shown(cell: Cell<'_>) -> Option<Value> {
     Some(match cell {
         Leaf::Absent => return None,
         Leaf::Null => Value::Null,
@@ -63,7 +78,7 @@ fn shown(cell: Cell<'_>) -> Option<Value> {
     })
 }
 
-fn check(snapshot: &Snapshot, model: &Model) {
+pub(super) fn check(snapshot: &Snapshot, model: &Model) {
     assert_eq!(snapshot.len(), model.len());
     let ids: Vec<&str> = snapshot.id_order().iter().map(|row| snapshot.id(Row(*row))).collect();
     assert_eq!(ids, model.keys().map(String::as_str).collect::<Vec<_>>());
@@ -83,19 +98,103 @@ fn check(snapshot: &Snapshot, model: &Model) {
             assert!(matches!(snapshot.lookup(path), Lookup::Column(_)), "{path:?}");
         }
     }
+    let mut columns: Vec<(&[String], ColumnId)> = Vec::new();
     for path in &paths {
         if let Lookup::Column(column) = snapshot.lookup(path) {
             kernels(snapshot, model, path, column);
+            visits(snapshot, column);
+            columns.push((path, column));
         }
     }
+    pairs(snapshot, model, &columns[..columns.len().min(7)]);
     assert!(snapshot.row("never").is_none());
+}
+
+/// What a condition must be for a value.
+type Expected<'e> = &'e dyn Fn(Option<&Value>) -> Option<bool>;
+
+/// `IN` and `BETWEEN` of one column.
+fn in_lists(snapshot: &Snapshot, column: ColumnId, constants: &[Value], same: &dyn Fn(&Truth, Expected<'_>, &str)) {
+    let is =
+        |op, value: Option<&Value>, constant: &Value| order::condition(op, &Datum::from(value), &Datum::from(constant));
+    let texts: Vec<Value> = (0..10).map(|at| Value::String(format!("text {}", 2 * at))).collect();
+    for list in [&constants[..1], &constants[2..4], constants, &texts] {
+        // As `=` joined by `OR`.
+        let expected = |value: Option<&Value>| {
+            let each: Vec<Option<bool>> = list.iter().map(|one| is(BinaryOp::Equal, value, one)).collect();
+            if each.contains(&Some(true)) {
+                return Some(true);
+            }
+            each.iter().all(Option::is_some).then_some(false)
+        };
+        same(&snapshot.is_in(column, list), &expected, "in");
+    }
+    for (low, high) in [(2, 3), (4, 2), (2, 6), (6, 6), (0, 0), (1, 1)] {
+        let (low, high) = (&constants[low], &constants[high]);
+        let expected = |value: Option<&Value>| match (
+            is(BinaryOp::GreaterOrEqual, value, low),
+            is(BinaryOp::LessOrEqual, value, high),
+        ) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        same(&snapshot.between(column, low, high), &expected, "between");
+    }
+}
+
+const OPS: [BinaryOp; 6] = [
+    BinaryOp::Equal,
+    BinaryOp::NotEqual,
+    BinaryOp::Less,
+    BinaryOp::LessOrEqual,
+    BinaryOp::Greater,
+    BinaryOp::GreaterOrEqual,
+];
+
+/// Comparisons of two columns, row by row.
+fn pairs(snapshot: &Snapshot, model: &Model, columns: &[(&[String], ColumnId)]) {
+    for (left, a) in columns {
+        for (right, b) in columns {
+            for op in OPS {
+                let truth = snapshot.compare_columns(*a, op, *b);
+                assert!(truth.yes.count() + truth.no.count() <= model.len(), "only rows that live");
+                for (id, values) in model {
+                    let row = snapshot.row(id).expect("its row");
+                    let (one, other) = (values.get(*left), values.get(*right));
+                    let wanted = order::condition(op, &Datum::from(one), &Datum::from(other));
+                    let found = (truth.yes.contains(row), truth.no.contains(row));
+                    assert_eq!(found, (wanted == Some(true), wanted == Some(false)), "{one:?} {op:?} {other:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Every value of some rows is visited once, upwards, and no other.
+fn visits(snapshot: &Snapshot, column: ColumnId) {
+    let mut some = snapshot.live().clone();
+    for row in snapshot.live().iter().filter(|row| row.0 % 3 == 0) {
+        some.remove(row);
+    }
+    for rows in [snapshot.live(), &some, &Mask::none(snapshot.slots())] {
+        let mut found = Vec::new();
+        snapshot.for_each(column, rows, |row, cell| found.push((row, format!("{cell:?}"))));
+        let expected: Vec<(Row, String)> = rows
+            .iter()
+            .map(|row| (row, snapshot.cell(column, row)))
+            .filter(|(_, cell)| *cell != Leaf::Absent)
+            .map(|(row, cell)| (row, format!("{cell:?}")))
+            .collect();
+        assert_eq!(found, expected);
+    }
 }
 
 /// Conditions, codes and first rows of one column, row by row.
 fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId) {
     let rows: Vec<(Row, Option<&Value>)> =
         model.iter().map(|(id, values)| (snapshot.row(id).expect("its row"), values.get(path))).collect();
-    let same = |truth: &Truth, expected: &dyn Fn(Option<&Value>) -> Option<bool>, what: &str| {
+    let same = |truth: &Truth, expected: Expected<'_>, what: &str| {
         for (row, value) in &rows {
             let found = (truth.yes.contains(*row), truth.no.contains(*row));
             let wanted = expected(*value);
@@ -113,7 +212,7 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
         Value::String("text 4".to_owned()),
     ];
     for constant in &constants {
-        for op in [BinaryOp::Equal, BinaryOp::NotEqual, BinaryOp::Less, BinaryOp::GreaterOrEqual] {
+        for op in OPS {
             let expected = |value: Option<&Value>| order::condition(op, &Datum::from(value), &Datum::from(constant));
             same(&snapshot.compare(column, op, constant), &expected, "compare");
         }
@@ -122,6 +221,7 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
         Some(Value::String(text)) => Some(text.clone()),
         _ => None,
     };
+    in_lists(snapshot, column, &constants, &same);
     same(
         &snapshot.starts_with(column, "text 4"),
         &|value| text(value).map(|text| text.starts_with("text 4")),
@@ -182,44 +282,81 @@ fn kernels(snapshot: &Snapshot, model: &Model, path: &[String], column: ColumnId
     }
 }
 
-#[test]
-fn tables_and_their_snapshots_are_what_was_put_in() {
-    for seed in 1..=25_u64 {
-        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
-        let mut held: Vec<(Snapshot, Model)> = Vec::new();
-        for step in 0..400 {
-            let id = format!("id{}", chance.below(150));
-            match chance.below(12) {
-                0 => {
-                    table.remove(&id);
-                    model.remove(&id);
-                }
-                _ => {
-                    let name = format!("p{}", chance.below(5));
-                    let row = table.insert(&id);
-                    let node = table.child(Table::ROOT, &name);
-                    let values = model.entry(id).or_default();
-                    values.retain(|path, _| path[0] != name);
-                    if chance.below(5) == 0 {
-                        table.set(row, node, Leaf::Absent);
-                        table.clear_below(row, node);
-                    } else {
-                        let value = value(&mut chance, 2);
-                        table.put(row, node, &value);
-                        flat(&mut vec![name], &value, values);
-                    }
-                }
-            }
-            if chance.below(40) == 0 || step == 399 {
-                held.push((table.snapshot(), model.clone()));
-                if held.len() > 3 {
-                    held.remove(0);
-                }
+/// A table after random changes, its model, and snapshots taken meanwhile with what they must be. `is_alike`: columns hold
+/// mostly values of one kind. `keeps_each`: texts are kept as where too many are different.
+fn changed(seed: u64, is_alike: bool, keeps_each: bool) -> (Table, Model, Vec<(Snapshot, Model)>) {
+    let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let (mut table, mut model) = (Table::new(Options { chunk_rows: 64, max_columns: 1_000 }), Model::new());
+    let mut held: Vec<(Snapshot, Model)> = Vec::new();
+    if is_alike {
+        // Every row has every value at first: all bits of a word are set.
+        for (id, column) in (0..150).flat_map(|id| (0..7).map(move |column| (id, column))) {
+            let (id, name, value) = (format!("id{id}"), format!("p{column}"), alike(&mut chance, column));
+            let (row, node) = (table.insert(&id), table.child(Table::ROOT, &name));
+            table.put(row, node, &value);
+            flat(&mut vec![name], &value, model.entry(id).or_default());
+        }
+        held.push((table.snapshot(), model.clone()));
+    }
+    for step in 0..600 {
+        let id = format!("id{}", chance.below(150));
+        if chance.below(12) == 0 {
+            table.remove(&id);
+            model.remove(&id);
+        } else {
+            let column = chance.below(7);
+            let name = format!("p{column}");
+            let row = table.insert(&id);
+            let node = table.child(Table::ROOT, &name);
+            let values = model.entry(id).or_default();
+            values.retain(|path, _| path[0] != name);
+            if chance.below(9) == 0 {
+                table.set(row, node, Leaf::Absent);
+                table.clear_below(row, node);
+            } else {
+                let value = if is_alike { alike(&mut chance, column) } else { value(&mut chance, 2) };
+                table.put(row, node, &value);
+                flat(&mut vec![name], &value, values);
             }
         }
-        for (snapshot, model) in &held {
-            check(snapshot, model);
+        if keeps_each && step % 100 == 30 {
+            table
+                .columns
+                .iter_mut()
+                .filter(|column| column.shared.texts.is_dictionary)
+                .for_each(Stored::keep_each_text);
+        }
+        if chance.below(60) == 0 || step == 599 {
+            held.push((table.snapshot(), model.clone()));
+            if held.len() > 3 {
+                held.remove(1);
+            }
+        }
+    }
+    (table, model, held)
+}
+
+#[test]
+fn tables_and_their_snapshots_are_what_was_put_in() {
+    for seed in 1..=8_u64 {
+        for kind in 0..4 {
+            let (_, _, held) = changed(seed, kind & 1 == 1, kind & 2 == 2);
+            for (snapshot, model) in &held {
+                check(snapshot, model);
+            }
+        }
+    }
+}
+
+#[test]
+fn checkpoints_are_what_was_put_in() {
+    for seed in 1..=4_u64 {
+        for kind in 0..4 {
+            let (table, model, _) = changed(seed, kind & 1 == 1, kind & 2 == 2);
+            let mut bytes = Vec::new();
+            table.write_to(&mut bytes).expect("a vector takes all");
+            let mut read = Table::read_from(&mut &*bytes).expect("what was written");
+            check(&read.snapshot(), &model);
         }
     }
 }

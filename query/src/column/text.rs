@@ -10,15 +10,11 @@ impl Snapshot {
     #[must_use]
     pub fn strings(&self, column: ColumnId, holds: &dyn Fn(&str) -> Option<bool>) -> Truth {
         let column = self.column(column);
-        let by_code: Option<Vec<Option<bool>>> = column.texts.is_dictionary.then(|| {
-            let count = u32::try_from(column.texts.len()).unwrap_or(u32::MAX);
-            (0..count).map(|code| holds(column.texts.get(code))).collect()
-        });
-        let of = |chunk: &Chunk, at: usize| match &by_code {
-            Some(by_code) => by_code.get(chunk.code(at) as usize).copied().flatten(),
-            None => holds(column.texts.get(chunk.code(at))),
-        };
-        self.each_word(column, |chunk, word| texts(chunk, word, |at| of(chunk, at)))
+        if column.texts.is_dictionary {
+            let by_code: Vec<Option<bool>> = column.texts.iter().map(holds).collect();
+            return self.each_word(column, |chunk, word| by_codes(chunk, word, &by_code));
+        }
+        self.each_word(column, |chunk, word| texts(chunk, word, |at| holds(column.texts.get(chunk.code(at)))))
     }
 
     /// Whether each text begins so.
@@ -66,6 +62,17 @@ impl Beginning {
         }
         (yes, is_text & !yes)
     }
+}
+
+/// By what is known of each text of a dictionary.
+fn by_codes(chunk: &Chunk, word: usize, by_code: &[Option<bool>]) -> (u64, u64) {
+    let Some(codes) = &chunk.codes else { return (0, 0) };
+    let is_text = chunk.word_of(word, |kind| kind == Kind::String);
+    let of = |wanted: bool| {
+        let codes = &codes[64 * word..64 * word + 64];
+        bits(codes, |code| by_code.get(*code as usize).copied().flatten() == Some(wanted)) & is_text
+    };
+    (of(true), of(false))
 }
 
 fn texts(chunk: &Chunk, word: usize, holds: impl Fn(usize) -> Option<bool>) -> (u64, u64) {

@@ -50,6 +50,17 @@ impl Trie {
         Node(index)
     }
 
+    /// Parent, name and column of each node but the root, parents first.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (u32, &str, Option<ColumnId>)> + '_ {
+        self.entries.iter().skip(1).map(|entry| (entry.parent, &*entry.name, entry.column))
+    }
+
+    /// The next of the nodes; `None` when it cannot be there.
+    pub(super) fn restore(&mut self, parent: u32, name: &str) -> Option<Node> {
+        let is_new = (parent as usize) < self.entries.len() && self.find(Node(parent), name).is_none();
+        is_new.then(|| self.add(Node(parent), name)).filter(|node| *node != BEYOND)
+    }
+
     pub(super) fn column(&self, node: Node) -> Option<ColumnId> {
         self.entries.get(node.0 as usize)?.column
     }

@@ -56,7 +56,9 @@ impl Lexer<'_> {
             return Ok(*symbol);
         }
         self.at += char.len_utf8();
-        let shown = if char.is_control() { char.escape_unicode().to_string() } else { char.to_string() };
+        // What cannot be seen, such as a zero-width space, is written as its number.
+        let seen = char.escape_debug().len() <= 2;
+        let shown = if seen { char.to_string() } else { char.escape_unicode().to_string() };
         Err(self.error(start, format!("`{shown}` means nothing here")))
     }
 }

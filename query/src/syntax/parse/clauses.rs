@@ -2,7 +2,7 @@
 
 use super::{Parser, Result};
 use crate::error::{Code, QueryError, nearest};
-use crate::syntax::ast::{AsOf, Element, Elements, Expr, From, Name, OrderKey, Select};
+use crate::syntax::ast::{AsOf, Element, Elements, Expr, ExprKind, From, Name, OrderKey, Select};
 use crate::syntax::keyword::is_reserved_in_front;
 use crate::syntax::lexer::{Kind, Symbol};
 
@@ -74,6 +74,9 @@ impl Parser<'_> {
             Elements::All => None,
         };
         let alias = last.and_then(|element| element.alias.as_ref());
+        if let Some(error) = self.no_modifier(elements) {
+            return error;
+        }
         let misspelt = alias.filter(|name| self.word(0).is_some() && nearest(&name.text, ["FROM"]).is_some());
         match misspelt {
             Some(name) if self.token(0).kind != Kind::Broken => {
@@ -84,6 +87,17 @@ impl Parser<'_> {
             _ if alias.is_some() => self.unexpected(&["`,`", "FROM"]),
             _ => self.unexpected(&["AS", "`,`", "FROM"]),
         }
+    }
+
+    /// `DISTINT tags.a`, `TPO 5 a`: the word has been taken for the first element.
+    fn no_modifier(&self, elements: &Elements) -> Option<QueryError> {
+        let Elements::List(list) = elements else { return None };
+        let [Element { expr: Expr { kind: ExprKind::Path(path), .. }, .. }] = list.as_slice() else { return None };
+        let [name] = path.as_slice() else { return None };
+        let keyword = self.before_elements(&name.text)?;
+        let message = format!("expected {keyword} or an element of SELECT, found `{}`", name.text);
+        let error = QueryError::new(Code::Syntax, name.span, message);
+        Some(error.with_help(format!("did you mean {keyword}?")))
     }
 
     /// Names with dots between, as one name.

@@ -1,11 +1,12 @@
-//! From tokens to the tree. This file walks the tokens and says what was expected; `clauses` knows the clauses,
-//! `expression` what binds how strongly, `operand` what stands alone.
+//! From tokens to the tree. This file walks the tokens; `clauses` knows the clauses, `expression` what binds how
+//! strongly, `operand` what stands alone, `diagnosis` says what was expected instead.
 //!
 //! Invariants: every way into a bracket, sign or function goes through [`Parser::deeper`]; the height of each tree is
 //! kept along ([`Tall`]) so that no later walk is deeper either; what is refused is refused at the first token that
 //! cannot follow.
 
 mod clauses;
+mod diagnosis;
 mod expression;
 mod operand;
 
@@ -13,7 +14,7 @@ use super::Limits;
 use super::ast::{Expr, Name, Select, Span};
 use super::keyword::{is_reserved, is_reserved_in_front};
 use super::lexer::{self, Kind, Symbol, Token};
-use crate::error::{Code, QueryError, nearest};
+use crate::error::{Code, QueryError};
 
 type Result<T> = std::result::Result<T, QueryError>;
 
@@ -186,70 +187,5 @@ impl<'a> Parser<'a> {
                 return Ok(items);
             }
         }
-    }
-
-    /// What stands here cannot stand here.
-    fn unexpected(&self, expected: &[&str]) -> QueryError {
-        if let (Kind::Broken, Some(error)) = (&self.token(0).kind, &self.broken) {
-            return error.clone();
-        }
-        let message = format!("expected {}, found {}", alternatives(expected), self.found());
-        let error = QueryError::new(Code::Syntax, self.span(), message);
-        let near = self.word(0).and_then(|word| misspelt(word, expected));
-        match near {
-            Some(keyword) => error.with_help(format!("did you mean {keyword}?")),
-            None => error.with_help(self.hint()),
-        }
-    }
-
-    /// What may have been meant, from what stands here and before.
-    fn hint(&self) -> &'static str {
-        let after_comma = self.at > 0 && self.tokens[self.at - 1].kind == Kind::Symbol(Symbol::Comma);
-        let closes = matches!(self.symbol(0), Some(Symbol::ParenClose | Symbol::BracketClose));
-        let ends = self.token(0).kind == Kind::End || self.word(0).is_some_and(is_reserved_in_front);
-        let string = |token: &Token| matches!(token.kind, Kind::String(_));
-        match self.word(0) {
-            _ if after_comma && (closes || ends) => "there is a comma too many before this",
-            Some(word) if word.eq_ignore_ascii_case("LIMIT") => "the number of rows is written SELECT TOP n",
-            Some(word) if word.eq_ignore_ascii_case("IS") => "write IS_NULL(x), IS_DEFINED(x), or `= null`",
-            None if string(self.token(0)) && self.at > 0 && string(&self.tokens[self.at - 1]) => {
-                "a quote inside a string is written with a backslash before it"
-            }
-            _ => "",
-        }
-    }
-
-    fn found(&self) -> String {
-        match &self.token(0).kind {
-            Kind::End => "the end of the query".to_owned(),
-            Kind::String(_) => format!("the string {}", shortened(self.slice(self.span()))),
-            Kind::Int(_) | Kind::Float(_) => format!("the number {}", shortened(self.slice(self.span()))),
-            _ => format!("`{}`", shortened(self.slice(self.span()))),
-        }
-    }
-}
-
-/// Which of the expected keywords is meant by `word`; of `GROUP BY` only the first half stands here.
-fn misspelt<'e>(word: &str, expected: &[&'e str]) -> Option<&'e str> {
-    let first = |keyword: &'e str| keyword.split(' ').next().unwrap_or_default();
-    let keywords =
-        expected.iter().copied().filter(|keyword| keyword.starts_with(|char: char| char.is_ascii_uppercase()));
-    let near = nearest(word, keywords.map(first)).filter(|_| word.len() > 1)?;
-    expected.iter().copied().find(|keyword| first(keyword) == near)
-}
-
-/// Messages stay short, whatever the text.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// `a, b or c`
-fn alternatives(expected: &[&str]) -> String {
-    match expected {
-        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-        _ => expected.concat(),
     }
 }

@@ -44,6 +44,7 @@ fn queries_of_iot_hub_parse() {
         "select deviceId from devices.modules where moduleId='$edgeAgent' and configurations.[[c12]].status='Applied'",
         "SELECT deviceId FROM devices.modules WHERE moduleId = '$edgeAgent' AND properties.desired.$version = properties.reported.lastDesiredVersion AND properties.reported.lastDesiredStatus.code = 200",
         "SELECT * FROM devices WHERE configurations.[[my-config]].status = 'Applied'",
+        "SELECT deviceId FROM devices WHERE configurations.[[yogi's-config]].status = 'Applied'",
         "SELECT * FROM devices WHERE capabilities.iotEdge = true",
         "SELECT * FROM devices WHERE STARTSWITH(deviceId, 'edge') AND NOT (tags.[[group]] = null OR tags.a <> 0x1F)",
         "SELECT AVG(properties.reported.t) AS a, SUM(properties.reported.t) AS s, MIN(properties.reported.t), MAX(properties.reported.t) FROM devices",

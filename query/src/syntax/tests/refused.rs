@@ -6,12 +6,17 @@ use crate::syntax::{Limits, parse, parse_condition};
 /// Text, what is marked, part of the message, part of the help.
 type Case = (&'static str, &'static str, &'static str, &'static str);
 
-const QUERIES: [Case; 29] = [
+const QUERIES: [Case; 34] = [
     ("", "", "expected SELECT, found the end of the query", ""),
     ("SELCT * FROM devices", "SELCT", "expected SELECT, found `SELCT`", "did you mean SELECT?"),
     ("SELECT * FORM devices", "FORM", "expected FROM, found `FORM`", "did you mean FROM?"),
     ("SELECT a FORM devices", "FORM", "found `FORM`", "did you mean FROM?"),
     ("SELECT a, b FRM devices", "FRM", "found `FRM`", "did you mean FROM?"),
+    ("SELECT DISTINT tags.a FROM devices", "DISTINT", "expected DISTINCT", "did you mean DISTINCT?"),
+    ("SELECT DISTICT COUNT(a) FROM devices", "DISTICT", "expected DISTINCT", "did you mean DISTINCT?"),
+    ("SELECT TPO 5 a FROM devices", "TPO", "expected TOP", "did you mean TOP?"),
+    ("SELECT a.b.c 5 FROM devices", "5", "expected AS, `,` or FROM, found the number 5", ""),
+    ("SELECT * FROM assets JION device", "JION", "found `JION`", "did you mean JOIN?"),
     ("SELECT a, FROM devices", "FROM", "expected an expression, found `FROM`", "comma too many"),
     ("SELECT a,", "", "expected an expression, found the end", "comma too many"),
     ("SELECT * FROM devices WHRE a = 1", "WHRE", "found `WHRE`", "did you mean WHERE?"),
@@ -38,7 +43,7 @@ const QUERIES: [Case; 29] = [
     ("SELECT * FROM devices d", "d", "expected JOIN, AS OF, WHERE, GROUP BY, ORDER BY or the end, found `d`", ""),
 ];
 
-const CONDITIONS: [Case; 48] = [
+const CONDITIONS: [Case; 57] = [
     ("a == 1", "==", "`==` means nothing here", "write `=`"),
     ("a => 1", "=>", "`=>` means nothing here", "write `>=`"),
     ("a =< 1", "=<", "`=<` means nothing here", "write `<=`"),
@@ -49,7 +54,16 @@ const CONDITIONS: [Case; 48] = [
     ("a = ‘x’", "‘", "means nothing here", "straight quotes"),
     ("`a` = 1", "`", "means nothing here", "[[name]]"),
     ("a = 'x", "'x", "this string is not closed", "close it with '"),
-    ("a = 'x AND b = 'y'", "y", "found `y`", ""),
+    ("a = 'x AND b = 'y'", "y", "found `y`", "backslash"),
+    ("a = 'it's'", "s", "found `s`", "backslash"),
+    ("a = 'this 'an' that'", "an", "found `an`", "backslash"),
+    ("a BETWEN 1 AND 2", "BETWEN", "found `BETWEN`", "did you mean BETWEEN?"),
+    ("(a BETWEN 1 AND 2)", "BETWEN", "expected an operator or `)`", "did you mean BETWEEN?"),
+    ("a LKIE 'x'", "LKIE", "found `LKIE`", "did you mean LIKE?"),
+    ("a LIKE 'x' ESCAP '!'", "ESCAP", "found `ESCAP`", "did you mean ESCAPE?"),
+    ("a NTO IN [1]", "NTO", "found `NTO`", "did you mean NOT?"),
+    ("a = 1\u{200b}", "\u{200b}", "`\\u{200b}` means nothing here", ""),
+    ("a = b\u{1}", "\u{1}", "`\\u{1}` means nothing here", ""),
     ("a = \"x\nAND b", "\"x", "this string is not closed", "close it with \""),
     ("a = 'x\\", "'x\\", "this string is not closed", ""),
     ("a = 'it''s'", "'s'", "found the string 's'", "backslash"),

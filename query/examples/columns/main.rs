@@ -2,6 +2,8 @@
 //! --example columns [-- ROWS]`. Times are medians of 21 runs in milliseconds.
 #![allow(clippy::print_stdout, reason = "it reports")]
 
+mod kernels;
+
 use std::time::Instant;
 
 use muster_query::column::{Leaf, Options, Snapshot, Table};
@@ -126,16 +128,28 @@ fn ask(schema: &Schema, snapshot: &Snapshot, text: &str) -> (usize, f64) {
 
 fn main() {
     let rows: u64 = std::env::args().nth(1).and_then(|rows| rows.parse().ok()).unwrap_or(1_000_000);
+    let resident = kernels::resident();
     let (schema, mut table) = (schema(), Table::new(Options::default()));
     let start = Instant::now();
     for index in 0..rows {
         let row = table.insert(&format!("device-{index:07}"));
         table.put(row, Table::ROOT, &document(index));
     }
-    println!("{rows} rows loaded in {:.2} s, {} MiB", start.elapsed().as_secs_f64(), table.memory_bytes() >> 20);
+    println!("{rows} rows loaded in {:.2} s", start.elapsed().as_secs_f64());
+    let memory = table.memory();
+    println!(
+        "{} MiB counted: chunks {}, texts {}, ids {}, paths {} KiB; {} MiB more resident than before",
+        memory.total() >> 20,
+        memory.chunks >> 10,
+        memory.texts >> 10,
+        memory.ids >> 10,
+        memory.paths >> 10,
+        kernels::resident().saturating_sub(resident) >> 20,
+    );
     let properties = table.child(Table::ROOT, "properties");
     let reported = table.child(properties, "reported");
     let (battery, temperature) = (table.child(reported, "battery"), table.child(reported, "temperature"));
+    kernels::writer(&mut table, rows, [battery, temperature]);
     for held_every in [0, 5_000, 100] {
         let (mut held, patches, start) = (None, 200_000_u64, Instant::now());
         for index in 0..patches {
@@ -154,6 +168,17 @@ fn main() {
         println!("patch of two leaves: {each:.0} ns with a snapshot every {held_every} patches (0: none)");
         drop(held);
     }
+    let (snapshots, start) = (100_000_u32, Instant::now());
+    for index in 0..snapshots {
+        // A change, so that no snapshot is the last one again; in one place, so that what it copies is little.
+        table.set(muster_query::column::Row(0), battery, Leaf::Int(i64::from(index % 2)));
+        drop(table.snapshot());
+    }
+    println!(
+        "one change, a snapshot and its end: {:.0} ns",
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(snapshots)
+    );
+    paced(&mut table, rows, battery, temperature);
     let snapshot = table.snapshot();
     let start = Instant::now();
     drop(snapshot.id_order());
@@ -162,4 +187,25 @@ fn main() {
         let (rows, time) = ask(&schema, &snapshot, text);
         println!("{name:<24} {time:>9.3} ms  {rows} rows");
     }
+    kernels::report(&snapshot);
+    kernels::checkpoint(&table);
+}
+
+/// Patches of two leaves as fast as they go, with a snapshot every 10 ms that is held until the next.
+fn paced(table: &mut Table, rows: u64, battery: muster_query::column::Node, temperature: muster_query::column::Node) {
+    let (mut held, patches) = (table.snapshot(), 300_000_u64);
+    let (start, mut last) = (Instant::now(), Instant::now());
+    for index in 0..patches {
+        let row = muster_query::column::Row::at(usize::try_from(chance(index, 99) % rows).unwrap_or_default());
+        table.set(row, battery, Leaf::Int(i64::try_from(index % 100).unwrap_or_default()));
+        #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+        table.set(row, temperature, Leaf::Float(index as f64 / 3.0));
+        if index % 64 == 0 && last.elapsed().as_millis() >= 10 {
+            (held, last) = (table.snapshot(), Instant::now());
+        }
+    }
+    drop(held);
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let each = start.elapsed().as_secs_f64() * 1e9 / patches as f64;
+    println!("patch of two leaves by row: {each:.0} ns with a snapshot every 10 ms, held for as long");
 }

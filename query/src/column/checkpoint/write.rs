@@ -1,0 +1,91 @@
+//! Writing: sizes, rows, paths, ids, then each column. Counts and indexes are not written; reading makes them.
+
+use std::io::{self, Write};
+use std::sync::PoisonError;
+
+use super::frame::Frames;
+use super::{BOOLEANS, EACH, MAGIC, VERSION};
+use crate::column::Table;
+use crate::column::chunk::{Chunk, Kinds};
+use crate::column::stored::Column;
+
+pub(super) fn write(table: &Table, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(&MAGIC)?;
+    out.write_all(&VERSION.to_le_bytes())?;
+    let mut frames = Frames::new(out);
+    frames.len(table.options.chunk_rows)?;
+    frames.len(table.options.max_columns)?;
+    rows(table, &mut frames)?;
+    paths(table, &mut frames)?;
+    for stored in &table.columns {
+        column(&stored.shared, &mut frames)?;
+    }
+    frames.end()
+}
+
+/// Places that are free, in the order in which they are taken again, and ids of all others, upwards.
+fn rows(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    frames.len(table.slots)?;
+    frames.len(table.free.len())?;
+    for row in &table.free {
+        frames.u32(row.0)?;
+    }
+    table.live.iter().try_for_each(|row| frames.text(table.row_ids.get(row)))
+}
+
+fn paths(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    let trie = table.trie.read().unwrap_or_else(PoisonError::into_inner);
+    frames.byte(u8::from(trie.is_full))?;
+    frames.len(trie.nodes().count())?;
+    for (parent, name, column) in trie.nodes() {
+        frames.u32(parent)?;
+        frames.text(name)?;
+        frames.u32(column.map_or(u32::MAX, |column| column.0))?;
+    }
+    frames.len(table.columns.len())
+}
+
+fn column(column: &Column, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    frames.byte(u8::from(column.texts.is_dictionary))?;
+    frames.len(column.texts.len())?;
+    for text in column.texts.iter() {
+        frames.text(text)?;
+    }
+    frames.len(column.chunks().count())?;
+    for (index, content) in column.chunks() {
+        frames.len(index)?;
+        chunk(content, frames)?;
+    }
+    Ok(())
+}
+
+/// The length of each part follows from the rows of a chunk.
+fn chunk(chunk: &Chunk, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    match &chunk.kinds {
+        Kinds::One(kind, present) => {
+            frames.byte(*kind as u8)?;
+            frames.bytes(&words(present))?;
+        }
+        Kinds::Booleans(present, truths) => {
+            frames.byte(BOOLEANS)?;
+            frames.bytes(&words(present))?;
+            frames.bytes(&words(truths))?;
+        }
+        Kinds::Each(kinds) => {
+            frames.byte(EACH)?;
+            frames.bytes(&kinds.iter().map(|kind| *kind as u8).collect::<Vec<_>>())?;
+        }
+    }
+    frames.byte(u8::from(chunk.wide.is_some()) | u8::from(chunk.codes.is_some()) << 1)?;
+    if let Some(wide) = &chunk.wide {
+        frames.bytes(&words(wide))?;
+    }
+    if let Some(codes) = &chunk.codes {
+        frames.bytes(&codes.iter().flat_map(|code| code.to_le_bytes()).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn words(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
