@@ -44,8 +44,7 @@ fn a_quick_run_measures_every_question_of_each_system() {
     std::fs::create_dir(&data).expect("a folder");
     let json = folder.path().join("numbers.json");
     let (data_text, json_text) = (data.to_str().expect("plain path"), json.to_str().expect("plain path"));
-    let mut arguments =
-        vec!["--rates", "1000", "--subscriptions", "20", "--data-dir", data_text, "--json", json_text];
+    let mut arguments = vec!["--rates", "1000", "--subscriptions", "20", "--data-dir", data_text, "--json", json_text];
     let postgres = Path::new("/usr/lib/postgresql/15/bin/initdb").is_file();
     let musterd = Path::new(BENCH).with_file_name("musterd").is_file();
     if !postgres {

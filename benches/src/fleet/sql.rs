@@ -151,7 +151,7 @@ impl SqlSession {
     pub(super) async fn scans(&self, question: &Question) -> Result<Vec<String>> {
         let rows = self.client.query(&format!("EXPLAIN (COSTS OFF) {}", question.sql), &[]).await?;
         let lines = rows.iter().map(|row| row.get::<_, String>(0).trim().trim_start_matches("-> ").trim().to_owned());
-        let jit = self.jit.get(question.key).is_some_and(|jit| *jit).then(|| "with JIT".to_owned());
+        let jit = self.jit.get(question.key).is_some_and(|jit| *jit).then(|| "JIT allowed".to_owned());
         Ok(lines.filter(|line| line.contains("Scan")).chain(jit).collect())
     }
 

@@ -101,13 +101,9 @@ impl Summary {
     }
 
     fn beside(&self, lines: &mut Vec<String>) {
-        let phases = |side: &Option<Side>| side.as_ref().map_or(0, |side| side.beside_changes.len());
-        for phase in 0..phases(&self.postgres).max(phases(&self.muster)) {
-            let get = |side: &'_ Option<Side>| -> Option<usize> {
-                side.as_ref().filter(|side| side.beside_changes.len() > phase).map(|_| phase)
-            };
-            let peer = get(&self.postgres).and_then(|at| self.postgres.as_ref()?.beside_changes.get(at));
-            let own = get(&self.muster).and_then(|at| self.muster.as_ref()?.beside_changes.get(at));
+        let (theirs, ours) = (phases(self.postgres.as_ref()), phases(self.muster.as_ref()));
+        for phase in 0..theirs.len().max(ours.len()) {
+            let (peer, own) = (theirs.get(phase), ours.get(phase));
             lines.push(format!("\n| question | PostgreSQL, {} | Muster, {} | ratio |", head(peer), head(own)));
             lines.push("| --- | --- | --- | --- |".to_owned());
             for question in &self.questions {
@@ -171,6 +167,10 @@ impl Summary {
 
 fn rest(side: Option<&Side>) -> &[Answered] {
     side.map_or(&[], |side| &side.at_rest)
+}
+
+fn phases(side: Option<&Side>) -> &[Beside] {
+    side.map_or(&[], |side| &side.beside_changes)
 }
 
 fn of(answered: &[Answered], key: &str) -> Option<Times> {
