@@ -133,14 +133,21 @@ pub(crate) struct QuerySettings {
     /// How often each question is asked.
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     pub(crate) runs: u32,
+    /// How often one is asked that takes more than 200 ms.
+    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub(crate) slow_runs: u32,
+    /// Clients that ask at the same time, after one alone; 1 leaves them out.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) clients: u32,
     /// Changes a second beside the questions.
     #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000], value_parser = clap::value_parser!(u64).range(1..=200_000))]
     pub(crate) rates: Vec<u64>,
     /// Only these questions, such as q2,q5 [default: all].
     #[arg(long, value_delimiter = ',', value_name = "KEYS")]
     pub(crate) only: Vec<String>,
-    /// The longest a question is asked beside changes, in seconds; at rest it is asked --runs times.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    /// The longest a question is asked beside changes, and how long by several clients, in seconds; by one at rest it is
+    /// asked --runs times.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
     /// Which fleet.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=65_535))]

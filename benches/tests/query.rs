@@ -28,11 +28,36 @@ fn check_side(side: &Value) {
         assert!(answered["p50_ms"].as_f64().is_some_and(|time| time > 0.0), "{name}: {answered}");
         assert_eq!(answered["runs"], 11, "{name}: {answered}");
     }
+    for answered in side["together"].as_array().expect("questions of several clients") {
+        assert!(answered["runs"].as_u64().is_some_and(|runs| runs >= 8), "{name}: {answered}");
+    }
+    assert_eq!(side["together"].as_array().map(Vec::len), Some(QUESTIONS), "{name}");
+    for applied in side["applied"].as_array().expect("changes") {
+        assert!(applied["rate"].as_f64().is_some_and(|rate| rate > 0.0), "{name}: {applied}");
+    }
+    assert_eq!(side["applied"].as_array().map(Vec::len), Some(2), "{name}");
     assert_eq!(side["fresh_at_rest"]["missed"], 0, "{name}");
     let beside = &side["beside_changes"][0];
     assert!(beside["achieved_rate"].as_f64().is_some_and(|rate| rate > 0.0), "{name}: {beside}");
     assert_eq!(beside["answered"].as_array().map(Vec::len), Some(QUESTIONS), "{name}");
     assert_eq!((&beside["fresh"]["missed"], &beside["fresh"]["probes"]), (&0.into(), &200.into()), "{name}");
+}
+
+fn check_live(live: &Value) {
+    for kind in ["enter", "update", "leave"] {
+        assert!(live[kind].as_f64().is_some_and(|rate| rate > 0.0), "{kind}: {live}");
+    }
+}
+
+fn check_restarts(restarts: &Value) {
+    let measured = restarts["measured"].as_array().expect("restarts");
+    for restart in measured {
+        let (writes, queries) = (&restart["writes_after_seconds"], &restart["queries_after_seconds"]);
+        let (writes, queries) = (writes.as_f64().expect("seconds"), queries.as_f64().expect("seconds"));
+        assert!(writes > 0.0 && queries >= writes, "{restart}");
+    }
+    // Two ways, or one and why there is no other.
+    assert_eq!(measured.len(), if restarts["left_out"].is_null() { 2 } else { 1 }, "{restarts}");
 }
 
 #[test]
@@ -44,7 +69,7 @@ fn a_quick_run_measures_every_question_of_each_system() {
     std::fs::create_dir(&data).expect("a folder");
     let json = folder.path().join("numbers.json");
     let (data_text, json_text) = (data.to_str().expect("plain path"), json.to_str().expect("plain path"));
-    let mut arguments = vec!["--rates", "1000", "--subscriptions", "20", "--data-dir", data_text, "--json", json_text];
+    let mut arguments = vec!["--rates", "1000", "--subscriptions", "100", "--data-dir", data_text, "--json", json_text];
     let postgres = Path::new("/usr/lib/postgresql/15/bin/initdb").is_file();
     let musterd = Path::new(BENCH).with_file_name("musterd").is_file();
     if !postgres {
@@ -63,13 +88,16 @@ fn a_quick_run_measures_every_question_of_each_system() {
     let numbers: Value = serde_json::from_slice(&std::fs::read(&json).expect("numbers")).expect("JSON");
     if postgres {
         check_side(&numbers["postgres"]);
-        assert_eq!(numbers["postgres_fitted"].as_array().map(Vec::len), Some(5));
+        assert_eq!(numbers["postgres_fitted"].as_array().map(Vec::len), Some(QUESTIONS));
     }
     if musterd {
         check_side(&numbers["muster"]);
-        assert!(numbers["restart"]["queries_after_seconds"].as_f64().is_some_and(|time| time > 0.0));
+        let documents = numbers["engine"]["needs_documents"].as_array().map_or(0, Vec::len);
+        assert_eq!(numbers["engine_at_rest"].as_array().map(Vec::len), Some(QUESTIONS - documents));
+        check_live(&numbers["live"]);
+        check_restarts(&numbers["restarts"]);
     }
-    let compared = if postgres && musterd { 1_000.into() } else { Value::Null };
+    let compared = if postgres && musterd { 4_000.into() } else { Value::Null };
     assert_eq!(numbers["compared_after_changes"], compared);
     assert_eq!(std::fs::read_dir(&data).expect("the folder").count(), 0, "data was left behind");
 }

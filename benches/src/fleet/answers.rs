@@ -6,17 +6,20 @@ use super::questions::Question;
 use super::store::{Rows, Session};
 use crate::talk::say;
 
-/// Asks both; a difference is an error that shows it.
-pub(super) async fn compare(ours: &mut impl Session, theirs: &mut impl Session, question: &Question) -> Result<()> {
-    ours.turn_to(question).await?;
-    theirs.turn_to(question).await?;
-    let (ours, theirs) = (ours.ask().await?, theirs.ask().await?);
+/// The answer of one system.
+pub(super) async fn of(session: &mut impl Session, question: &Question) -> Result<Rows> {
+    session.turn_to(question).await?;
+    session.ask().await
+}
+
+/// A difference between the answers of Muster and of another is an error that shows it.
+pub(super) fn compare(question: &Question, ours: &Rows, other: &str, theirs: &Rows) -> Result<()> {
     let first = (0..ours.len().max(theirs.len()))
         .find(|row| !same_row(ours.get(*row), theirs.get(*row), question.rounded))
-        .map(|row| format!("row {row}: {:?}, PostgreSQL {:?}", ours.get(row), theirs.get(row)));
-    let counts = format!("{}: {} rows, PostgreSQL {}", question.name, ours.len(), theirs.len());
+        .map(|row| format!("row {row}: {:?}, {other} {:?}", ours.get(row), theirs.get(row)));
+    let counts = format!("{}: {} rows, {other} {}", question.name, ours.len(), theirs.len());
     ensure!(first.is_none(), "{counts}; {}", first.unwrap_or_default());
-    if !found_something(&ours) {
+    if !found_something(ours) {
         say(&format!("{counts}: nothing was found, so nothing was compared"));
     }
     Ok(())

@@ -14,6 +14,8 @@ const WORDS: [&str; 16] = [
 ];
 /// A prime above any number of devices, which spreads those that change often over the fleet.
 const SPREAD: u64 = 2_654_435_761;
+/// Milliseconds since 1970: after everything that the fleet begins with.
+const LATER: u64 = 1_770_000_000_000;
 
 /// Devices by index, below `twins`.
 #[derive(Debug, Clone, Copy)]
@@ -158,15 +160,14 @@ impl Fleet {
         let below = |salt: u64, bound: u64| self.below(number, 50 + salt, bound);
         let (section, patch) = match below(0, 1_000) {
             0..900 => {
-                let seen = if below(1, 2) == 0 {
-                    String::new()
-                } else {
-                    format!(r#","lastSeen":{}"#, 1_770_000_000_000 + number)
-                };
+                let seen = if below(1, 2) == 0 { String::new() } else { format!(r#","lastSeen":{}"#, LATER + number) };
                 let patch = format!(r#"{{"battery":{},"temp":{}{seen}}}"#, below(2, 101), tenths(below(3, 800)));
                 (Section::Reported, patch)
             }
-            900..950 => (Section::Reported, format!(r#"{{"connected":{}}}"#, below(4, 100) < 92)),
+            // With the time, so that a report is a change also when the state is the old one.
+            900..950 => {
+                (Section::Reported, format!(r#"{{"connected":{},"lastSeen":{}}}"#, below(4, 100) < 92, LATER + number))
+            }
             950..975 => (Section::Reported, format!(r#"{{"fw":"2.{}"}}"#, below(5, 150))),
             975..985 => (Section::Desired, format!(r#"{{"fw":"2.{}"}}"#, below(6, 150))),
             985..995 => (Section::Tags, format!(r#"{{"building":"b{}","floor":{}}}"#, below(7, 500), below(8, 40))),
@@ -208,7 +209,7 @@ pub(super) fn degrees(value: u64) -> String {
 }
 
 fn tenths(value: u64) -> String {
-    if value % 10 == 0 { (value / 10).to_string() } else { format!("{}.{}", value / 10, value % 10) }
+    if value.is_multiple_of(10) { (value / 10).to_string() } else { format!("{}.{}", value / 10, value % 10) }
 }
 
 #[cfg(test)]

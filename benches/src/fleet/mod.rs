@@ -1,8 +1,9 @@
 //! `query`: the questions people ask a fleet, against PostgreSQL with the same fleet in it.
 //!
-//! The way of a run: both are loaded with the same [`dataset`]; the [`questions`] are asked of both and the [`answers`]
-//! compared, again after some changes, and a difference ends the run. Then one client asks each question again and again, at rest
-//! and while [`writers`] change twins, both through their protocols on this machine: gRPC on loopback, a Unix socket.
+//! The way of a run: all [`systems`] are loaded with the same [`dataset`]; the [`questions`] are asked of all and the [`answers`]
+//! compared, again after some changes, and a difference ends the run. Then each question is asked again and again, at rest and
+//! while [`writers`] change twins, both through their protocols on this machine: gRPC on loopback, a Unix socket. PostgreSQL is
+//! asked in two ways ([`indexes`]), Muster in two also: through a node, and the engine alone ([`engine`]).
 //!
 //! Invariants: nothing is timed that was not compared before, unless a system is left out, which the table says; a
 //! write that Muster's next answer does not show fails the run.
@@ -21,32 +22,41 @@ use crate::talk::{print, say};
 use dataset::Fleet;
 use node::Muster;
 use postgres::Postgres;
-use questions::{FITTED, Question};
-use side::{Answered, Loaded};
-use sql::Sql;
-use store::Store;
+use questions::Question;
+use side::Loaded;
 use summary::Summary;
-use timing::{Effort, time};
+use systems::Systems;
+use timing::Effort;
 
 mod answers;
 mod dataset;
+mod engine;
+mod indexes;
 mod live;
 mod node;
 mod postgres;
 mod questions;
+mod restart;
 mod side;
 mod sql;
 mod store;
 mod summary;
+mod systems;
+mod tables;
 mod timing;
 mod writers;
 
 /// Devices of a quick run.
 const QUICK: u32 = 10_000;
+/// Changes after which answers are compared once more, and of a quick run.
+const CHANGES: u64 = 40_000;
+const QUICK_CHANGES: u64 = 2_000;
+/// How long several clients of a quick run ask each question.
+const QUICK_TOGETHER: Duration = Duration::from_millis(100);
 /// Changes a second beside live queries.
 const LIVE_RATE: u64 = 5_000;
 
-/// Measures and prints; false when an answer was stale.
+/// Measures and prints; false when an answer was stale or an error.
 pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     ensure!(!(settings.no_muster && settings.no_postgres), "there is nothing to measure: both systems were left out");
     let parent = settings.data_dir.clone().unwrap_or_else(std::env::temp_dir);
@@ -54,7 +64,7 @@ pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     let fleet = Fleet { seed: settings.seed, twins: if settings.quick { QUICK } else { settings.twins } };
     let questions = chosen(questions::all(&fleet), &settings.only)?;
     let machine = Machine::look(folder.path())?;
-    let mut summary = Summary::new(settings.quick, fleet.twins, fleet.seed, machine, questions);
+    let mut summary = Summary::new(settings.quick, (fleet.twins, fleet.seed, settings.clients), machine, questions);
 
     let server = start_postgres(settings, folder.path()).await?;
     let mut cluster = start_muster(settings, folder.path()).await?;
@@ -70,7 +80,7 @@ pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     if let Some(file) = &settings.json {
         std::fs::write(file, summary.to_json()?).with_context(|| format!("write {}", file.display()))?;
     }
-    Ok(summary.missed() == 0)
+    Ok(summary.missed() == 0 && summary.refused() == 0)
 }
 
 fn chosen(all: Vec<Question>, only: &[String]) -> Result<Vec<Question>> {
@@ -105,103 +115,45 @@ async fn measure(
     summary: &mut Summary,
 ) -> Result<()> {
     let questions = summary.questions.clone();
-    let mut theirs = match server {
-        Some(server) => Some(Loaded::new("PostgreSQL", server.place(), fleet).await?),
-        None => None,
-    };
-    let mut ours = match &cluster {
-        Some(cluster) => Some(Loaded::new("Muster", Muster::of(cluster)?, fleet).await?),
-        None => None,
-    };
-    summary.compared_after_changes = same_answers(&mut ours, &mut theirs, &questions, settings.quick).await?;
+    let muster = cluster.as_deref().map(Muster::of).transpose()?;
+    let mut systems = Systems::load(server.map(Postgres::place), muster, fleet).await?;
+    let changes = if settings.quick { QUICK_CHANGES } else { CHANGES };
 
-    let runs = if settings.quick { 11 } else { settings.runs };
-    say(&format!("each question {runs} times at rest"));
-    for question in &questions {
-        // One directly after the other, so that both have the same minute of the machine.
-        if let Some(theirs) = &mut theirs {
-            theirs.at_rest(question, runs).await?;
-            summary.postgres_scans.push((question.key, theirs.session.scans(question).await?));
-        }
-        if let Some(ours) = &mut ours {
-            ours.at_rest(question, runs).await?;
-        }
-    }
-    if let Some(theirs) = &mut theirs {
-        summary.postgres_fitted = fitted(&theirs.store, &questions, runs, &mut summary.postgres_scans).await?;
-        theirs.fresh_at_rest().await?;
-    }
-    if let Some(ours) = &mut ours {
-        ours.fresh_at_rest().await?;
-    }
+    let mut compared = systems.compare(&questions).await?;
+    systems.change("usual indexes", changes).await?;
+    compared &= systems.compare(&questions).await.context("after changes")?;
+    let effort =
+        if settings.quick { Effort::at_rest(11, 11) } else { Effort::at_rest(settings.runs, settings.slow_runs) };
+    systems.at_rest(&questions, effort, summary).await?;
 
-    let within = Duration::from_secs(if settings.quick { 1 } else { settings.seconds });
+    systems.fit().await?;
+    systems.change("fitted", changes).await?;
+    compared &= systems.compare(&questions).await.context("of the fitted table")?;
+    summary.compared_after_changes = compared.then_some(2 * changes);
+    say(if compared {
+        "all answers are the same, also after changes"
+    } else {
+        "answers are not compared: a system was left out"
+    });
+    summary.engine = systems.end_of_engine();
+    systems.fitted_at_rest(&questions, effort, summary).await?;
+    let seconds = Duration::from_secs(if settings.quick { 1 } else { settings.seconds });
+    if settings.clients > 1 {
+        let within = if settings.quick { QUICK_TOGETHER } else { seconds };
+        systems.together(&questions, settings.clients, within).await?;
+    }
+    systems.fresh_at_rest().await?;
     for rate in &settings.rates {
-        if let Some(theirs) = &mut theirs {
-            theirs.beside(&questions, *rate, runs, within).await?;
-            theirs.store.settle().await?;
-        }
-        if let Some(ours) = &mut ours {
-            ours.beside(&questions, *rate, runs, within).await?;
-        }
+        systems.beside(&questions, *rate, Effort { within: seconds, ..effort }).await?;
     }
-    if let Some((ours, cluster)) = ours.as_ref().zip(cluster) {
+    if let Some((ours, cluster)) = systems.ours.as_ref().zip(cluster) {
         only_muster(settings, fleet, ours, cluster, summary).await?;
     }
-    (summary.postgres, summary.muster) = (theirs.map(|loaded| loaded.side), ours.map(|loaded| loaded.side));
+    (summary.postgres, summary.muster) = (systems.theirs.map(|it| it.side), systems.ours.map(|it| it.side));
     Ok(())
 }
 
-/// Compares all answers, makes some changes in both, and compares again.
-async fn same_answers(
-    ours: &mut Option<Loaded<Muster>>,
-    theirs: &mut Option<Loaded<Sql>>,
-    questions: &[Question],
-    quick: bool,
-) -> Result<Option<u64>> {
-    let (Some(ours), Some(theirs)) = (ours, theirs) else {
-        say("answers are not compared: a system was left out");
-        return Ok(None);
-    };
-    let changes = if quick { 1_000 } else { 10_000 };
-    for question in questions {
-        answers::compare(&mut ours.session, &mut theirs.session, question).await?;
-    }
-    ours.change(changes).await?;
-    theirs.change(changes).await?;
-    for question in questions {
-        let compared = answers::compare(&mut ours.session, &mut theirs.session, question).await;
-        compared.with_context(|| format!("after {changes} changes"))?;
-    }
-    say(&format!("all answers are the same, and again after {changes} changes"));
-    Ok(Some(changes))
-}
-
-/// PostgreSQL once more, with indexes that hold the very condition of a question.
-async fn fitted(
-    sql: &Sql,
-    questions: &[Question],
-    runs: u32,
-    scans: &mut Vec<(&'static str, Vec<String>)>,
-) -> Result<Vec<Answered>> {
-    let served: Vec<_> =
-        questions.iter().filter(|question| FITTED.iter().any(|(key, _)| *key == question.key)).collect();
-    if served.is_empty() {
-        return Ok(Vec::new());
-    }
-    say("PostgreSQL with indexes made for one question each");
-    sql.fit().await?;
-    // A session of its own: what is known about JIT is of other plans.
-    let (mut session, mut answered) = (sql.session().await?, Vec::new());
-    for question in served {
-        let times = time(&mut session, question, Effort::at_rest(runs)).await?;
-        answered.push(Answered { question: question.key, times });
-        scans.push((question.key, session.scans(question).await?));
-    }
-    sql.unfit().await?;
-    Ok(answered)
-}
-
+/// What PostgreSQL does not do, or not in a way that could be compared.
 async fn only_muster(
     settings: &QuerySettings,
     fleet: Fleet,
@@ -215,7 +167,8 @@ async fn only_muster(
         let next = Arc::clone(&ours.next);
         summary.live = Some(live::follow(&ours.store, fleet, settings.subscriptions, rate, next).await?);
     }
+    say("restarts");
     let any = summary.questions.first().context("there is a question")?;
-    summary.restart = Some(live::restart(cluster, any).await?);
+    summary.restarts = Some(restart::restart(cluster, fleet, any).await?);
     Ok(())
 }

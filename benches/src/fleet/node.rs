@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::dataset::{Change, Fleet, Section};
 use super::questions::Question;
-use super::store::{Rows, Session, Size, Step, Store, kernel_mib};
+use super::store::{Rows, Session, Size, Step, Store, cell, kernel_mib};
 use crate::systems::muster::cluster::Cluster;
 
 const NAMESPACE: &str = "fleet";
@@ -89,6 +89,10 @@ impl Store for Muster {
 
     async fn sizes(&self) -> Result<Vec<Size>> {
         Ok(vec![Size { what: "memory of the node", mib: kernel_mib(self.pid, "status", "VmRSS")? }])
+    }
+
+    fn processes(&self) -> Result<Vec<u32>> {
+        Ok(vec![self.pid])
     }
 }
 
@@ -224,13 +228,5 @@ impl Session for Node {
             anyhow::Ok(())
         });
         try_join_all(calls).await.map(drop)
-    }
-}
-
-fn cell(member: Option<&serde_json::Value>) -> String {
-    match member {
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
     }
 }

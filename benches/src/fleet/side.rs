@@ -13,14 +13,12 @@ use tokio::time::sleep;
 use super::dataset::Fleet;
 use super::questions::Question;
 use super::store::{Session, Size, Step, Store};
-use super::timing::{Effort, Times, time};
-use super::writers::Writers;
+use super::timing::{Effort, Times, time, time_together};
+use super::writers::{Applied, Writers, apply};
 use crate::talk::say;
 
 /// Writes of the freshness probe, in each phase.
 const PROBES: u32 = 200;
-/// Changes of one call, in the changes that both systems get.
-const CALL: usize = 50;
 
 /// Everything measured of one system.
 #[derive(Debug, Serialize)]
@@ -28,9 +26,36 @@ pub(super) struct Side {
     pub(super) name: &'static str,
     pub(super) load: Vec<Step>,
     pub(super) sizes: Vec<Size>,
+    /// Of PostgreSQL's fitted table.
+    pub(super) fitted_sizes: Vec<Size>,
+    pub(super) applied: Vec<Applied>,
     pub(super) at_rest: Vec<Answered>,
+    /// Several clients asking the same at the same time.
+    pub(super) together: Vec<Answered>,
     pub(super) fresh_at_rest: Option<Fresh>,
     pub(super) beside_changes: Vec<Beside>,
+    /// Questions that got an error for an answer. Each is asked no more.
+    pub(super) refused: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Refused {
+    pub(super) question: &'static str,
+    pub(super) when: String,
+    pub(super) why: String,
+}
+
+impl Side {
+    /// Notes an error, so that the rest of a long run is measured all the same; the run fails in the end.
+    pub(super) fn refuse(&mut self, question: &Question, when: &str, error: &anyhow::Error) {
+        let (when, why) = (when.to_owned(), format!("{error:#}"));
+        say(&format!("{}: {} {when}: {why}", self.name, question.name));
+        self.refused.push(Refused { question: question.key, when, why });
+    }
+
+    pub(super) fn answers(&self, question: &Question) -> bool {
+        !self.refused.iter().any(|refused| refused.question == question.key)
+    }
 }
 
 /// How long a question took.
@@ -72,26 +97,47 @@ impl<S: Store> Loaded<S> {
     pub(super) async fn new(name: &'static str, store: S, fleet: Fleet) -> Result<Self> {
         say(&format!("loading {} twins into {name}", fleet.twins));
         let (load, sizes) = (store.load(&fleet).await?, store.sizes().await?);
-        let (at_rest, beside_changes) = (Vec::new(), Vec::new());
-        let side = Side { name, load, sizes, at_rest, fresh_at_rest: None, beside_changes };
+        let side = Side {
+            name,
+            load,
+            sizes,
+            fitted_sizes: Vec::new(),
+            applied: Vec::new(),
+            at_rest: Vec::new(),
+            together: Vec::new(),
+            fresh_at_rest: None,
+            beside_changes: Vec::new(),
+            refused: Vec::new(),
+        };
         let session = store.session().await?;
         Ok(Self { store, session, side, fleet, next: Arc::default(), probe: 0 })
     }
 
-    /// The first changes, the same in each system.
-    pub(super) async fn change(&mut self, count: u64) -> Result<()> {
+    /// Changes as fast as they go, the same in each system.
+    pub(super) async fn change(&mut self, what: &'static str, count: u64) -> Result<()> {
         let first = self.next.fetch_add(count, Ordering::AcqRel);
-        let changes: Vec<_> = (first..first + count).map(|number| self.fleet.change(number)).collect();
-        for call in changes.chunks(CALL) {
-            self.session.change(call).await?;
-        }
+        let applied = apply(&self.store, self.fleet, what, first..first + count).await?;
+        self.side.applied.push(applied);
         self.store.settle().await
     }
 
-    pub(super) async fn at_rest(&mut self, question: &Question, runs: u32) -> Result<()> {
-        let times = time(&mut self.session, question, Effort::at_rest(runs)).await?;
-        self.side.at_rest.push(Answered { question: question.key, times });
-        Ok(())
+    pub(super) async fn at_rest(&mut self, question: &Question, effort: Effort) {
+        if self.side.answers(question) {
+            match time(&mut self.session, question, effort).await {
+                Ok(times) => self.side.at_rest.push(Answered { question: question.key, times }),
+                Err(error) => self.side.refuse(question, "at rest", &error),
+            }
+        }
+    }
+
+    /// The same clients for one question after the other.
+    pub(super) async fn together(&mut self, sessions: &mut [S::Session], question: &Question, within: Duration) {
+        if self.side.answers(question) {
+            match time_together(sessions, question, within).await {
+                Ok(times) => self.side.together.push(Answered { question: question.key, times }),
+                Err(error) => self.side.refuse(question, "of several clients", &error),
+            }
+        }
     }
 
     pub(super) async fn fresh_at_rest(&mut self) -> Result<()> {
@@ -100,21 +146,19 @@ impl<S: Store> Loaded<S> {
     }
 
     /// The same questions while twins change at a rate, each no longer than `within`.
-    pub(super) async fn beside(
-        &mut self,
-        questions: &[Question],
-        rate: u64,
-        runs: u32,
-        within: Duration,
-    ) -> Result<()> {
+    pub(super) async fn beside(&mut self, questions: &[Question], rate: u64, effort: Effort) -> Result<()> {
         say(&format!("{}: questions beside {rate} changes a second", self.side.name));
         let mut writers = Writers::start(self.store.clone(), self.fleet, rate, Arc::clone(&self.next));
         sleep(Duration::from_secs(1)).await;
         writers.count();
         let mut answered = Vec::new();
         for question in questions {
-            let times = time(&mut self.session, question, Effort { runs, within }).await?;
-            answered.push(Answered { question: question.key, times });
+            if self.side.answers(question) {
+                match time(&mut self.session, question, effort).await {
+                    Ok(times) => answered.push(Answered { question: question.key, times }),
+                    Err(error) => self.side.refuse(question, &format!("beside {rate} changes/s"), &error),
+                }
+            }
         }
         let fresh = self.fresh().await?;
         let achieved_rate = writers.stop().await?;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use super::dataset::{Change, Fleet, Section};
-use super::questions::{FITTED, INDEXES, Question};
+use super::indexes;
+use super::questions::Question;
 use super::store::{Rows, Session, Size, Step, Store, kernel_mib};
 
 /// Lines of one message of `COPY`.
@@ -35,6 +36,8 @@ pub(super) struct SqlSession {
     client: Client,
     update: Option<Statement>,
     current: Option<(Statement, Option<u16>)>,
+    /// Whether the questions are asked of the fitted table.
+    fitted: bool,
     /// Whether a question is better off with JIT, once known.
     jit: HashMap<&'static str, bool>,
 }
@@ -53,36 +56,25 @@ impl Sql {
         Ok(client)
     }
 
-    /// Adds the indexes that are made for one question each.
-    pub(super) async fn fit(&self) -> Result<()> {
-        let client = self.connect().await?;
-        for (_, index) in FITTED {
-            client.batch_execute(index).await.with_context(|| index.to_owned())?;
-        }
-        self.settle().await
+    /// Makes the fitted table of the one with the usual indexes, which is gone then.
+    pub(super) async fn fit(&self) -> Result<Step> {
+        let begun = Instant::now();
+        self.all(&indexes::fitted()).await?;
+        self.settle().await?;
+        Ok(Step::new("fitted table and indexes", begun.elapsed()))
     }
 
-    /// Drops them again.
-    pub(super) async fn unfit(&self) -> Result<()> {
+    /// A client that asks the fitted table.
+    pub(super) async fn fitted_session(&self) -> Result<SqlSession> {
+        Ok(SqlSession { fitted: true, ..self.session().await? })
+    }
+
+    async fn all(&self, statements: &[String]) -> Result<()> {
         let client = self.connect().await?;
-        for (key, _) in FITTED {
-            client.batch_execute(&format!("DROP INDEX fitted_{}", key.trim_start_matches('q'))).await?;
+        for statement in statements {
+            client.batch_execute(statement).await.with_context(|| statement.clone())?;
         }
         Ok(())
-    }
-
-    /// The server's processes; the first one has the others as children.
-    fn processes(&self) -> Result<Vec<u32>> {
-        let mut found = vec![self.pid];
-        for entry in std::fs::read_dir("/proc").context("read /proc")? {
-            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
-            if parent == Some(self.pid) {
-                found.push(pid);
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -90,7 +82,8 @@ impl Store for Sql {
     type Session = SqlSession;
 
     async fn session(&self) -> Result<SqlSession> {
-        Ok(SqlSession { client: self.connect().await?, update: None, current: None, jit: HashMap::new() })
+        let client = self.connect().await?;
+        Ok(SqlSession { client, update: None, current: None, fitted: false, jit: HashMap::new() })
     }
 
     async fn load(&self, fleet: &Fleet) -> Result<Vec<Step>> {
@@ -105,12 +98,14 @@ impl Store for Sql {
         }
         sink.as_mut().finish().await?;
         let (loaded, begun) = (begun.elapsed(), Instant::now());
-        for index in INDEXES {
-            client.batch_execute(index).await.with_context(|| index.to_owned())?;
-        }
+        self.all(&indexes::usual()).await?;
         let (indexed, begun) = (begun.elapsed(), Instant::now());
         self.settle().await?;
-        Ok(vec![Step::new("COPY", loaded), Step::new("indexes", indexed), Step::new("VACUUM ANALYZE", begun.elapsed())])
+        Ok(vec![
+            Step::new("COPY", loaded),
+            Step::new("usual indexes", indexed),
+            Step::new("VACUUM ANALYZE", begun.elapsed()),
+        ])
     }
 
     async fn settle(&self) -> Result<()> {
@@ -133,6 +128,20 @@ impl Store for Sql {
             Size { what: "memory of all processes", mib: memory },
         ])
     }
+
+    /// The first one has the others as children.
+    fn processes(&self) -> Result<Vec<u32>> {
+        let mut found = vec![self.pid];
+        for entry in std::fs::read_dir("/proc").context("read /proc")? {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+            if parent == Some(self.pid) {
+                found.push(pid);
+            }
+        }
+        Ok(found)
+    }
 }
 
 fn line(fleet: &Fleet, index: u32) -> String {
@@ -149,16 +158,20 @@ fn line(fleet: &Fleet, index: u32) -> String {
 impl SqlSession {
     /// What the server does for a question, as it plans it now: the scans and their indexes.
     pub(super) async fn scans(&self, question: &Question) -> Result<Vec<String>> {
-        let rows = self.client.query(&format!("EXPLAIN (COSTS OFF) {}", question.sql), &[]).await?;
+        let rows = self.client.query(&format!("EXPLAIN (COSTS OFF) {}", self.sql(question)), &[]).await?;
         let lines = rows.iter().map(|row| row.get::<_, String>(0).trim().trim_start_matches("-> ").trim().to_owned());
         let jit = self.jit.get(question.key).is_some_and(|jit| *jit).then(|| "JIT allowed".to_owned());
         Ok(lines.filter(|line| line.contains("Scan")).chain(jit).collect())
     }
 
+    fn sql<'a>(&self, question: &'a Question) -> &'a str {
+        question.fitted.as_deref().filter(|_| self.fitted).unwrap_or(&question.sql)
+    }
+
     async fn prepare(&mut self, question: &Question, jit: bool) -> Result<()> {
         // A statement without parameters keeps the plan of its first run, and with it this setting.
         self.client.batch_execute(if jit { "SET jit = on" } else { "SET jit = off" }).await?;
-        let statement = self.client.prepare(&question.sql).await.with_context(|| question.sql.clone())?;
+        let statement = self.client.prepare(self.sql(question)).await.with_context(|| self.sql(question).to_owned())?;
         self.current = Some((statement, question.page));
         self.time().await
     }
@@ -194,6 +207,10 @@ impl SqlSession {
 }
 
 impl Session for SqlSession {
+    fn learn(&mut self, from: &Self) {
+        self.jit.clone_from(&from.jit);
+    }
+
     async fn turn_to(&mut self, question: &Question) -> Result<()> {
         let jit = match self.jit.get(question.key) {
             Some(jit) => *jit,

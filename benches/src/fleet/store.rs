@@ -48,9 +48,15 @@ pub(super) trait Store: Clone + Send + 'static {
 
     /// What the fleet takes now.
     async fn sizes(&self) -> Result<Vec<Size>>;
+
+    /// Processes that do the work.
+    fn processes(&self) -> Result<Vec<u32>>;
 }
 
 pub(super) trait Session {
+    /// Knows about the questions what another client of the same system found out.
+    fn learn(&mut self, _from: &Self) {}
+
     /// Makes the next questions be this one. What a client does once and not for each call happens here.
     async fn turn_to(&mut self, question: &Question) -> Result<()>;
 
@@ -72,4 +78,13 @@ pub(super) fn kernel_mib(pid: u32, file: &str, field: &str) -> Result<u64> {
         text.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("{field} is not there"))?;
     let kib: u64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().context("read a size")?;
     Ok(kib >> 10)
+}
+
+/// A cell of a row, as text.
+pub(super) fn cell(member: Option<&serde_json::Value>) -> String {
+    match member {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
 }

@@ -71,6 +71,29 @@ fn some_devices_change_much_more_often_and_all_are_of_the_fleet() {
 }
 
 #[test]
+fn nearly_every_change_changes_a_value() {
+    let (mut values, mut nothing) = (HashMap::new(), 0);
+    for index in 0..FLEET.twins {
+        let twin = FLEET.twin(index);
+        for (section, text) in
+            [(Section::Tags, twin.tags), (Section::Desired, twin.desired), (Section::Reported, twin.reported)]
+        {
+            values.insert((twin.id.clone(), section as usize), parsed(&text));
+        }
+    }
+    for number in 0..20_000 {
+        let change = FLEET.change(number);
+        let section = values.get_mut(&(change.id, change.section as usize)).expect("a section");
+        let before = section.clone();
+        for (name, value) in parsed(&change.patch).as_object().expect("an object") {
+            section[name] = value.clone();
+        }
+        nothing += u32::from(*section == before);
+    }
+    assert!(nothing < 40, "{nothing} of 20,000 changed nothing");
+}
+
+#[test]
 fn numbers_have_no_zeros_at_their_end() {
     assert_eq!(
         ["40", "40.5", "7.00001"],
