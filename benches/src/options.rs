@@ -152,6 +152,9 @@ pub(crate) struct QuerySettings {
     /// Which fleet.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=65_535))]
     pub(crate) seed: u64,
+    /// Different paths of which each twin has five; 0 leaves them out.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(0..=9_000))]
+    pub(crate) tail: u32,
     /// Live queries that are followed at the same time; 0 leaves them out.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=15_000))]
     pub(crate) subscriptions: u32,

@@ -6,8 +6,8 @@
 
 /// Parts of a thousand of the regions: Zipf over twelve.
 const REGIONS: [u64; 12] = [322, 161, 107, 81, 64, 54, 46, 40, 36, 32, 29, 28];
-/// Paths of the long tail, and how many of them a device has.
-const TAIL: (u64, u64) = (2_000, 5);
+/// How many paths of the long tail a device has.
+const OF_TAIL: u64 = 5;
 const WORDS: [&str; 16] = [
     "pump", "station", "valve", "boiler", "north", "south", "hall", "line", "press", "oven", "cooler", "gate", "tank",
     "mixer", "belt", "drive",
@@ -22,6 +22,8 @@ const LATER: u64 = 1_770_000_000_000;
 pub(super) struct Fleet {
     pub(super) seed: u64,
     pub(super) twins: u32,
+    /// Different paths of the long tail; with 0 there is none.
+    pub(super) tail: u32,
 }
 
 /// One device, as JSON texts.
@@ -140,11 +142,12 @@ impl Fleet {
         if self.below(at, 16, 1_000) == 0 {
             text.push_str(r#","diag":{"core":"trap 7"}"#);
         }
-        let (paths, of_them) = TAIL;
-        let first = self.below(at, 36, paths);
-        for step in 0..of_them {
-            // 397 shares no divisor with the number of paths, so that a device has no path twice.
-            text.push_str(&format!(r#","x{:04}":{}"#, (first + step * 397) % paths, self.below(at, 37 + step, 1_000)));
+        let paths = u64::from(self.tail);
+        let first = self.below(at, 36, paths.max(1));
+        for step in 0..OF_TAIL.min(paths) {
+            // Evenly apart, so that a device has no path twice.
+            let path = (first + step * (paths / OF_TAIL).max(1)) % paths;
+            text.push_str(&format!(r#","x{path:04}":{}"#, self.below(at, 37 + step, 1_000)));
         }
         text.push('}');
         text

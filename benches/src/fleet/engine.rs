@@ -41,6 +41,8 @@ pub(super) struct EngineSide {
     pub(super) load_seconds: f64,
     pub(super) sizes: Vec<Size>,
     pub(super) change_us: f64,
+    /// Why it is not measured.
+    pub(super) left_out: Option<String>,
     /// Questions that cannot be answered from columns, and so not here.
     pub(super) needs_documents: Vec<&'static str>,
 }

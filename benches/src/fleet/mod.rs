@@ -47,7 +47,7 @@ mod timing;
 mod writers;
 
 /// Devices of a quick run.
-const QUICK: u32 = 10_000;
+const QUICK: u32 = 5_000;
 /// Changes after which answers are compared once more, and of a quick run.
 const CHANGES: u64 = 40_000;
 const QUICK_CHANGES: u64 = 2_000;
@@ -61,10 +61,11 @@ pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     ensure!(!(settings.no_muster && settings.no_postgres), "there is nothing to measure: both systems were left out");
     let parent = settings.data_dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new().prefix("muster-bench-").tempdir_in(&parent).context("make a folder")?;
-    let fleet = Fleet { seed: settings.seed, twins: if settings.quick { QUICK } else { settings.twins } };
+    let fleet =
+        Fleet { seed: settings.seed, twins: if settings.quick { QUICK } else { settings.twins }, tail: settings.tail };
     let questions = chosen(questions::all(&fleet), &settings.only)?;
     let machine = Machine::look(folder.path())?;
-    let mut summary = Summary::new(settings.quick, (fleet.twins, fleet.seed, settings.clients), machine, questions);
+    let mut summary = Summary::new(settings.quick, (fleet, settings.clients), machine, questions);
 
     let server = start_postgres(settings, folder.path()).await?;
     let mut cluster = start_muster(settings, folder.path()).await?;
@@ -75,11 +76,14 @@ pub(crate) async fn run(settings: &QuerySettings) -> Result<bool> {
     if let Some(server) = server {
         server.stop().await?;
     }
-    measured?;
+    if measured.is_err() {
+        print("THE RUN FAILED; what was measured before:\n");
+    }
     print(&summary.markdown());
     if let Some(file) = &settings.json {
         std::fs::write(file, summary.to_json()?).with_context(|| format!("write {}", file.display()))?;
     }
+    measured?;
     Ok(summary.missed() == 0 && summary.refused() == 0)
 }
 
@@ -114,9 +118,21 @@ async fn measure(
     cluster: Option<&mut Cluster>,
     summary: &mut Summary,
 ) -> Result<()> {
-    let questions = summary.questions.clone();
     let muster = cluster.as_deref().map(Muster::of).transpose()?;
     let mut systems = Systems::load(server.map(Postgres::place), muster, fleet).await?;
+    let outcome = phases(settings, fleet, &mut systems, cluster, summary).await;
+    (summary.postgres, summary.muster) = (systems.theirs.map(|it| it.side), systems.ours.map(|it| it.side));
+    outcome
+}
+
+async fn phases(
+    settings: &QuerySettings,
+    fleet: Fleet,
+    systems: &mut Systems,
+    cluster: Option<&mut Cluster>,
+    summary: &mut Summary,
+) -> Result<()> {
+    let questions = summary.questions.clone();
     let changes = if settings.quick { QUICK_CHANGES } else { CHANGES };
 
     let mut compared = systems.compare(&questions).await?;
@@ -146,11 +162,10 @@ async fn measure(
     for rate in &settings.rates {
         systems.beside(&questions, *rate, Effort { within: seconds, ..effort }).await?;
     }
-    if let Some((ours, cluster)) = systems.ours.as_ref().zip(cluster) {
-        only_muster(settings, fleet, ours, cluster, summary).await?;
+    match systems.ours.as_ref().zip(cluster) {
+        Some((ours, cluster)) => only_muster(settings, fleet, ours, cluster, summary).await,
+        None => Ok(()),
     }
-    (summary.postgres, summary.muster) = (systems.theirs.map(|it| it.side), systems.ours.map(|it| it.side));
-    Ok(())
 }
 
 /// What PostgreSQL does not do, or not in a way that could be compared.

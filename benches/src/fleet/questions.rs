@@ -114,7 +114,7 @@ fn selective(fleet: &Fleet) -> Vec<Question> {
             "SELECT TOP 20 deviceId, reported.battery AS b FROM devices WHERE reported.battery >= 0 ORDER BY reported.battery",
             "SELECT id, doc->'reported'->>'battery' FROM twins WHERE doc->'reported'->'battery' >= '0' ORDER BY doc->'reported'->'battery', id LIMIT 20",
         )
-        .fitted("SELECT id, battery::text FROM twins WHERE battery >= 0 ORDER BY battery, id LIMIT 20"),
+        .fitted("SELECT id, battery::text AS b FROM twins WHERE battery >= 0 ORDER BY battery, id LIMIT 20"),
         Question::new(
             "q14",
             "words in a name, count",

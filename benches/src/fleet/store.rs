@@ -72,8 +72,16 @@ pub(super) trait Session {
 
 /// A field of `/proc/PID/FILE` that the kernel gives in kB, in MiB.
 pub(super) fn kernel_mib(pid: u32, file: &str, field: &str) -> Result<u64> {
-    let path = Path::new("/proc").join(pid.to_string()).join(file);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    mib_in(&Path::new("/proc").join(pid.to_string()).join(file), field)
+}
+
+/// Memory that programs could still have.
+pub(super) fn free_mib() -> Result<u64> {
+    mib_in(Path::new("/proc/meminfo"), "MemAvailable")
+}
+
+fn mib_in(path: &Path, field: &str) -> Result<u64> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let line =
         text.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("{field} is not there"))?;
     let kib: u64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().context("read a size")?;

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::dataset::Fleet;
 use super::engine::EngineSide;
 use super::live::Live;
 use super::questions::Question;
@@ -22,6 +23,7 @@ pub(super) struct Summary {
     pub(super) quick: bool,
     pub(super) twins: u32,
     pub(super) seed: u64,
+    pub(super) tail: u32,
     pub(super) clients: u32,
     pub(super) machine: Machine,
     /// Changes after which the answers were compared once more; without a peer nothing was compared.
@@ -49,18 +51,14 @@ pub(super) struct Scans {
 }
 
 impl Summary {
-    pub(super) fn new(
-        quick: bool,
-        (twins, seed, clients): (u32, u64, u32),
-        machine: Machine,
-        questions: Vec<Question>,
-    ) -> Self {
+    pub(super) fn new(quick: bool, (fleet, clients): (Fleet, u32), machine: Machine, questions: Vec<Question>) -> Self {
         Self {
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
             version: env!("CARGO_PKG_VERSION"),
             quick,
-            twins,
-            seed,
+            twins: fleet.twins,
+            seed: fleet.seed,
+            tail: fleet.tail,
             clients,
             machine,
             compared_after_changes: None,

@@ -14,7 +14,7 @@ use super::node::Muster;
 use super::questions::Question;
 use super::side::{Answered, Loaded};
 use super::sql::{Sql, SqlSession};
-use super::store::Store;
+use super::store::{Size, Store, free_mib};
 use super::summary::{Scans, Summary};
 use super::timing::{Effort, time};
 use crate::talk::say;
@@ -38,10 +38,13 @@ impl Systems {
         let mut engine_side = EngineSide::default();
         let (mut loaded, mut engine) = (None, None);
         if let Some(store) = ours {
-            loaded = Some(Loaded::new("Muster", store, fleet).await?);
-            let (made, seconds) = Engine::load(&fleet)?;
-            engine_side = EngineSide { load_seconds: seconds, sizes: made.sizes(), ..EngineSide::default() };
-            engine = Some(made);
+            let ours = loaded.insert(Loaded::new("Muster", store, fleet).await?);
+            engine_side.left_out = no_room(&ours.side.sizes)?;
+            if engine_side.left_out.is_none() {
+                let (made, seconds) = Engine::load(&fleet)?;
+                engine_side = EngineSide { load_seconds: seconds, sizes: made.sizes(), ..EngineSide::default() };
+                engine = Some(made);
+            }
         }
         Ok(Self { theirs, ours: loaded, engine, engine_side, fleet, changes: 0 })
     }
@@ -119,8 +122,10 @@ impl Systems {
 
     /// What is known of the engine. It ends here, so that its memory is not beside what follows.
     pub(super) fn end_of_engine(&mut self) -> Option<EngineSide> {
-        let engine = self.engine.take()?;
-        self.engine_side.change_us = engine.change_us();
+        self.ours.as_ref()?;
+        if let Some(engine) = self.engine.take() {
+            self.engine_side.change_us = engine.change_us();
+        }
         Some(std::mem::take(&mut self.engine_side))
     }
 
@@ -194,6 +199,14 @@ impl Systems {
             None => Ok(()),
         }
     }
+}
+
+/// Why there is no second copy of what a node holds: a machine that swaps or kills measures nothing.
+fn no_room(node: &[Size]) -> Result<Option<String>> {
+    let needed: u64 = node.iter().map(|size| size.mib).sum();
+    let free = free_mib()?;
+    // As much again stays for what follows: PostgreSQL's caches, and copies while twins change.
+    Ok((free < 2 * needed).then(|| format!("the node takes {needed} MiB, and {free} MiB are free")))
 }
 
 async fn scans(way: &'static str, session: &SqlSession, question: &Question) -> Result<Scans> {

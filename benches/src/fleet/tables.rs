@@ -11,8 +11,8 @@ impl Summary {
         let quick = if self.quick { "; QUICK: these numbers mean nothing" } else { "" };
         let (cores, sync) = (self.machine.cores, self.machine.sync_us);
         let mut lines = vec![format!(
-            "{} twins, seed {}, {cores} processors, a sync takes {sync} us{quick}. Milliseconds: p50, p95, p99. PostgreSQL A has the usual indexes, B a table and indexes made for these questions.\n",
-            self.twins, self.seed,
+            "{} twins, seed {}, {} paths of the long tail, {cores} processors, a sync takes {sync} us{quick}. Milliseconds: p50, p95, p99. PostgreSQL A has the usual indexes, B a table and indexes made for these questions.\n",
+            self.twins, self.seed, self.tail,
         )];
         self.at_rest(&mut lines);
         self.together(&mut lines);
@@ -69,7 +69,7 @@ impl Summary {
             let (peer, own) = (times(&self.postgres, question.key), times(&self.muster, question.key));
             let rate = |times: Option<Times>| times.map_or("-".to_owned(), |times| format!("{:.0}", times.rate));
             let more =
-                peer.zip(own).map_or("-".to_owned(), |(peer, own)| format!("{}x", rounded(own.rate / peer.rate)));
+                peer.zip(own).map_or("-".to_owned(), |(peer, own)| format!("{} x", rounded(own.rate / peer.rate)));
             row(lines, &[question.name.to_owned(), shown(peer), rate(peer), shown(own), rate(own), more]);
         }
     }
@@ -111,9 +111,14 @@ impl Summary {
             of_side(side, &mut tell);
         }
         if let Some(engine) = &self.engine {
-            let size = sizes(&engine.sizes);
-            tell("in process: loading; memory", &format!("{:.1} s; {size}", engine.load_seconds));
-            tell("in process: a change of the columns", &format!("{:.1} us", engine.change_us));
+            match &engine.left_out {
+                Some(why) => tell("in process", &format!("left out: {why}")),
+                None => {
+                    let size = sizes(&engine.sizes);
+                    tell("in process: loading; memory", &format!("{:.1} s; {size}", engine.load_seconds));
+                    tell("in process: a change of the columns", &format!("{:.1} us", engine.change_us));
+                }
+            }
             if !engine.needs_documents.is_empty() {
                 tell("in process: left out, because they read documents", &engine.needs_documents.join(", "));
             }
@@ -210,13 +215,13 @@ fn ratio(theirs: Option<Times>, ours: Option<Times>) -> String {
 
 /// Two digits that count: nothing measured here is more exact.
 fn rounded(ratio: f64) -> String {
-    if ratio >= 10.0 {
-        format!("{ratio:.0}")
-    } else if ratio >= 1.0 {
-        format!("{ratio:.1}")
-    } else {
-        format!("{ratio:.2}")
-    }
+    let places = match ratio {
+        10.0.. => 0,
+        1.0.. => 1,
+        0.1.. => 2,
+        _ => 4,
+    };
+    format!("{ratio:.places$}")
 }
 
 fn reached(beside: Option<&Beside>) -> String {

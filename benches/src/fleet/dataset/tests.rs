@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::*;
 
-const FLEET: Fleet = Fleet { seed: 1, twins: 20_000 };
+const FLEET: Fleet = Fleet { seed: 1, twins: 20_000, tail: 2_000 };
 
 fn parsed(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("JSON")
@@ -12,8 +12,8 @@ fn parsed(text: &str) -> serde_json::Value {
 
 #[test]
 fn a_seed_gives_the_same_fleet_and_another_one_another() {
-    let again = Fleet { seed: 1, twins: 20_000 };
-    let other = Fleet { seed: 2, twins: 20_000 };
+    let again = Fleet { seed: 1, twins: 20_000, tail: 2_000 };
+    let other = Fleet { seed: 2, twins: 20_000, tail: 2_000 };
     assert_eq!(FLEET.twin(7), again.twin(7));
     assert_eq!(FLEET.change(7), again.change(7));
     assert_ne!(FLEET.twin(7).tags, other.twin(7).tags);
@@ -44,6 +44,12 @@ fn shares_are_those_that_are_named() {
         let expected = FLEET.twins / 1_000 * per_mille;
         assert!(count.abs_diff(expected) <= expected / 8 + 10, "{what}: {count} instead of about {expected}");
     }
+}
+
+#[test]
+fn without_a_tail_there_is_none() {
+    let short = Fleet { tail: 0, ..FLEET };
+    assert!((0..1_000).all(|index| !short.twin(index).reported.contains("\"x")));
 }
 
 #[test]
