@@ -114,7 +114,7 @@ pub(crate) fn resident() -> usize {
 pub(crate) fn checkpoint(table: &Table) {
     let mut bytes = Vec::new();
     let start = Instant::now();
-    table.write_to(&mut bytes).expect("a vector takes all");
+    table.snapshot().write_to(&mut bytes).expect("a vector takes all");
     println!("checkpoint: {} MiB written in {:.2} s", bytes.len() >> 20, start.elapsed().as_secs_f64());
     let start = Instant::now();
     let read = Table::read_from(&mut &*bytes).expect("what was written");

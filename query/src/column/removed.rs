@@ -3,7 +3,7 @@
 //! - Removals are kept by age. A snapshot may ask for what was removed after it was taken, so removals of one age may be forgotten
 //!   when no snapshot of that age or an earlier one is held, even if there is never a moment without any snapshot.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Row;
@@ -12,7 +12,7 @@ use super::Row;
 const AGE: usize = 1_024;
 
 /// An id, and the place it had.
-type Place = (Arc<str>, Row);
+type Place = (Box<str>, Row);
 
 #[derive(Debug, Default)]
 struct Age {
@@ -32,8 +32,6 @@ impl Age {
 pub(super) struct Removed {
     past: VecDeque<Age>,
     present: Age,
-    /// How many removals of all ages have a place: an id may come and go in one.
-    removals: HashMap<Place, usize>,
 }
 
 impl Removed {
@@ -44,12 +42,10 @@ impl Removed {
 
     /// Notes a row that was just removed.
     pub(super) fn note(&mut self, id: &str, row: Row) {
-        let place = (Arc::from(id), row);
-        *self.removals.entry(place.clone()).or_default() += 1;
-        self.present.places.push(place);
+        self.present.places.push((id.into(), row));
     }
 
-    /// Takes out places for which no snapshot can ask any more, unless the id is there again.
+    /// Takes out what no snapshot can ask for any more.
     pub(super) fn take_unheld(&mut self) -> Vec<Place> {
         let mut unheld = Vec::new();
         while let Some(age) = self.past.pop_front_if(|age| !age.is_held()) {
@@ -60,28 +56,16 @@ impl Removed {
         } else if self.present.places.len() >= AGE {
             self.past.push_back(std::mem::take(&mut self.present));
         }
-        unheld.retain(|place| self.is_last_removal(place));
         unheld
     }
 
-    fn is_last_removal(&mut self, place: &Place) -> bool {
-        let Some(left) = self.removals.get_mut(place) else { return false };
-        *left -= 1;
-        let is_last = *left == 0;
-        if is_last {
-            self.removals.remove(place);
-        }
-        is_last
-    }
-
     pub(super) fn memory_bytes(&self) -> usize {
-        // An id is kept once for both lists, beside its two counters.
         let of = |age: &Age| {
-            let ids: usize = age.places.iter().map(|(id, _)| 16 + id.len()).sum();
+            let ids: usize = age.places.iter().map(|(id, _)| id.len()).sum();
             size_of::<Age>() + 16 + age.places.capacity() * size_of::<Place>() + ids
         };
         let ages: usize = self.past.iter().map(of).sum();
-        ages + of(&self.present) + self.removals.capacity() * (size_of::<(Place, usize)>() + 1)
+        ages + of(&self.present)
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::ids::Ids;
 use super::row_ids::RowIds;
 use super::stored::Column;
+use super::table::Options;
 use super::trie::{Node, Trie};
 use super::{Cell, ColumnId, Kind, Mask, Row};
 
 /// A table as it was at one moment; it does not change. Dropping the last copy may free much.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    pub(super) options: Options,
     pub(super) columns: Arc<[Arc<Column>]>,
     pub(super) row_ids: RowIds,
     pub(super) live: Arc<Mask>,

@@ -124,10 +124,7 @@ impl Table {
         self.ids.order.note_change(self.generation, row);
         self.removed.note(id, row);
         for (id, row) in self.removed.take_unheld() {
-            // The id may have come back in the same place.
-            if !(self.live.contains(row) && self.row_ids.is(row, &id)) {
-                self.ids.forget(&id, row);
-            }
+            self.ids.forget(&id, row);
         }
     }
 
@@ -135,6 +132,11 @@ impl Table {
     pub fn child(&mut self, node: Node, name: &str) -> Node {
         let found = self.trie.read().unwrap_or_else(PoisonError::into_inner).find(node, name);
         found.unwrap_or_else(|| self.trie.write().unwrap_or_else(PoisonError::into_inner).add(node, name))
+    }
+
+    /// From now on paths that nobody had yet get no column, as if there were too many already.
+    pub fn close_paths(&mut self) {
+        self.trie.write().unwrap_or_else(PoisonError::into_inner).close();
     }
 
     /// Puts a value in, for an object only that it is there.
@@ -199,6 +201,7 @@ impl Table {
             return last.clone();
         }
         let snapshot = Snapshot {
+            options: self.options,
             columns: self.columns.iter().map(|column| Arc::clone(&column.shared)).collect(),
             row_ids: self.row_ids.clone(),
             live: Arc::clone(&self.live),

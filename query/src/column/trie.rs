@@ -50,6 +50,11 @@ impl Trie {
         Node(index)
     }
 
+    /// From now on no node is made.
+    pub(super) fn close(&mut self) {
+        self.most = self.most.min(self.entries.len() - 1);
+    }
+
     /// Parent, name and column of each node but the root, parents first.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (u32, &str, Option<ColumnId>)> + '_ {
         self.entries.iter().skip(1).map(|entry| (entry.parent, &*entry.name, entry.column))

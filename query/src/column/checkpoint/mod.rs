@@ -16,7 +16,7 @@ mod write;
 
 use std::io::{self, Read, Write};
 
-use super::Table;
+use super::{Snapshot, Table};
 
 /// The first bytes.
 const MAGIC: [u8; 8] = *b"MSTRCOLS";
@@ -45,15 +45,17 @@ pub enum CheckpointError {
     Damaged(&'static str),
 }
 
-impl Table {
-    /// Writes everything that is in the table.
+impl Snapshot {
+    /// Writes the table as it was; its writer goes on meanwhile.
     ///
     /// # Errors
     /// When `out` cannot be written.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         write::write(self, out)
     }
+}
 
+impl Table {
     /// The table that was written; reads up to its end and no further.
     ///
     /// # Errors

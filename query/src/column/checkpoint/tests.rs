@@ -31,9 +31,9 @@ fn table_of(rows: u32) -> Table {
     table
 }
 
-fn written(table: &Table) -> Vec<u8> {
+fn written(table: &mut Table) -> Vec<u8> {
     let mut bytes = Vec::new();
-    table.write_to(&mut bytes).expect("a vector takes all");
+    table.snapshot().write_to(&mut bytes).expect("a vector takes all");
     bytes
 }
 
@@ -65,7 +65,7 @@ fn assert_same(a: &Snapshot, b: &Snapshot) {
 #[test]
 fn what_was_written_is_read_and_goes_on_as_before() {
     let mut first = table();
-    let mut second = read(&written(&first)).expect("what was written");
+    let mut second = read(&written(&mut first)).expect("what was written");
     assert_same(&first.snapshot(), &second.snapshot());
     for table in [&mut first, &mut second] {
         // Free places, known texts, known paths and the bound of columns.
@@ -84,6 +84,26 @@ fn what_was_written_is_read_and_goes_on_as_before() {
 }
 
 #[test]
+fn a_snapshot_is_written_as_it_was_though_its_table_went_on() {
+    let mut table = Table::new(Options::default());
+    for id in ["id7", "id8", "id9"] {
+        let row = table.insert(id);
+        table.put(row, Table::ROOT, &Value::from(&serde_json::json!({"int": 7, "text": id})));
+    }
+    let before = table.snapshot();
+    table.remove("id7");
+    let row = table.insert("new");
+    let node = table.child(Table::ROOT, "later");
+    table.set(row, node, Leaf::String("x"));
+    table.put(table.row("id8").expect("there"), Table::ROOT, &Value::from(&serde_json::json!({"int": 1})));
+    let mut bytes = Vec::new();
+    before.write_to(&mut bytes).expect("a vector takes all");
+    let mut again = read(&bytes).expect("what was written");
+    assert_same(&before, &again.snapshot());
+    assert!(again.row("id7").is_some() && again.row("new").is_none());
+}
+
+#[test]
 fn texts_that_are_all_different_are_read_as_such() {
     let mut first = Table::new(Options::default());
     let node = first.child(Table::ROOT, "serial");
@@ -91,7 +111,7 @@ fn texts_that_are_all_different_are_read_as_such() {
         let row = first.insert(&format!("d{index}"));
         first.set(row, node, Leaf::String(&format!("SN{index:08}")));
     }
-    let mut second = read(&written(&first)).expect("what was written");
+    let mut second = read(&written(&mut first)).expect("what was written");
     for table in [&mut first, &mut second] {
         let row = table.insert("d3");
         table.set(row, node, Leaf::String("SN00000000 and more"));
@@ -105,13 +125,13 @@ fn texts_that_are_all_different_are_read_as_such() {
 
 #[test]
 fn an_empty_table_is_one() {
-    let table = read(&written(&Table::new(Options::default()))).expect("what was written");
+    let table = read(&written(&mut Table::new(Options::default()))).expect("what was written");
     assert!(table.is_empty());
 }
 
 #[test]
 fn only_the_table_is_read() {
-    let mut bytes = written(&table());
+    let mut bytes = written(&mut table());
     bytes.extend_from_slice(b"what follows");
     let mut rest = &*bytes;
     Table::read_from(&mut rest).expect("what was written");
@@ -120,7 +140,7 @@ fn only_the_table_is_read() {
 
 #[test]
 fn every_changed_byte_is_noticed() {
-    let bytes = written(&table_of(10));
+    let bytes = written(&mut table_of(10));
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1 << (at % 8);
@@ -130,7 +150,7 @@ fn every_changed_byte_is_noticed() {
 
 #[test]
 fn every_cut_is_noticed() {
-    let bytes = written(&table_of(10));
+    let bytes = written(&mut table_of(10));
     for end in 0..bytes.len() {
         assert!(read(&bytes[..end]).is_err(), "{end} bytes of {}", bytes.len());
     }
@@ -173,7 +193,7 @@ fn frames_that_are_moved_left_out_or_repeated_are_noticed() {
 
 #[test]
 fn others_are_told_from_damaged_ones() {
-    let mut bytes = written(&table());
+    let mut bytes = written(&mut table());
     assert!(matches!(read(b"{\"devices\": []}"), Err(CheckpointError::Foreign)));
     assert!(matches!(read(b""), Err(CheckpointError::Foreign)));
     bytes[8] = 9;

@@ -5,44 +5,47 @@ use std::sync::PoisonError;
 
 use super::frame::Frames;
 use super::{BOOLEANS, EACH, MAGIC, VERSION};
-use crate::column::Table;
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Column;
+use crate::column::{Row, Snapshot};
 
-pub(super) fn write(table: &Table, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(snapshot: &Snapshot, out: &mut impl Write) -> io::Result<()> {
     out.write_all(&MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())?;
     let mut frames = Frames::new(out);
-    frames.len(table.options.chunk_rows)?;
-    frames.len(table.options.max_columns)?;
-    rows(table, &mut frames)?;
-    paths(table, &mut frames)?;
-    for stored in &table.columns {
-        column(&stored.shared, &mut frames)?;
+    frames.len(snapshot.options.chunk_rows)?;
+    frames.len(snapshot.options.max_columns)?;
+    rows(snapshot, &mut frames)?;
+    paths(snapshot, &mut frames)?;
+    for stored in snapshot.columns.iter() {
+        column(stored, &mut frames)?;
     }
     frames.end()
 }
 
-/// Places that are free, in the order in which they are taken again, and ids of all others, upwards.
-fn rows(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
-    frames.len(table.slots)?;
-    frames.len(table.free.len())?;
-    for row in &table.free {
+/// Places that are free, and ids of all others, upwards.
+fn rows(snapshot: &Snapshot, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    let slots = snapshot.slots();
+    frames.len(slots)?;
+    frames.len(slots - snapshot.rows)?;
+    for row in (0..slots).map(Row::at).filter(|row| !snapshot.live.contains(*row)) {
         frames.u32(row.0)?;
     }
-    table.live.iter().try_for_each(|row| frames.text(table.row_ids.get(row)))
+    snapshot.live.iter().try_for_each(|row| frames.text(snapshot.row_ids.get(row)))
 }
 
-fn paths(table: &Table, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
-    let trie = table.trie.read().unwrap_or_else(PoisonError::into_inner);
+/// Paths may be younger than the snapshot; they have no column then.
+fn paths(snapshot: &Snapshot, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
+    let trie = snapshot.trie.read().unwrap_or_else(PoisonError::into_inner);
     frames.byte(u8::from(trie.is_full))?;
     frames.len(trie.nodes().count())?;
     for (parent, name, column) in trie.nodes() {
+        let column = column.filter(|column| (column.0 as usize) < snapshot.columns.len());
         frames.u32(parent)?;
         frames.text(name)?;
         frames.u32(column.map_or(u32::MAX, |column| column.0))?;
     }
-    frames.len(table.columns.len())
+    frames.len(snapshot.columns.len())
 }
 
 fn column(column: &Column, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
