@@ -81,17 +81,22 @@ impl Fleet {
         let (latitude, longitude) =
             (latitude + self.below(at, 17, 5_001) - 2_500, longitude + self.below(at, 18, 5_001) - 2_500);
         format!(
-            r#"{{"region":"r{}","building":"b{}","floor":{},"tenant":"t{}","owner":"o{}","name":"{}","serial":"{:016X}","location":{{"lat":{},"lon":{}}}}}"#,
+            r#"{{"region":"r{}","building":"b{}","floor":{},"tenant":"t{}","owner":"o{}","name":"{}","serial":"{}","location":{{"lat":{},"lon":{}}}}}"#,
             self.region(at),
             self.below(at, 2, 500),
             self.below(at, 3, 40),
             self.below(at, 4, 200),
             self.below(at, 19, 5_000),
             self.name(at),
-            self.chance(at, 5),
+            self.serial(at),
             degrees(latitude),
             degrees(longitude),
         )
+    }
+
+    /// A unique one.
+    pub(super) fn serial(&self, at: u64) -> String {
+        format!("{:016X}", self.chance(at, 5))
     }
 
     fn region(&self, at: u64) -> usize {
