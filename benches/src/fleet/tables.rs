@@ -104,7 +104,10 @@ impl Summary {
             "answers compared",
             &self.compared_after_changes.map_or_else(
                 || "NOT COMPARED: a system was left out".to_owned(),
-                |changes| format!("all the same, with both ways of PostgreSQL and after {changes} changes"),
+                |changes| {
+                    let but = if self.refused() > 0 { ", but those that FAILED" } else { "" };
+                    format!("all the same{but}, with both ways of PostgreSQL and after {changes} changes")
+                },
             ),
         );
         for side in [&self.postgres, &self.muster].into_iter().flatten() {
