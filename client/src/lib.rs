@@ -23,6 +23,7 @@ mod endpoints;
 mod error;
 pub mod names;
 mod paging;
+mod resumed;
 mod retry;
 mod twin_stream;
 

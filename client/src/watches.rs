@@ -5,16 +5,15 @@
 //! - A list that broke off begins anew; a second `started` of its watch says so.
 //! - What cannot be mended is an error and ends the watcher: a refusal, or a revision below the floor (`COMPACTED`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
-use tonic::{Status, Streaming};
-
 use crate::connection::Client;
+use crate::endpoints::Node;
 use crate::error::CallError;
 use crate::proto;
 use crate::proto::watch_response::Content;
-use crate::retry::{Kind, Verdict, judge};
+use crate::resumed::{Patience, Resumed};
 
 const OPERATION: &str = "watch";
 /// What the server takes for a progress interval of 0.
@@ -25,7 +24,7 @@ impl Client {
     #[must_use]
     pub fn watch(&self, request: proto::WatchRequest) -> Watcher {
         let watches = request.watches.iter().cloned().map(Watch::new).collect();
-        Watcher { client: self.clone(), request, watches, stream: None, failures: Failures::default() }
+        Watcher { client: self.clone(), request, watches, stream: Resumed::new(self.clone(), OPERATION) }
     }
 }
 
@@ -35,21 +34,7 @@ pub struct Watcher {
     client: Client,
     request: proto::WatchRequest,
     watches: Vec<Watch>,
-    stream: Option<Open>,
-    failures: Failures,
-}
-
-#[derive(Debug)]
-struct Open {
-    answers: Streaming<proto::WatchResponse>,
-    node: std::sync::Arc<crate::endpoints::Node>,
-}
-
-/// Tries since the last message, and since when.
-#[derive(Debug, Default)]
-struct Failures {
-    attempts: u32,
-    since: Option<Instant>,
+    stream: Resumed<proto::WatchResponse>,
 }
 
 impl Watcher {
@@ -59,14 +44,19 @@ impl Watcher {
     /// When the server refuses, or when no endpoint answers within the client's deadline.
     pub async fn next(&mut self) -> Result<proto::WatchResponse, CallError> {
         loop {
-            match self.receive().await {
-                Ok(message) => {
-                    self.failures = Failures::default();
-                    if let Some(message) = self.take(message) {
-                        return Ok(message);
-                    }
-                }
-                Err((endpoint, status)) => self.recover(&endpoint, &status).await?,
+            let opening = self.client.retry_policy().attempt_timeout;
+            // A node that is alive tells progress; silence means that it is not, or not for us.
+            let patience = Patience { opening, silence: self.interval() * 3 + opening };
+            let (client, first, watches) = (&self.client, &self.request, &self.watches);
+            let open = |node: Arc<Node>| async move {
+                let watches = watches.iter().map(Watch::onwards).collect();
+                let request = proto::WatchRequest { watches, ..first.clone() };
+                let stub = proto::watch_service_client::WatchServiceClient::new(node.channel.clone());
+                stub.max_decoding_message_size(crate::MESSAGE_BYTES_MAX).watch(client.authorized(request)).await
+            };
+            let message = self.stream.next(patience, open).await?;
+            if let Some(message) = self.take(message) {
+                return Ok(message);
             }
         }
     }
@@ -74,66 +64,6 @@ impl Watcher {
     /// For each watch its id and the first revision it has not told completely; `None` while it lists.
     pub fn positions(&self) -> impl Iterator<Item = (u64, Option<u64>)> + '_ {
         self.watches.iter().map(|watch| (watch.spec.id, watch.next.filter(|_| !watch.is_listing)))
-    }
-
-    async fn receive(&mut self) -> Result<proto::WatchResponse, (String, Status)> {
-        // A node that is alive tells progress; silence means that it is not, or not for us.
-        let silence = self.interval() * 3 + self.client.retry_policy().attempt_timeout;
-        if self.stream.is_none() {
-            self.stream = Some(self.open().await?);
-        }
-        let Some(open) = &mut self.stream else { return Err((String::new(), Status::internal("no stream"))) };
-        let failed = match timeout(silence, open.answers.message()).await {
-            Ok(Ok(Some(message))) => return Ok(message),
-            Ok(Ok(None)) => Status::unavailable("the node ended the stream"),
-            Ok(Err(status)) => status,
-            Err(_) => Status::unavailable(format!("nothing was heard for {silence:?}")),
-        };
-        let endpoint = open.node.address.clone();
-        self.stream = None;
-        Err((endpoint, failed))
-    }
-
-    async fn open(&self) -> Result<Open, (String, Status)> {
-        let node = self.client.shared().endpoints.preferred();
-        let limit = self.client.retry_policy().attempt_timeout;
-        let request =
-            proto::WatchRequest { watches: self.watches.iter().map(Watch::onwards).collect(), ..self.request.clone() };
-        let mut stub = proto::watch_service_client::WatchServiceClient::new(node.channel.clone())
-            .max_decoding_message_size(crate::MESSAGE_BYTES_MAX);
-        match timeout(limit, stub.watch(self.client.authorized(request))).await {
-            Ok(Ok(answers)) => Ok(Open { answers: answers.into_inner(), node }),
-            Ok(Err(status)) => Err((node.address.clone(), status)),
-            Err(_) => Err((node.address.clone(), Status::deadline_exceeded(format!("no answer within {limit:?}")))),
-        }
-    }
-
-    /// Waits as long as it makes sense before the next try.
-    async fn recover(&mut self, endpoint: &str, status: &Status) -> Result<(), CallError> {
-        let policy = self.client.retry_policy().clone();
-        let endpoints = &self.client.shared().endpoints;
-        self.failures.attempts += 1;
-        let attempts = self.failures.attempts;
-        let deadline = *self.failures.since.get_or_insert_with(Instant::now) + policy.deadline;
-        let rounds = attempts / u32::try_from(endpoints.count()).unwrap_or(1).max(1);
-        let wait = match judge(Kind::Read, status) {
-            Verdict::Final => None,
-            Verdict::Later(delay) => Some(policy.wait(rounds, Some(delay))),
-            Verdict::Elsewhere => {
-                let node = endpoints.preferred();
-                if node.address == endpoint {
-                    endpoints.leave(&node);
-                }
-                Some(if rounds == 0 { Duration::ZERO } else { policy.wait(rounds - 1, None) })
-            }
-        };
-        match wait {
-            Some(wait) if Instant::now() + wait < deadline => {
-                sleep(wait).await;
-                Ok(())
-            }
-            _ => Err(CallError::new(OPERATION, false, endpoint, attempts, status)),
-        }
     }
 
     fn interval(&self) -> Duration {

@@ -59,7 +59,11 @@ fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     Ok(draft)
 }
 
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+/// Makes durable which names the folder of `path` has.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -23,7 +23,7 @@ use crate::first_start::Startup;
 use crate::membership::{Membership, MembershipSettings};
 use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
-use crate::queries::{Queries, QueryBudget};
+use crate::queries::{LiveLimits, Queries, QueryBudget};
 use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
 use crate::retention::{Keeper, Sweeper};
@@ -32,6 +32,7 @@ use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
 use crate::tasks::{self, StopSignal};
 use crate::tls::{self, Connection, Incoming, IncomingLimits, ServerTls};
+use crate::views::{CheckpointFile, KeeperSettings, ViewsKeeper};
 use crate::watch::Watches;
 
 mod bootstrap;
@@ -75,7 +76,10 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
 
     let state = StateDb::open(startup.data_dir.path(), state_options(&config))?;
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
-    let applier = Applier::open_and_make_views_beside(Arc::clone(&states))?;
+    let checkpoint = CheckpointFile::below(startup.data_dir.path());
+    let applier = Applier::open_and_make_views_beside(Arc::clone(&states), checkpoint.clone())?;
+    let views = ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), keeper_settings(&config));
+    views.start(stop.clone());
     let backups = BackupSource::open(
         startup.data_dir.path(),
         Arc::clone(&state),
@@ -153,7 +157,8 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 applier.views(),
                 applier.positions(),
                 Arc::clone(&startup.clock),
-                QueryBudget::default(),
+                query_budget(&config),
+                live_limits(&config),
             ),
             watches: Watches::start(
                 Arc::clone(&reader),
@@ -185,6 +190,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     } else {
         raft.shutdown().await;
     }
+    views.write();
     states.write_twins()?;
     state.flush_wal_synced().map_err(rocks("sync the state"))?;
     tracing::info!("stopped");
@@ -229,6 +235,27 @@ fn state_options(config: &Config) -> StateOptions {
     StateOptions {
         block_cache_bytes: config.storage.state_cache_bytes,
         write_buffer_bytes: config.storage.state_memtable_bytes,
+    }
+}
+
+fn query_budget(config: &Config) -> QueryBudget {
+    QueryBudget {
+        time: Duration::from_millis(config.queries.time_ms),
+        memory_bytes: config.queries.memory_bytes,
+        rows: config.queries.scanned_rows,
+        changed_rows: config.queries.changed_rows,
+    }
+}
+
+fn live_limits(config: &Config) -> LiveLimits {
+    LiveLimits { queries: config.queries.live, rows: config.queries.live_rows, bytes: config.queries.live_bytes }
+}
+
+fn keeper_settings(config: &Config) -> KeeperSettings {
+    let interval = config.queries.views_checkpoint_interval_ms;
+    KeeperSettings {
+        interval: (interval > 0).then(|| Duration::from_millis(interval)),
+        memory_bytes_max: config.queries.views_memory_bytes,
     }
 }
 

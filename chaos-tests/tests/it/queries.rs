@@ -6,6 +6,7 @@ use muster_client::{Client, names, proto};
 mod exact;
 mod live;
 mod refused;
+mod restart;
 
 /// A query of the namespace of workloads.
 fn query(text: &str) -> proto::QueryRequest {

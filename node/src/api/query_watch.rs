@@ -20,7 +20,7 @@ use super::query::{columns, namespace, question, view_of};
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::authorize;
-use crate::queries::{Answered, Change, FollowEnd, Live, Queries, Question, shown, shown_id};
+use crate::queries::{Answered, Change, FollowEnd, Live, Place, Queries, Question, shown, shown_id};
 
 /// Something is told at least so often.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -101,6 +101,7 @@ pub(super) async fn rows(
     let namespace = namespace(&read, &request.parent)?;
     let question = question(&read, &namespace, &request.text, None)?;
     check_rows(&question.plan, &request.text)?;
+    let place = live_place(&read)?;
     let view = view_of(&read, &namespace, request.read).await?;
     let services = Arc::clone(&read.services);
     if request.resume_revision > view.revision() {
@@ -123,7 +124,14 @@ pub(super) async fn rows(
         }
     };
     let first = stream::iter(first.into_iter().chain([message(&read, revision, Kind::Progress, "", None)]).map(Ok));
-    Ok(Box::pin(first.chain(followed(read, live, revision))))
+    Ok(Box::pin(first.chain(followed(read, live, revision, place))))
+}
+
+fn live_place(read: &Read) -> Result<Place, Failure> {
+    read.services.queries.live_place().map_err(|most| {
+        let message = format!("this node has {most} live queries at a time (queries.live), and that many are open");
+        Failure::Other(Transport::QueueFull, message)
+    })
 }
 
 fn kind(was_in: bool, is_in: bool) -> Kind {
@@ -144,15 +152,21 @@ fn message(read: &Read, revision: u64, kind: Kind, id: &str, row: Option<&str>) 
 }
 
 struct Followed {
+    _place: Place,
     read: Read,
     live: Arc<Live>,
     told: watch::Receiver<u64>,
     revision: u64,
 }
 
-fn followed(read: Read, live: Arc<Live>, revision: u64) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
+fn followed(
+    read: Read,
+    live: Arc<Live>,
+    revision: u64,
+    place: Place,
+) -> impl Stream<Item = Result<v1::WatchQueryResponse, Status>> {
     let told = live.told();
-    let followed = Followed { read, live, told, revision };
+    let followed = Followed { _place: place, read, live, told, revision };
     let batches = stream::unfold(Some(followed), |followed| async move {
         let mut followed = followed?;
         match followed.next().await {
@@ -214,10 +228,11 @@ pub(super) async fn answers(
         let message = format!("AS OF has no meaning in a live query:\n{}", request.text);
         return Err(Failure::Other(Transport::QueryInvalid, message));
     }
+    let place = live_place(&read)?;
     let view = view_of(&read, &namespace, request.read).await?;
     let (revision, rows) = answer(&read, &view, &question).await?;
     let first = answer_message(&read, &question, revision, Some(Arc::clone(&rows)));
-    let following = Answers { read, question, revision, rows };
+    let following = Answers { _place: place, read, question, revision, rows };
     let rest = stream::unfold(Some(following), |following| async move {
         let mut following = following?;
         match following.next().await {
@@ -256,6 +271,7 @@ fn answer_message(
 }
 
 struct Answers {
+    _place: Place,
     read: Read,
     question: Question,
     revision: u64,

@@ -35,7 +35,7 @@ use crate::store::overlay::Overlay;
 use crate::store::replay;
 use crate::store::states::States;
 use crate::tasks;
-use crate::views::{Changed, Views, Which};
+use crate::views::{Changed, CheckpointFile, Views, Which};
 
 mod command;
 mod dedup;
@@ -90,13 +90,13 @@ impl Memory {
 }
 
 impl Applier {
-    /// Over the stored state, from where it was left.
+    /// Over the stored state, from where it was left, with the help of a checkpoint of the views if there is one.
     ///
     /// # Errors
     /// When the store fails or is damaged.
-    pub fn open(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
+    pub fn open(states: Arc<States>, checkpoint: Option<CheckpointFile>) -> Result<Arc<Self>, StoreError> {
         let memory = Memory::load(&states)?;
-        let views = Arc::new(Views::build(&states, memory.position)?);
+        let views = Arc::new(Views::build(&states, memory.position, checkpoint)?);
         Ok(Self::with(states, memory, views, false))
     }
 
@@ -105,9 +105,12 @@ impl Applier {
     ///
     /// # Errors
     /// As [`Applier::open`].
-    pub fn open_and_make_views_beside(states: Arc<States>) -> Result<Arc<Self>, StoreError> {
+    pub fn open_and_make_views_beside(
+        states: Arc<States>,
+        checkpoint: CheckpointFile,
+    ) -> Result<Arc<Self>, StoreError> {
         let memory = Memory::load(&states)?;
-        let views = Views::build_beside(&states, memory.position, end_on_fault);
+        let views = Views::build_beside(&states, memory.position, Some(checkpoint), end_on_fault);
         Ok(Self::with(states, memory, views, true))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Deliberately opens no socket and parses no certificate: what only the machine can tell is found when starting.
 
-use super::{Config, Limits, Member};
+use super::{Config, Limits, Member, Queries};
 use crate::files;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -53,6 +53,7 @@ pub(super) fn values(config: &Config) -> Vec<Problem> {
     listeners(config, &mut problems);
     transport_security(config, &mut problems);
     raft_and_storage(config, &mut problems);
+    queries(config, &mut problems);
     limits(config, &mut problems);
     let level = is_log_level(&config.log.level);
     problems.unless(level, "log.level", "must be a level or a list such as \"info,muster_node::raft=debug\"");
@@ -209,6 +210,31 @@ fn raft_and_storage(config: &Config, problems: &mut Problems) {
     problems.range("storage.state_cache_bytes", storage.state_cache_bytes, 1024 * 1024, 1 << 40);
     problems.range("storage.state_memtable_bytes", storage.state_memtable_bytes, 1024 * 1024, 1 << 32);
     problems.range("storage.disk_free_min_bytes", storage.disk_free_min_bytes, 0, 1 << 50);
+}
+
+fn queries(config: &Config, problems: &mut Problems) {
+    let Queries {
+        time_ms,
+        memory_bytes,
+        scanned_rows,
+        changed_rows,
+        live,
+        live_rows,
+        live_bytes,
+        views_memory_bytes,
+        views_checkpoint_interval_ms: interval,
+    } = config.queries;
+    problems.range("queries.time_ms", time_ms, 100, 600_000);
+    problems.range("queries.memory_bytes", memory_bytes, 1024 * 1024, 1 << 40);
+    problems.range("queries.scanned_rows", scanned_rows, 1_000, 1_000_000_000_000);
+    problems.range("queries.changed_rows", changed_rows, 1, 100_000_000);
+    problems.range("queries.live", live, 1, 1_000_000);
+    problems.range("queries.live_rows", live_rows, 1, 100_000_000);
+    problems.range("queries.live_bytes", live_bytes, 1024 * 1024, 1 << 40);
+    problems.range("queries.views_memory_bytes", views_memory_bytes, 1024 * 1024, 1 << 50);
+    let rule = format!("must be 0 or 1000 to 86400000, and is {interval}");
+    let is_valid = interval == 0 || (1_000..=86_400_000).contains(&interval);
+    problems.unless(is_valid, "queries.views_checkpoint_interval_ms", rule);
 }
 
 fn limits(config: &Config, problems: &mut Problems) {

@@ -18,7 +18,7 @@ pub use check::Problem;
 pub use reference::{KEYS, Key, markdown, node_toml, show};
 pub use sections::{
     ClientListener, ClientTlsFiles, Cluster, Http, Limits, Log, LogFormat, Member, Node, PeerListener, PeerTlsFiles,
-    Raft, Security, Storage,
+    Queries, Raft, Security, Storage,
 };
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,8 @@ pub struct Config {
     pub raft: Raft,
     /// The two databases.
     pub storage: Storage,
+    /// What queries may take, and the views behind them.
+    pub queries: Queries,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// Keys and tokens.

@@ -183,6 +183,32 @@ pub const KEYS: &[Key] = &[
         "storage.disk_free_min_bytes",
         "With less free space than this, writes are refused with RESOURCE_EXHAUSTED while reads go on. 0 switches the check off.",
     ),
+    key("queries.time_ms", "How long a query may take; over it, it ends with QUERY_BUDGET. 100 to 600000."),
+    key(
+        "queries.memory_bytes",
+        "Memory that the orders, groups and documents of one query may take. 1048576 and more.",
+    ),
+    key("queries.scanned_rows", "Rows that one query may look at one by one. 1000 to 1000000000000."),
+    key(
+        "queries.changed_rows",
+        "Rows that may have changed since the moment of an AS OF: they are read from documents. 1 to 100000000.",
+    ),
+    key(
+        "queries.live",
+        "Live queries of this node at a time, of rows and of whole answers; more are refused with RESOURCE_EXHAUSTED. 1 to 1000000.",
+    ),
+    key("queries.live_rows", "Rows of the answer of a live query. 1 to 100000000."),
+    key("queries.live_bytes", "Bytes of the answer of a live query. 1048576 and more."),
+    key(
+        "queries.views_memory_bytes",
+        "Memory of the columns behind all queries. Above it paths that nobody used before get no column; queries read them from \
+        documents, slower and still exact. 1048576 and more.",
+    ),
+    key(
+        "queries.views_checkpoint_interval_ms",
+        "Time between two checkpoints of the columns, which let a start answer queries without reading all records. One is \
+        always written at a stop. 1000 to 86400000; 0 for none between.",
+    ),
     key(
         "limits.propose_queue_commands",
         "Commands that wait for the Raft log; more are refused with RESOURCE_EXHAUSTED. 1 to 1000000.",

@@ -213,6 +213,38 @@ impl Default for Storage {
     }
 }
 
+/// `[queries]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each key is described once, in reference.rs")]
+pub struct Queries {
+    pub time_ms: u64,
+    pub memory_bytes: usize,
+    pub scanned_rows: usize,
+    pub changed_rows: usize,
+    pub live: usize,
+    pub live_rows: usize,
+    pub live_bytes: usize,
+    pub views_memory_bytes: usize,
+    pub views_checkpoint_interval_ms: u64,
+}
+
+impl Default for Queries {
+    fn default() -> Self {
+        Self {
+            time_ms: 10_000,
+            memory_bytes: 512 * MIB,
+            scanned_rows: 100_000_000,
+            changed_rows: 200_000,
+            live: 20_000,
+            live_rows: 200_000,
+            live_bytes: 256 * MIB,
+            views_memory_bytes: 8192 * MIB,
+            views_checkpoint_interval_ms: 600_000,
+        }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

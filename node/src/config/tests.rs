@@ -16,8 +16,19 @@ fn everything() -> Config {
         peer_address: format!("n{id}.example:7421"),
         client_address: format!("n{id}.example:7420"),
     };
-    let Config { node, cluster: _, client_listener, peer_listener, http, raft, storage, limits, security, log } =
-        Config::default();
+    let Config {
+        node,
+        cluster: _,
+        client_listener,
+        peer_listener,
+        http,
+        raft,
+        storage,
+        queries,
+        limits,
+        security,
+        log,
+    } = Config::default();
     Config {
         node: Node { id: 2, name: Some("n2".into()), data_dir: node.data_dir },
         cluster: Cluster {
@@ -48,6 +59,7 @@ fn everything() -> Config {
         http,
         raft,
         storage,
+        queries,
         limits,
         security: Security {
             insecure_dev: security.insecure_dev,
@@ -237,6 +249,15 @@ fn each_broken_rule_is_named_with_its_key() {
         (|c| c.storage.state_cache_bytes = 0, "storage.state_cache_bytes must be"),
         (|c| c.storage.state_memtable_bytes = 0, "storage.state_memtable_bytes must be"),
         (|c| c.storage.disk_free_min_bytes = u64::MAX / 2, "storage.disk_free_min_bytes must be"),
+        (|c| c.queries.time_ms = 1, "queries.time_ms must be"),
+        (|c| c.queries.memory_bytes = 0, "queries.memory_bytes must be"),
+        (|c| c.queries.scanned_rows = 0, "queries.scanned_rows must be"),
+        (|c| c.queries.changed_rows = 0, "queries.changed_rows must be"),
+        (|c| c.queries.live = 0, "queries.live must be"),
+        (|c| c.queries.live_rows = 0, "queries.live_rows must be"),
+        (|c| c.queries.live_bytes = 0, "queries.live_bytes must be"),
+        (|c| c.queries.views_memory_bytes = 0, "queries.views_memory_bytes must be"),
+        (|c| c.queries.views_checkpoint_interval_ms = 5, "must be 0 or 1000 to 86400000, and is 5"),
         (|c| c.limits.propose_queue_commands = 0, "limits.propose_queue_commands must be"),
         (|c| c.limits.read_queue_requests = 0, "limits.read_queue_requests must be"),
         (|c| c.limits.command_bytes = 0, "limits.command_bytes must be"),

@@ -40,7 +40,7 @@ async fn alone(feature_level: u32) -> Alone {
     let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
     let state = StateDb::open(dir.path(), options).unwrap();
     let states = Arc::new(States::new(Arc::clone(&state), 1 << 20));
-    let applier = Applier::open(Arc::clone(&states)).unwrap();
+    let applier = Applier::open(Arc::clone(&states), None).unwrap();
     let parts = RaftParts {
         state,
         machine: Arc::clone(&applier) as _,

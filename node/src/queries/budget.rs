@@ -24,6 +24,23 @@ impl Default for QueryBudget {
     }
 }
 
+/// Bounds of live queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveLimits {
+    /// Of a node at a time.
+    pub queries: usize,
+    /// Rows of one answer.
+    pub rows: usize,
+    /// Bytes of one answer.
+    pub bytes: usize,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self { queries: 20_000, rows: 200_000, bytes: 256 << 20 }
+    }
+}
+
 /// The budget of a running query.
 pub(crate) struct Spending {
     budget: QueryBudget,

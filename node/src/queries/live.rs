@@ -14,17 +14,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use muster_query::{Value, execute};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::budget::Spending;
-use super::{AnswerError, Answered, Queries, Question, shown};
+use super::{AnswerError, Answered, LiveLimits, Queries, Question, shown};
 use crate::read::{Reader, View};
 use crate::tasks;
 use crate::views::{Following, Which};
 
-/// Rows of a live answer, and their bytes.
-const ROWS_MAX: usize = 200_000;
-const BYTES_MAX: usize = 256 << 20;
 /// Changes that wait for slow followers of one text.
 const CHANGES_MAX: usize = 50_000;
 
@@ -68,29 +65,43 @@ pub(crate) enum FollowEnd {
 }
 
 /// All live answers of a node.
-#[derive(Default)]
-pub(crate) struct Lives(Mutex<LiveByText>);
+pub(crate) struct Lives {
+    by_text: Mutex<LiveByText>,
+    places: Arc<Semaphore>,
+}
+
+/// The place of one follower among those that a node has at a time.
+pub(crate) type Place = OwnedSemaphorePermit;
 
 /// By namespace and text.
 type LiveByText = HashMap<(Arc<str>, String), Weak<Live>>;
 
 impl Lives {
+    pub(super) fn new(most: usize) -> Self {
+        Self { by_text: Mutex::default(), places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))) }
+    }
+
     /// The live answer of a text, if somebody follows it already.
     fn find(&self, namespace: &str, text: &str) -> Option<Arc<Live>> {
-        let lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
         let live = lives.get(&(Arc::from(namespace), text.to_owned()))?.upgrade()?;
         let failed = live.lock().failed.is_some();
         (!failed).then_some(live)
     }
 
     fn put(&self, namespace: &Arc<str>, text: &str, live: &Arc<Live>) {
-        let mut lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lives = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
         lives.retain(|_, live| live.strong_count() > 0);
         lives.insert((Arc::clone(namespace), text.to_owned()), Arc::downgrade(live));
     }
 }
 
 impl Queries {
+    /// A place for one more live query, or how many there may be when there are as many already.
+    pub(crate) fn live_place(&self) -> Result<Place, usize> {
+        Arc::clone(&self.lives.places).try_acquire_owned().map_err(|_| self.live_limits.queries)
+    }
+
     /// The live answer of a text as of the view or later.
     pub(crate) async fn live(
         self: &Arc<Self>,
@@ -119,15 +130,16 @@ impl Queries {
         self: &Arc<Self>,
         answered: &Arc<Answered>,
     ) -> Result<BTreeMap<Arc<str>, Arc<str>>, AnswerError> {
-        if answered.selection.len() > ROWS_MAX {
-            return Err(AnswerError::Budget(format!("the answer has more than {ROWS_MAX} rows")));
+        let LiveLimits { rows: rows_max, bytes: bytes_max, .. } = self.live_limits;
+        if answered.selection.len() > rows_max {
+            return Err(AnswerError::Budget(format!("the answer has more than {rows_max} rows")));
         }
         let rows = self.rows(answered, 0, usize::MAX).await?;
         let rows: BTreeMap<Arc<str>, Arc<str>> =
             rows.into_iter().map(|row| (Arc::from(row.id), Arc::from(shown(&row.value)))).collect();
         let bytes: usize = rows.iter().map(|(id, row)| id.len() + row.len() + 64).sum();
-        if bytes > BYTES_MAX {
-            return Err(AnswerError::Budget(format!("the answer takes more than {} MiB", BYTES_MAX >> 20)));
+        if bytes > bytes_max {
+            return Err(AnswerError::Budget(format!("the answer takes more than {} MiB", bytes_max >> 20)));
         }
         Ok(rows)
     }

@@ -28,12 +28,12 @@ mod documents;
 mod kept;
 mod live;
 
-pub use budget::QueryBudget;
+pub use budget::{LiveLimits, QueryBudget};
 use budget::{Spending, Waiting};
 pub(crate) use documents::PastDocuments;
 use kept::Kept;
 use live::Lives;
-pub(crate) use live::{Change, FollowEnd, Live};
+pub(crate) use live::{Change, FollowEnd, Live, Place};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,7 @@ pub struct Queries {
     clock: Arc<dyn Clock>,
     positions: watch::Receiver<Position>,
     budget: QueryBudget,
+    live_limits: LiveLimits,
     kept: Kept,
     lives: Lives,
 }
@@ -127,8 +128,10 @@ impl Queries {
         positions: watch::Receiver<Position>,
         clock: Arc<dyn Clock>,
         budget: QueryBudget,
+        live_limits: LiveLimits,
     ) -> Arc<Self> {
-        Arc::new(Self { views, clock, positions, budget, kept: Kept::default(), lives: Lives::default() })
+        let lives = Lives::new(live_limits.queries);
+        Arc::new(Self { views, clock, positions, budget, live_limits, kept: Kept::default(), lives })
     }
 
     /// Waits until the views are made, after a start or an installed snapshot.

@@ -9,10 +9,12 @@
 use crate::syntax::ast::BinaryOp;
 use crate::value::Value;
 
+mod demand;
 mod pattern;
 mod text;
 mod walk;
 
+pub use demand::Demand;
 pub use pattern::Pattern;
 pub use text::text;
 

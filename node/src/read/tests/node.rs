@@ -21,7 +21,7 @@ use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::{States, family, seal};
 use crate::store::unwritten::Limits;
 use crate::store::{columns, keys, sweep};
-use crate::views::Views;
+use crate::views::{CheckpointFile, Views};
 
 pub(super) const START_MS: u64 = 1_795_000_000_000;
 
@@ -63,8 +63,17 @@ impl Node {
         let limits = Limits { twins: 4, bytes: 1 << 20, changes: 9 };
         let states = States::with_limits(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20, limits);
         let states = Arc::new(states);
-        let applier = Applier::open(Arc::clone(&states)).unwrap();
+        let applier = Applier::open(Arc::clone(&states), Some(self.checkpoint())).unwrap();
         self.open = Some((states, applier));
+    }
+
+    /// Where the checkpoint of its views is.
+    pub(super) fn checkpoint(&self) -> CheckpointFile {
+        CheckpointFile::below(self.dir.path())
+    }
+
+    pub(super) fn states(&self) -> Arc<States> {
+        Arc::clone(&self.parts().0)
     }
 
     fn parts(&self) -> &(Arc<States>, Arc<Applier>) {

@@ -6,9 +6,9 @@ use muster_query::Value;
 use muster_query::column::{Cell, Snapshot};
 
 use super::*;
-use crate::views::{SCHEMA, Views, Which, document};
+use crate::views::{DOCUMENTS, SCHEMA, Views, Which, document};
 
-const COLLECTIONS: [Which; 3] = [Which::Devices, Which::Modules, Which::Assets];
+const COLLECTIONS: [Which; 3] = Which::ALL;
 
 /// All documents of a collection, from the records.
 fn documents(view: &View, namespace: &str, which: Which) -> BTreeMap<String, Value> {
@@ -124,4 +124,138 @@ fn views_hold_what_the_records_say() {
         rows += check(&node.views(), &node.view());
     }
     assert!(rows > 500, "there was something to compare: {rows}");
+}
+
+/// Applies commands in batches and compares after the last one.
+fn apply(node: &mut Node, at: &mut u64, commands: &[Vec<Operation>]) {
+    for batch in commands.chunks(7) {
+        let requests = batch.iter().map(|operations| {
+            *at += 1;
+            request(START_MS + *at, operations.clone())
+        });
+        node.apply(&[requests.collect::<Vec<_>>()]);
+    }
+}
+
+fn save(node: &Node) -> u64 {
+    node.views().save(&node.checkpoint()).unwrap().expect("there is something to write")
+}
+
+#[test]
+fn a_start_from_a_checkpoint_ends_with_what_the_records_say() {
+    let mut rows = 0;
+    for seed in 11..=16 {
+        let (mut node, mut at) = (Node::new(), 0);
+        for part in commands(seed, 240).chunks(40) {
+            let (first, second) = part.split_at(part.len() * (seed as usize % 4) / 4);
+            apply(&mut node, &mut at, first);
+            let revision = node.view().revision();
+            if node.views().saved() != revision {
+                save(&node);
+            }
+            apply(&mut node, &mut at, second);
+            node.reopen();
+            assert_eq!(node.views().saved(), revision, "the checkpoint was used");
+            rows += check(&node.views(), &node.view());
+            // And goes on from there.
+            node.forget();
+            rows += check(&node.views(), &node.view());
+        }
+    }
+    assert!(rows > 500, "there was something to compare: {rows}");
+}
+
+#[test]
+fn views_that_are_made_beside_take_in_what_is_applied_meanwhile() {
+    let mut rows = 0;
+    for seed in 21..=26 {
+        let (mut node, mut at) = (Node::new(), 0);
+        let all = commands(seed, 240);
+        for part in all.chunks(60) {
+            apply(&mut node, &mut at, &part[..15]);
+            if seed % 2 == 0 {
+                save(&node);
+            }
+            apply(&mut node, &mut at, &part[15..30]);
+            // As at a start and after an installed snapshot, when twins have just been folded up to the position.
+            node.write_twins();
+            let (views, states, position) = (node.views(), node.states(), node.view().position);
+            // Applied both before the records are read, which then show a later state, and after that.
+            let node = std::cell::RefCell::new((&mut node, &mut at));
+            let go_on = |commands| {
+                let (node, at) = &mut *node.borrow_mut();
+                apply(node, at, commands);
+                assert!(!*views.ready().borrow(), "nobody is served meanwhile");
+            };
+            views.rebuild_around(&states, position, || go_on(&part[30..45]), || go_on(&part[45..]));
+            let node = node.into_inner().0;
+            assert!(*views.ready().borrow());
+            rows += check(&views, &node.view());
+        }
+    }
+    assert!(rows > 100, "there was something to compare: {rows}");
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_of_another_history_is_left_aside() {
+    let (mut node, mut other, mut at) = (Node::new(), Node::new(), 0);
+    apply(&mut node, &mut at, &commands(31, 120));
+    apply(&mut other, &mut at, &commands(32, 200));
+    save(&node);
+    save(&other);
+    let path = node.checkpoint().path().to_owned();
+    let (whole, foreign) = (std::fs::read(&path).unwrap(), std::fs::read(other.checkpoint().path()).unwrap());
+    let mut spoilt = vec![whole[..whole.len() / 2].to_vec(), Vec::new(), foreign, [&whole[..], b"x"].concat()];
+    // Format, documents, revision, chain, number of namespaces, a name, the tables.
+    for place in [0, 8, 12, 16, 25, 56, 63, 120, whole.len() / 3, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 4;
+        spoilt.push(bytes);
+    }
+    for bytes in spoilt {
+        std::fs::write(&path, bytes).unwrap();
+        node.reopen();
+        assert_eq!(node.views().saved(), 0, "it was not used");
+        check(&node.views(), &node.view());
+    }
+    std::fs::write(&path, whole).unwrap();
+    node.reopen();
+    assert_eq!(node.views().saved(), node.view().revision());
+    assert!(check(&node.views(), &node.view()) > 0, "there was something to compare");
+}
+
+#[test]
+fn a_checkpoint_from_before_the_floor_is_of_no_use() {
+    let (mut node, mut at) = (Node::new(), 0);
+    apply(&mut node, &mut at, &commands(41, 120));
+    save(&node);
+    apply(&mut node, &mut at, &commands(42, 120));
+    let floor = node.view().revision() - 3;
+    node.run(vec![Operation::CompactEvents { namespace: None, floor }]);
+    node.sweep(1_000, 100);
+    node.reopen();
+    assert_eq!(node.views().saved(), 0);
+    assert!(check(&node.views(), &node.view()) > 0, "there was something to compare");
+}
+
+#[test]
+fn what_columns_hold_is_what_checkpoints_of_this_version_hold() {
+    let (mut node, mut at) = (Node::new(), 0);
+    apply(&mut node, &mut at, &commands(51, 240));
+    let mut hasher = blake3::Hasher::new();
+    for namespace in random::NAMESPACES {
+        let taken = node.views().snapshot(namespace, &COLLECTIONS);
+        for snapshot in &taken.tables {
+            for row in snapshot.id_order().iter() {
+                let id = snapshot.id(muster_query::column::Row(*row)).to_owned();
+                hasher.update(format!("{id} {:?}", row_cells(snapshot, &id)).as_bytes());
+            }
+        }
+    }
+    let hash = hasher.finalize().to_hex();
+    assert_eq!(
+        (DOCUMENTS, &hash[..16]),
+        (1, "85d6961e12e85134"),
+        "columns hold something else of the same records: raise DOCUMENTS"
+    );
 }
