@@ -38,6 +38,8 @@ pub(super) struct Restarts {
 #[derive(Debug, Serialize)]
 pub(super) struct Restart {
     pub(super) columns: &'static str,
+    /// What the end before it took, from SIGTERM on.
+    pub(super) end_took_seconds: f64,
     pub(super) writes_after_seconds: f64,
     pub(super) queries_after_seconds: f64,
     pub(super) sizes: Vec<Size>,
@@ -45,23 +47,28 @@ pub(super) struct Restart {
 
 /// Ends the node in order and starts it again, as it is and then without columns on disk.
 pub(super) async fn restart(cluster: &mut Cluster, fleet: Fleet, question: &Question) -> Result<Restarts> {
-    end(cluster).await?;
+    let took = end(cluster).await?;
     let kept = cluster.data_folder(0).join(COLUMNS);
     if !holds_files(&kept) {
-        let measured = vec![start(cluster, fleet, question, "none on disk", FIRST_WRITE).await?];
+        let measured = vec![start(cluster, fleet, question, ("none on disk", took), FIRST_WRITE).await?];
         let left_out = Some(format!("the node left no file in {COLUMNS}/ of its data folder"));
         return Ok(Restarts { measured, left_out });
     }
-    let with = start(cluster, fleet, question, "kept on disk", FIRST_WRITE).await?;
-    end(cluster).await?;
+    let with = start(cluster, fleet, question, ("kept on disk", took), FIRST_WRITE).await?;
+    let took = end(cluster).await?;
     std::fs::remove_dir_all(&kept).with_context(|| format!("remove {}", kept.display()))?;
-    let without = start(cluster, fleet, question, "removed from disk", FIRST_WRITE + 1).await?;
+    let without = start(cluster, fleet, question, ("removed from disk", took), FIRST_WRITE + 1).await?;
     Ok(Restarts { measured: vec![with, without], left_out: None })
 }
 
-async fn end(cluster: &mut Cluster) -> Result<()> {
+async fn end(cluster: &mut Cluster) -> Result<f64> {
+    let begun = Instant::now();
     cluster.terminate(0)?;
-    cluster.wait_for_end(0).await
+    while !cluster.has_ended(0)? {
+        ensure!(begun.elapsed() < WITHIN, "the node did not end within {WITHIN:?}");
+        sleep(PAUSE).await;
+    }
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 fn holds_files(folder: &Path) -> bool {
@@ -72,7 +79,7 @@ async fn start(
     cluster: &mut Cluster,
     fleet: Fleet,
     question: &Question,
-    columns: &'static str,
+    (columns, end_took_seconds): (&'static str, f64),
     number: u32,
 ) -> Result<Restart> {
     let begun = Instant::now();
@@ -96,5 +103,6 @@ async fn start(
     // It has to know what was written before and after.
     session.turn_to(&Question::probe(number)).await?;
     ensure!(session.ask().await?.len() == 1, "the first write after a restart is not in the answer after it");
-    Ok(Restart { columns, writes_after_seconds, queries_after_seconds, sizes: muster.sizes().await? })
+    let sizes = muster.sizes().await?;
+    Ok(Restart { columns, end_took_seconds, writes_after_seconds, queries_after_seconds, sizes })
 }

@@ -141,10 +141,14 @@ impl Summary {
         }
         if let Some(restarts) = &self.restarts {
             for restart in &restarts.measured {
-                let Restart { columns, writes_after_seconds, queries_after_seconds, sizes: memory } = restart;
+                let Restart { columns, end_took_seconds, writes_after_seconds, queries_after_seconds, sizes: memory } =
+                    restart;
                 tell(
                     &format!("restart, columns {columns}: writes, queries after"),
-                    &format!("{writes_after_seconds:.2} s, {queries_after_seconds:.2} s; {}", sizes(memory)),
+                    &format!(
+                        "{writes_after_seconds:.2} s, {queries_after_seconds:.2} s; the end before took {end_took_seconds:.2} s; {}",
+                        sizes(memory)
+                    ),
                 );
             }
             if let Some(why) = &restarts.left_out {
