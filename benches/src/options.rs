@@ -133,18 +133,46 @@ pub(crate) struct QuerySettings {
     /// How often each question is asked.
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     pub(crate) runs: u32,
+    /// How often one is asked that takes more than 200 ms.
+    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub(crate) slow_runs: u32,
+    /// Clients that ask at the same time, after one alone; 1 leaves them out.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) clients: u32,
     /// Changes a second beside the questions.
     #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000], value_parser = clap::value_parser!(u64).range(1..=200_000))]
     pub(crate) rates: Vec<u64>,
+    /// Only these questions, such as q2,q5 [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "KEYS")]
+    pub(crate) only: Vec<String>,
+    /// The longest a question is asked beside changes, and how long by several clients, in seconds; by one at rest it is
+    /// asked --runs times.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Which fleet.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=65_535))]
+    pub(crate) seed: u64,
+    /// Different paths of which each twin has five; 0 leaves them out.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(0..=9_000))]
+    pub(crate) tail: u32,
     /// Live queries that are followed at the same time; 0 leaves them out.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=15_000))]
     pub(crate) subscriptions: u32,
     /// 10,000 twins and few runs: shows that everything works and measures nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Leave PostgreSQL out.
+    /// Also write every number to this file, for comparison.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The folder of PostgreSQL's programs [default: where packages put version 15].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postgres: Option<PathBuf>,
+    /// Leave PostgreSQL out; then nothing is compared.
     #[arg(long)]
     pub(crate) no_postgres: bool,
+    /// Leave Muster out; then nothing is compared.
+    #[arg(long)]
+    pub(crate) no_muster: bool,
     /// The node's binary [default: beside this one].
     #[arg(long, value_name = "PATH")]
     pub(crate) musterd: Option<PathBuf>,

@@ -1,146 +1,147 @@
 //! PostgreSQL 15 as a peer: a cluster of its own in a temporary folder, on a Unix socket, tuned by hand.
+//!
+//! Knows how the server is started and ended; what it is asked is `sql.rs`. Nothing listens on the network, and the server
+//! ends with this program, even by `kill -9`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use futures::SinkExt;
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid, User, chown};
 use tokio::process::{Child, Command};
-use tokio::time::Instant;
-use tokio_postgres::{Client, NoTls};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::dataset;
-use super::questions::INDEXES;
+use super::sql::Sql;
 
 /// Where Debian and others put the server's programs.
 const FOLDERS: [&str; 3] = ["/usr/lib/postgresql/15/bin", "/usr/pgsql-15/bin", "/usr/local/pgsql/bin"];
+/// The user that the server's package makes; it refuses to run as root.
+const USER: &str = "postgres";
+const START_WITHIN: Duration = Duration::from_secs(60);
+const END_WITHIN: Duration = Duration::from_secs(60);
 
-/// Memory for a machine of which a quarter is PostgreSQL's, no sync at each commit (ours syncs once for many), plans without JIT, which
-/// only costs here.
-const SETTINGS: [&str; 9] = [
+/// Memory for a machine of which a quarter is PostgreSQL's; no sync at each commit, which flatters it: Muster syncs once for
+/// many. JIT is chosen for each question.
+const SETTINGS: [&str; 11] = [
+    "listen_addresses=",
     "shared_buffers=4GB",
     "work_mem=256MB",
     "maintenance_work_mem=1GB",
     "effective_cache_size=8GB",
     "max_parallel_workers_per_gather=2",
-    "jit=off",
     "synchronous_commit=off",
     "max_wal_size=8GB",
     "random_page_cost=1.1",
+    "effective_io_concurrency=200",
+    "log_min_messages=warning",
 ];
 
 /// The running server.
 pub(super) struct Postgres {
     child: Child,
+    pid: u32,
     folder: PathBuf,
-    own_user: bool,
-    bin: PathBuf,
+    /// Whom the server runs as, when this program is root.
+    user: Option<User>,
+}
+
+/// The folder of the programs: the named one, or where they usually are.
+pub(super) fn installed(named: Option<&Path>) -> Result<PathBuf> {
+    let folders = named.map_or_else(|| FOLDERS.iter().map(PathBuf::from).collect(), |named| vec![named.to_owned()]);
+    folders.into_iter().find(|folder| folder.join("initdb").is_file()).context(
+        "PostgreSQL 15 is not installed (Debian: apt-get install postgresql-15; its service need not run); \
+         --postgres names the folder of its programs, --no-postgres leaves it out",
+    )
 }
 
 impl Postgres {
-    /// The folder of the programs, if they are installed.
-    pub(super) fn installed() -> Option<PathBuf> {
-        FOLDERS.iter().map(PathBuf::from).find(|folder| folder.join("initdb").exists())
-    }
-
+    /// Makes a cluster in `folder`, which is not there yet, and starts it.
     pub(super) async fn start(bin: &Path, folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        // The server refuses to run as root; its package has made a user for it.
-        let own_user = nix::unistd::Uid::effective().is_root();
-        if own_user {
-            let mut open = folder.to_owned();
-            while open.starts_with(std::env::temp_dir()) && open != std::env::temp_dir() {
-                let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-                std::fs::set_permissions(&open, everybody)?;
-                open.pop();
-            }
-            let status = Command::new("chown").arg("postgres").arg(folder).status().await?;
-            ensure!(status.success(), "the folder could not be given to the user postgres");
-        }
-        let data = folder.join("data");
-        let made = Self::command(bin, "initdb", own_user)
+        std::fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
+        let user = if Uid::effective().is_root() {
+            let user =
+                User::from_name(USER)?.with_context(|| format!("there is no user {USER} to run the server as"))?;
+            chown(folder, Some(user.uid), Some(user.gid)).context("give the folder to the server")?;
+            // Others may pass through the folder of this run, and read nothing in it.
+            let parent = folder.parent().context("the folder of the run")?;
+            std::fs::set_permissions(parent, std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+            Some(user)
+        } else {
+            None
+        };
+        let made = command(&bin.join("initdb"), user.as_ref())
             .args(["-A", "trust", "-E", "UTF8", "--locale=C", "-D"])
-            .arg(&data)
-            .stdout(Stdio::null())
-            .status()
-            .await?;
-        ensure!(made.success(), "initdb failed");
-        let mut server = Self::command(bin, "postgres", own_user);
-        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-k"]).arg(folder);
+            .arg(folder.join("data"))
+            .output()
+            .await
+            .context("run initdb")?;
+        ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        let mut server = command(&bin.join("postgres"), user.as_ref());
+        server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
         for setting in SETTINGS {
             server.args(["-c", setting]);
         }
-        let child = server.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
-        Ok(Self { child, folder: folder.to_owned(), own_user, bin: bin.to_owned() })
+        let log = std::fs::File::create(folder.join("log")).context("create the server's log")?;
+        let child = server.stderr(log).process_group(0).spawn().context("start PostgreSQL")?;
+        let pid = child.id().context("PostgreSQL ended at once")?;
+        let mut postgres = Self { child, pid, folder: folder.to_owned(), user };
+        postgres.wait().await?;
+        Ok(postgres)
     }
 
-    fn command(bin: &Path, program: &str, own_user: bool) -> Command {
-        let mut command = if own_user { Command::new("setpriv") } else { Command::new(bin.join(program)) };
-        if own_user {
-            command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups", "--"]).arg(bin.join(program));
-        }
-        command.current_dir("/");
-        command
-    }
-
-    /// A connection, as soon as the server takes one.
-    pub(super) async fn connect(&self) -> Result<Client> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let settings = format!("host={} user=postgres dbname=postgres", self.folder.display());
-        let user = if self.own_user { settings } else { settings.replace("user=postgres ", "") };
-        loop {
-            match tokio_postgres::connect(&user, NoTls).await {
-                Ok((client, connection)) => {
-                    tokio::spawn(connection);
-                    return Ok(client);
-                }
-                Err(error) if Instant::now() > deadline => return Err(error).context("connect to PostgreSQL"),
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+    async fn wait(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_WITHIN;
+        while let Err(error) = self.place().connect().await {
+            let ended = self.child.try_wait()?.is_some();
+            if ended || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                bail!("PostgreSQL did not start: {error:#}\n{log}");
             }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> Sql {
+        let name = self.user.as_ref().map(|user| user.name.clone());
+        let own = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.name);
+        Sql::new(self.folder.clone(), name.or_else(own).unwrap_or_default(), self.pid)
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.pid) {
+            // One that has ended already needs no signal.
+            kill(Pid::from_raw(pid), signal).ok();
         }
     }
 
-    /// Loads the fleet and makes the indexes; how long each took.
-    pub(super) async fn load(client: &Client, twins: u32) -> Result<(Duration, Duration)> {
-        let begun = Instant::now();
-        client.batch_execute("CREATE TABLE twins (id text PRIMARY KEY, doc jsonb NOT NULL)").await?;
-        let sink = client.copy_in::<_, bytes::Bytes>("COPY twins FROM STDIN").await?;
-        let mut sink = std::pin::pin!(sink);
-        for first in (0..twins).step_by(1_000) {
-            let mut lines = String::new();
-            for index in first..twins.min(first + 1_000) {
-                let twin = dataset::twin(index);
-                let doc = format!(
-                    r#"{{"deviceId":"{}","tags":{},"desired":{},"reported":{}}}"#,
-                    twin.id, twin.tags, twin.desired, twin.reported
-                );
-                lines.push_str(&format!("{}\t{doc}\n", twin.id));
-            }
-            sink.send(lines.into()).await?;
-        }
-        sink.as_mut().finish().await?;
-        let (loaded, indexing) = (begun.elapsed(), Instant::now());
-        for index in INDEXES {
-            client.batch_execute(index).await?;
-        }
-        client.batch_execute("VACUUM ANALYZE twins").await?;
-        Ok((loaded, indexing.elapsed()))
+    /// Ends it in order.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        self.signal(Signal::SIGINT);
+        timeout(END_WITHIN, self.child.wait()).await.context("PostgreSQL did not end")??;
+        Ok(())
     }
+}
 
-    /// Bytes of table and indexes.
-    pub(super) async fn size(client: &Client) -> Result<i64> {
-        Ok(client.query_one("SELECT pg_total_relation_size('twins')", &[]).await?.get(0))
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // At once and with its children, which a kill of the first process alone would leave behind for a moment.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::SIGQUIT);
+        }
     }
+}
 
-    pub(super) async fn stop(mut self) {
-        let data = self.folder.join("data");
-        let stop = Self::command(&self.bin, "pg_ctl", self.own_user)
-            .args(["-m", "immediate", "stop", "-D"])
-            .arg(data)
-            .stdout(Stdio::null())
-            .status();
-        drop(stop.await);
-        drop(self.child.wait().await);
+/// A program that ends with this one, as the server's user. To be called on the main thread (see `process.rs`).
+fn command(program: &Path, user: Option<&User>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "QUIT"]);
+    if let Some(user) = user {
+        command.args(["--reuid", &user.name, "--regid", &user.gid.to_string(), "--init-groups"]);
     }
+    command.arg("--").arg(program).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }

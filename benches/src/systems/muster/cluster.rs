@@ -133,6 +133,11 @@ impl Cluster {
         self.nodes[node].terminate()
     }
 
+    /// Where a node keeps its data.
+    pub(crate) fn data_folder(&self, node: usize) -> PathBuf {
+        self.folder.join(format!("data-{}", node_name(node)))
+    }
+
     /// The administrator's token.
     pub(crate) fn secret(&self) -> String {
         let text = self.token.to_str().unwrap_or_default();
