@@ -47,7 +47,7 @@ mod timing;
 mod writers;
 
 /// Devices of a quick run.
-const QUICK: u32 = 5_000;
+const QUICK: u32 = 10_000;
 /// Changes after which answers are compared once more, and of a quick run.
 const CHANGES: u64 = 40_000;
 const QUICK_CHANGES: u64 = 2_000;
