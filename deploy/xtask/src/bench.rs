@@ -21,8 +21,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     needs::for_building()?;
     // PostgreSQL is not installed here: its package starts a server. The load generator says how to.
-    let wants_etcd =
-        !arguments.arguments.iter().any(|argument| matches!(argument.as_str(), "query" | "--no-etcd" | "--help" | "-h"));
+    let wants_etcd = !arguments
+        .arguments
+        .iter()
+        .any(|argument| matches!(argument.as_str(), "query" | "--no-etcd" | "--help" | "-h"));
     if wants_etcd && needs::program("etcd").is_none() {
         match needs::install(&["etcd-server", "etcd-client"]) {
             Installed::Yes => {}

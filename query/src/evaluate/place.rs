@@ -60,10 +60,15 @@ pub(crate) fn side(a: (f64, f64), b: (f64, f64), c: (f64, f64)) -> f64 {
     (b.1 - a.1) * (c.0 - a.0) - (b.0 - a.0) * (c.1 - a.1)
 }
 
+/// How far from an edge a point may be that lies on it, degrees: 0.1 mm, and far more than what degrees written in decimal lose
+/// as doubles.
+const ON_EDGE: f64 = 1e-9;
+
 /// Whether the point lies on the edge from `a` to `b`.
 pub(crate) fn on_edge(point: (f64, f64), a: (f64, f64), b: (f64, f64)) -> bool {
-    let between = |value: f64, a: f64, b: f64| a.min(b) <= value && value <= a.max(b);
-    between(point.0, a.0, b.0) && between(point.1, a.1, b.1) && side(a, b, point) == 0.0
+    let between = |value: f64, a: f64, b: f64| a.min(b) - ON_EDGE <= value && value <= a.max(b) + ON_EDGE;
+    let length = (b.0 - a.0).hypot(b.1 - a.1);
+    between(point.0, a.0, b.0) && between(point.1, a.1, b.1) && side(a, b, point).abs() <= ON_EDGE * length
 }
 
 /// Whether the ray from the point to the east goes through the edge; a corner belongs to the edge above it.

@@ -268,6 +268,22 @@ fn places_are_within_polygons_and_on_their_edges() {
     assert_eq!(over("{}", &Expr::Within { place: PlaceAt::Value(boxed("1")), corners }), "-");
 }
 
+/// As doubles, decimal degrees on a slanting edge lie beside it by their last bit.
+#[test]
+fn a_place_that_is_written_on_a_slanting_edge_is_on_it() {
+    let corners = vec![(42.33, 14.365), (42.32, 14.38), (42.3, 14.35)];
+    let within = |lat: u32, lon: u32| {
+        let document =
+            format!(r#"{{"lat":{}.{:05},"lon":{}.{:05}}}"#, lat / 100_000, lat % 100_000, lon / 100_000, lon % 100_000);
+        over("{}", &Expr::Within { place: PlaceAt::Value(boxed(&document)), corners: corners.clone() })
+    };
+    for step in 0..=500 {
+        let (lat, lon) = (4_233_000 - 2 * step, 1_436_500 + 3 * step);
+        assert_eq!(within(lat, lon), "true", "{step}");
+        assert_eq!(within(lat, lon + 1), "false", "{step}");
+    }
+}
+
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
