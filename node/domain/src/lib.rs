@@ -30,6 +30,7 @@ pub mod policy;
 pub mod rejection;
 pub mod retention;
 pub mod saved_query;
+pub mod scope;
 pub mod token;
 pub mod twin;
 
