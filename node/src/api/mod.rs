@@ -25,6 +25,7 @@ use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::query_service_server::QueryServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
 use muster_proto::v1::saved_query_service_server::SavedQueryServiceServer;
+use muster_proto::v1::sync_service_server::SyncServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
@@ -59,6 +60,7 @@ mod read;
 mod retention;
 mod saved_query;
 pub mod status;
+mod sync;
 mod twin;
 mod twin_batch;
 mod twin_stream;
@@ -68,7 +70,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 13] = [
+pub const SERVICE_NAMES: [&str; 14] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -82,6 +84,7 @@ pub const SERVICE_NAMES: [&str; 13] = [
     MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
     QueryServiceServer::<query::QueryApi>::NAME,
     SavedQueryServiceServer::<saved_query::SavedQueryApi>::NAME,
+    SyncServiceServer::<sync::SyncApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -110,5 +113,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
     add!(QueryServiceServer, query::QueryApi);
     add!(SavedQueryServiceServer, saved_query::SavedQueryApi);
+    add!(SyncServiceServer, sync::SyncApi);
     routes.routes()
 }

@@ -24,10 +24,7 @@ pub(crate) struct SyncApi(pub(crate) Arc<Services>);
 impl SyncService for SyncApi {
     type SyncStream = Pin<Box<dyn Stream<Item = Result<v1::SyncResponse, Status>> + Send>>;
 
-    async fn sync(
-        &self,
-        request: Request<Streaming<v1::SyncRequest>>,
-    ) -> Result<Response<Self::SyncStream>, Status> {
+    async fn sync(&self, request: Request<Streaming<v1::SyncRequest>>) -> Result<Response<Self::SyncStream>, Status> {
         let (read, inbound) = Read::begin(&self.0, request)?;
         let session = read.services.sync.open(read.caller, inbound.boxed()).await.map_err(status)?;
         let told = stream::unfold(Some(session), |session| async move {
@@ -53,7 +50,7 @@ fn status(error: SyncError) -> Status {
         SyncError::Read(error) => error.into(),
         SyncError::Store(error) => error.into(),
         SyncError::Full(_) => Failure::Other(Transport::QueueFull, message),
-        SyncError::Stopping | SyncError::Silent | SyncError::NoHello => Failure::Other(Transport::Stopping, message),
+        SyncError::Stopping | SyncError::Silent => Failure::Other(Transport::Stopping, message),
         SyncError::Broken(status) => return clarify(status),
     };
     failure.into()

@@ -10,6 +10,8 @@ pub enum Access {
     Public,
     /// Any authenticated caller, devices included; the handler checks which resource.
     Anyone,
+    /// An edge, and nobody else: not even an admin speaks for one. The handler checks which.
+    Edge,
     /// A viewer, operator or admin.
     Viewer,
     /// An operator or admin.
@@ -30,6 +32,7 @@ impl Access {
         };
         match self {
             Self::Public | Self::Anyone => true,
+            Self::Edge => role == Role::Edge,
             Self::Viewer => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
             Self::Operator => matches!(role, Role::Operator | Role::Admin),
             Self::Admin => role == Role::Admin,
@@ -112,6 +115,7 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.RetentionService/CompactEvents", Access::Admin),
     ("/muster.v1.MaintenanceService/CreateBackup", Access::Admin),
     ("/muster.v1.MaintenanceService/VerifyCluster", Access::Admin),
+    ("/muster.v1.SyncService/Sync", Access::Edge),
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Anyone),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use muster_domain::{Body, Key, Record, States};
 
 use super::View;
+use crate::store::columns;
 use crate::store::error::StoreError;
 use crate::store::keys::{self, Kind};
 use crate::store::states::Scan;
-use crate::store::columns;
 
 /// See the module. Reads records, perhaps from the disk: not for threads that drive tasks.
 pub struct Pinned<'v> {
@@ -76,7 +76,7 @@ impl States for Pinned<'_> {
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key> {
         // What referred to the device at the revision and does so no more is not found; nobody asks for the past here.
         let prefix = keys::asset_by_device(namespace, device, "");
-        let asset = |stored_key: &[u8]| Some(Key::Asset(namespace.to_owned(), keys::asset_at_end(&prefix, stored_key)?));
+        let asset = |stored_key: &[u8]| Some(Key::Asset(namespace.to_owned(), keys::id_at_end(&prefix, stored_key)?));
         let mut assets = self.living(columns::SECONDARY, &prefix, limit, asset);
         assets.retain(|key| {
             self.get(key).is_some_and(
@@ -86,9 +86,20 @@ impl States for Pinned<'_> {
         assets
     }
 
+    fn sites_of(&self, namespace: &str, site: &str, limit: usize) -> Vec<Key> {
+        let prefix = keys::kind_prefix(Kind::Site, namespace);
+        let mut sites = self.living(columns::STATES, &prefix, usize::MAX, keys::parse_state);
+        sites.retain(|key| {
+            self.get(key)
+                .is_some_and(|record| matches!(&record.body, Body::Site(inside) if inside.definition.parent == site))
+        });
+        sites.truncate(limit);
+        sites
+    }
+
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let mut found = Vec::new();
-        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Asset, Kind::Device] {
+        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Edge, Kind::Site, Kind::Asset, Kind::Device] {
             let prefix = keys::kind_prefix(kind, namespace);
             found.extend(self.living(columns::STATES, &prefix, limit - found.len(), keys::parse_state));
         }

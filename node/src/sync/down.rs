@@ -78,7 +78,7 @@ impl Down {
 
     /// The next message, if there is one that may be sent now.
     pub(super) async fn next(&mut self, reader: &Reader) -> Result<Option<Told>, SyncError> {
-        if let Some(wanted) = self.repair.as_mut().map(|repair| repair.wanted(self.window.min(ITEMS_MAX as u64))) {
+        if let Some(wanted) = self.repair.as_ref().map(|repair| repair.wanted(ITEMS_MAX)) {
             if let Some((revision, due)) = wanted.filter(|_| self.room() > 0) {
                 return self.send_wanted(reader, revision, due).await.map(Some);
             }

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use muster_domain::Rejection;
+use muster_domain::{Reason, Rejection};
 use tonic::Status;
 
 use crate::authorize::Caller;
@@ -120,8 +120,6 @@ pub(crate) enum SyncError {
     Stopping,
     #[error("nothing was heard of the edge for three heartbeats")]
     Silent,
-    #[error("no hello came in time")]
-    NoHello,
     #[error("the stream broke")]
     Broken(#[source] Status),
 }
@@ -148,18 +146,8 @@ impl EdgeSync {
             closing.close(u32::try_from(seconds * 1_000).unwrap_or(u32::MAX), &*ids);
         });
         let namespaces = Mutex::default();
-        let sync = Self {
-            proposer,
-            reader,
-            watches,
-            status,
-            clock,
-            cluster_id,
-            node_id,
-            settings,
-            sessions,
-            namespaces,
-        };
+        let sync =
+            Self { proposer, reader, watches, status, clock, cluster_id, node_id, settings, sessions, namespaces };
         Arc::new(sync)
     }
 
@@ -176,8 +164,11 @@ impl EdgeSync {
             return Err(SyncError::Stopping);
         }
         let place = self.sessions.place().map_err(SyncError::Full)?;
-        let first = tokio::time::timeout(HELLO_MAX, inbound.next()).await.map_err(|_| SyncError::NoHello)?;
-        let hello = Hello::read(first.ok_or(SyncError::NoHello)?.map_err(SyncError::Broken)?)?;
+        let first = tokio::time::timeout(HELLO_MAX, inbound.next()).await;
+        let first = first.ok().flatten().ok_or_else(|| {
+            Rejection::new(Reason::InvalidField, "message", "hello must be sent, at once and before anything else")
+        })?;
+        let hello = Hello::read(first.map_err(SyncError::Broken)?)?;
         let opened = hello.open(self, &caller).await?;
         let presence = Presence {
             connected_since_ms: self.clock.now_ms(),
@@ -188,7 +179,7 @@ impl EdgeSync {
         let epoch = opened.record.epoch;
         let seat = self.sessions.enter(place, &hello.namespace, &hello.edge, epoch, presence).ok_or_else(|| {
             let message = "the edge has opened a newer session meanwhile";
-            Rejection::new(muster_domain::Reason::EpochFenced, "hello", message)
+            Rejection::new(Reason::EpochFenced, "hello", message)
         })?;
         let namespace = self.namespace(&hello.namespace);
         let shared = namespace.join(&hello.edge).await.ok_or(SyncError::Stopping)?;

@@ -78,12 +78,14 @@ impl Hello {
     pub(super) async fn open(&self, sync: &EdgeSync, caller: &Caller) -> Result<Opened, SyncError> {
         authorize::read(caller, ReadScope::EdgeScope { namespace: &self.namespace, edge: &self.edge })?;
         if !self.cluster_id.is_empty() && self.cluster_id != sync.cluster_id {
-            let message = format!("this is cluster {}, and the edge's state is of {}", sync.cluster_id, self.cluster_id);
+            let message =
+                format!("this is cluster {}, and the edge's state is of {}", sync.cluster_id, self.cluster_id);
             return Err(Rejection::new(Reason::ClusterMismatch, "hello.cluster_id", message).into());
         }
         let newest = sync.reader.view(Consistency::Linearizable).await?.revision();
         if self.cursor > newest {
-            let message = format!("hello.cursor is {}, and the newest revision of this cluster is {newest}", self.cursor);
+            let message =
+                format!("hello.cursor is {}, and the newest revision of this cluster is {newest}", self.cursor);
             return Err(Rejection::new(Reason::CursorFromTheFuture, "hello.cursor", message).into());
         }
         let operation = Operation::OpenEdgeSession {

@@ -20,13 +20,13 @@ use muster_proto::v1;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use super::EdgeSync;
 use super::SyncError;
 use super::uplink::Operations;
 use crate::authorize::{self, Caller};
 use crate::outcome::{OperationResult, Outcome};
 use crate::propose::ProposeError;
 use crate::read::Reader;
-use super::EdgeSync;
 
 /// Operations of one command.
 const COMMAND_OPERATIONS_MAX: usize = 256;

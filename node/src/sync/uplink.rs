@@ -125,7 +125,10 @@ mod tests {
             (message(1, vec![good(), report("pump")]), "operations.operations[1].report.name"),
             (message(1, vec![report("namespaces/p/assets/a")]), "operations.operations[0].report.name"),
             (message(1, vec![empty]), "operations.operations[0].operation"),
-            (message(1, vec![status("namespaces/q/assets/a", whole.clone())]), "operations.operations[0].asset_status.name"),
+            (
+                message(1, vec![status("namespaces/q/assets/a", whole.clone())]),
+                "operations.operations[0].asset_status.name",
+            ),
             (message(1, vec![status("namespaces/p/devices/a", whole)]), "operations.operations[0].asset_status.name"),
             (message(1, vec![status("namespaces/p/assets/a", None)]), "operations.operations[0].asset_status.status"),
         ] {
