@@ -24,6 +24,7 @@ use crate::queries::Queries;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
+use crate::sync::Presences;
 use crate::watch::Watches;
 
 /// What every service needs.
@@ -46,6 +47,8 @@ pub struct Services {
     pub backups: Arc<BackupSource>,
     /// Compares the members.
     pub compare: Arc<Compare>,
+    /// Knows the edges that this node serves.
+    pub presences: Arc<Presences>,
     /// Seals keys.
     pub sealer: Arc<Sealer>,
     /// Makes ids and keys.

@@ -170,6 +170,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             membership,
             backups,
             compare,
+            presences: Arc::default(),
             sealer: Arc::clone(&startup.sealer),
             ids: Arc::clone(&startup.ids),
             clock: Arc::clone(&startup.clock),
