@@ -118,10 +118,9 @@ pub(crate) struct Place {
 impl Place {
     /// Puts what was given into the definition, and the names of what is said there now into `paths`.
     fn apply(self, definition: &mut proto::AssetDefinition, paths: &mut Vec<String>) {
-        for (given, said, path) in [
-            (self.edge, &mut definition.edge, "definition.edge"),
-            (self.site, &mut definition.site, "definition.site"),
-        ] {
+        for (given, said, path) in
+            [(self.edge, &mut definition.edge, "definition.edge"), (self.site, &mut definition.site, "definition.site")]
+        {
             if given.is_some() || !said.is_empty() {
                 paths.push(path.to_owned());
             }

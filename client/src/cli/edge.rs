@@ -217,8 +217,7 @@ async fn print_statuses(session: &Session, prefix: String, list: &ListFlags) -> 
 /// A row; what is not known is left empty.
 fn cells(status: &proto::EdgeStatus) -> Vec<String> {
     let of_session = |tell: fn(&proto::EdgeSession) -> String| status.session.as_ref().map(tell).unwrap_or_default();
-    let of_presence =
-        |tell: fn(&proto::EdgePresence) -> String| status.presence.as_ref().map(tell).unwrap_or_default();
+    let of_presence = |tell: fn(&proto::EdgePresence) -> String| status.presence.as_ref().map(tell).unwrap_or_default();
     vec![
         names::last(&status.name).to_owned(),
         connection(status).to_owned(),

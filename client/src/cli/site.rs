@@ -51,8 +51,10 @@ pub(crate) enum Verb {
     /// Show all sites of the namespace as a tree, each with the edge that serves it
     Tree,
     /// Change the fields given
-    #[command(after_help = "Another --edge or --within moves what is at the site to another edge, in one revision.\n\n\
-        Example:\n  muster site update press-hall --edge press-edge-2")]
+    #[command(
+        after_help = "Another --edge or --within moves what is at the site to another edge, in one revision.\n\n\
+        Example:\n  muster site update press-hall --edge press-edge-2"
+    )]
     Update {
         /// Its id
         id: String,

@@ -195,9 +195,7 @@ async fn list(read: &Read, request: v1::ListAssetsRequest) -> Result<v1::ListAss
         Body::Asset(asset) => {
             let is = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
             let definition = &asset.definition;
-            is(&device_id, &definition.device_ref.device)
-                && is(&edge, &definition.edge)
-                && is(&site, &definition.site)
+            is(&device_id, &definition.device_ref.device) && is(&edge, &definition.edge) && is(&site, &definition.site)
         }
         _ => false,
     };

@@ -28,8 +28,6 @@ pub(crate) enum Shape {
     Asset,
     Cursor,
     SavedQuery,
-    Edge,
-    Site,
     /// Anything that has a history: all of the above but cursors.
     Resource,
 }
@@ -45,11 +43,8 @@ impl Shape {
             Self::Asset => "namespaces/{namespace}/assets/{asset}",
             Self::Cursor => "[namespaces/{namespace}/]cursors/{cursor}",
             Self::SavedQuery => "namespaces/{namespace}/queries/{query}",
-            Self::Edge => "namespaces/{namespace}/edges/{edge}",
-            Self::Site => "namespaces/{namespace}/sites/{site}",
             Self::Resource => {
-                "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset}, /queries/{query}, \
-                 /edges/{edge} or /sites/{site}]"
+                "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset} or /queries/{query}]"
             }
         }
     }
@@ -64,12 +59,7 @@ impl Shape {
             Self::Asset => matches!(key, Key::Asset(..)),
             Self::Cursor => matches!(key, Key::Cursor(..)),
             Self::SavedQuery => matches!(key, Key::SavedQuery(..)),
-            Self::Edge => matches!(key, Key::Edge(..)),
-            Self::Site => matches!(key, Key::Site(..)),
-            Self::Resource => {
-                let is_inner = matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_) | Key::EdgeSession(..));
-                key.namespace().is_some() && !is_inner
-            }
+            Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
     }
@@ -115,8 +105,6 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Asset(_, asset) => ids::check_asset(field, asset),
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
         Key::SavedQuery(_, query) => ids::check_saved_query(field, query),
-        Key::Edge(_, edge) | Key::EdgeSession(_, edge) => ids::check_edge(field, edge),
-        Key::Site(_, site) => ids::check_site(field, site),
         Key::Cluster
         | Key::Token(_)
         | Key::Node(_)

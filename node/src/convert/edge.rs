@@ -73,7 +73,7 @@ pub fn status(key: &Key, session: Option<&Record>, witness: Witness) -> v1::Edge
 fn session_to_proto(session: &EdgeSession) -> v1::EdgeSession {
     let refusals = session.refusals.iter().map(|refusal| v1::EdgeRefusal {
         sequence: refusal.sequence,
-        reason: refusal.reason.as_str().to_owned(),
+        reason: refusal.reason.code().to_owned(),
         message: refusal.message.clone(),
     });
     let mut incarnation = String::with_capacity(32);

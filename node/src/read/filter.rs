@@ -60,24 +60,11 @@ pub enum ResourceType {
     Asset,
     /// A saved query.
     SavedQuery,
-    /// An edge.
-    Edge,
-    /// A site.
-    Site,
 }
 
 impl ResourceType {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
-        Self::Namespace,
-        Self::Device,
-        Self::Module,
-        Self::Twin,
-        Self::Asset,
-        Self::SavedQuery,
-        Self::Edge,
-        Self::Site,
-    ];
+    pub const ALL: [Self; 6] = [Self::Namespace, Self::Device, Self::Module, Self::Twin, Self::Asset, Self::SavedQuery];
 
     /// The type of what `key` names; `None` for what belongs to the cluster.
     #[must_use]
@@ -89,8 +76,6 @@ impl ResourceType {
             Key::DeviceTwin(..) | Key::ModuleTwin(..) => Some(Self::Twin),
             Key::Asset(..) => Some(Self::Asset),
             Key::SavedQuery(..) => Some(Self::SavedQuery),
-            Key::Edge(..) => Some(Self::Edge),
-            Key::Site(..) => Some(Self::Site),
             _ => None,
         }
     }

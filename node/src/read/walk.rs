@@ -46,7 +46,7 @@ pub struct WalkPage {
 }
 
 /// The kinds of records that are scanned for a type, and whether their twins are meant.
-const STEPS: [(ResourceType, StateKind, bool); 9] = [
+const STEPS: [(ResourceType, StateKind, bool); 7] = [
     (ResourceType::Namespace, StateKind::Namespace, false),
     (ResourceType::Device, StateKind::Device, false),
     (ResourceType::Module, StateKind::Module, false),
@@ -54,8 +54,6 @@ const STEPS: [(ResourceType, StateKind, bool); 9] = [
     (ResourceType::Twin, StateKind::Module, true),
     (ResourceType::Asset, StateKind::Asset, false),
     (ResourceType::SavedQuery, StateKind::SavedQuery, false),
-    (ResourceType::Edge, StateKind::Edge, false),
-    (ResourceType::Site, StateKind::Site, false),
 ];
 
 impl View {
@@ -161,7 +159,7 @@ fn prefix(kind: StateKind, scope: &EventScope) -> Vec<u8> {
         EventScope::Prefix(prefix) => {
             let mut parts = prefix.strip_prefix("namespaces/").unwrap_or_default().splitn(4, '/');
             match (parts.next(), parts.next(), parts.next()) {
-                (Some(namespace), Some("devices" | "assets" | "queries" | "edges" | "sites"), Some(id)) => {
+                (Some(namespace), Some("devices" | "assets" | "queries"), Some(id)) => {
                     keys::state_prefix(kind, Some(namespace), id)
                 }
                 (Some(namespace), Some(_), _) => keys::state_prefix(kind, Some(namespace), ""),

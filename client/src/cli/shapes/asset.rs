@@ -303,7 +303,8 @@ mod tests {
         let file = files.iter().find(|file| file.name() == "muster/v1/asset.proto").expect("is there");
         let message = file.message_type.iter().find(|message| message.name() == "AssetDefinition").expect("is there");
         let names = message.field.iter().map(|field| format!("definition.{}", field.name()));
-        let expected: Vec<_> = names.filter(|name| !["definition.edge", "definition.site"].contains(&&**name)).collect();
+        let expected: Vec<_> =
+            names.filter(|name| !["definition.edge", "definition.site"].contains(&&**name)).collect();
         assert_eq!(DEFINITION_MASK.to_vec(), expected);
     }
 }

@@ -77,7 +77,6 @@ fn presence(presence: &EdgePresence) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use muster_client::proto;
     use serde_json::json;
 
     use super::*;
@@ -90,7 +89,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(status_to_json(&never), json!({"edge": "press", "connection": "never"}));
-        let refusals = vec![proto::EdgeRefusal {
+        let refusals = vec![EdgeRefusal {
             sequence: 7,
             reason: "OUTSIDE_SCOPE".to_owned(),
             message: "is not of this edge".to_owned(),
@@ -102,9 +101,6 @@ mod tests {
         };
         let refusal = json!({"sequence": 7, "reason": "OUTSIDE_SCOPE", "message": "is not of this edge"});
         let session = json!({"epoch": 3, "nodeId": 2, "lastSequence": 9, "refusals": [refusal]});
-        assert_eq!(
-            status_to_json(&elsewhere),
-            json!({"edge": "press", "connection": "unknown", "session": session})
-        );
+        assert_eq!(status_to_json(&elsewhere), json!({"edge": "press", "connection": "unknown", "session": session}));
     }
 }

@@ -40,25 +40,27 @@ pub(crate) struct Branch<'a> {
 pub(crate) fn tree(sites: &[Site]) -> Vec<Branch<'_>> {
     let ids: BTreeMap<&str, &Site> = sites.iter().map(|site| (names::last(&site.name), site)).collect();
     let mut within: BTreeMap<&str, Vec<&Site>> = BTreeMap::new();
-    for site in ids.values() {
+    // The last one that is pushed is the first one that is shown.
+    for site in ids.values().rev() {
         let parent = if ids.contains_key(site.parent.as_str()) { site.parent.as_str() } else { "" };
         within.entry(parent).or_default().push(site);
     }
+    let top = within.remove("").unwrap_or_default();
+    let mut open: Vec<Branch<'_>> = top.into_iter().map(|site| Branch::below(None, site)).collect();
     let mut branches = Vec::with_capacity(ids.len());
-    let mut open: Vec<Branch<'_>> = Vec::new();
-    let mut enter = |open: &mut Vec<Branch<'_>>, parent: &str, depth, above| {
-        // The last one that is pushed is the first one that is shown.
-        for site in within.remove(parent).unwrap_or_default().into_iter().rev() {
-            let served_by = if site.edge.is_empty() { above } else { site.edge.as_str() };
-            open.push(Branch { site, depth, served_by });
-        }
-    };
-    enter(&mut open, "", 0, "");
     while let Some(branch) = open.pop() {
-        enter(&mut open, names::last(&branch.site.name), branch.depth + 1, branch.served_by);
+        let inside = within.remove(names::last(&branch.site.name)).unwrap_or_default();
+        open.extend(inside.into_iter().map(|site| Branch::below(Some(&branch), site)));
         branches.push(branch);
     }
     branches
+}
+
+impl<'a> Branch<'a> {
+    fn below(above: Option<&Self>, site: &'a Site) -> Self {
+        let (depth, from_above) = above.map_or((0, ""), |above| (above.depth + 1, above.served_by));
+        Self { site, depth, served_by: if site.edge.is_empty() { from_above } else { &site.edge } }
+    }
 }
 
 #[cfg(test)]
@@ -66,12 +68,7 @@ mod tests {
     use super::*;
 
     fn site(id: &str, parent: &str, edge: &str) -> Site {
-        Site {
-            name: names::site("n", id),
-            parent: parent.to_owned(),
-            edge: edge.to_owned(),
-            ..Default::default()
-        }
+        Site { name: names::site("n", id), parent: parent.to_owned(), edge: edge.to_owned(), ..Default::default() }
     }
 
     #[test]
@@ -87,14 +84,8 @@ mod tests {
         let branches = tree(&sites);
         let told: Vec<_> =
             branches.iter().map(|branch| (names::last(&branch.site.name), branch.depth, branch.served_by)).collect();
-        let expected = [
-            ("a", 0, "e1"),
-            ("a-1", 1, "e1"),
-            ("a-1-x", 2, "e1"),
-            ("a-2", 1, "own"),
-            ("b", 0, ""),
-            ("lost", 0, ""),
-        ];
+        let expected =
+            [("a", 0, "e1"), ("a-1", 1, "e1"), ("a-1-x", 2, "e1"), ("a-2", 1, "own"), ("b", 0, ""), ("lost", 0, "")];
         assert_eq!(told, expected);
     }
 }

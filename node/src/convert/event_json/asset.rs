@@ -26,8 +26,6 @@ pub(crate) fn definition(definition: &AssetDefinition) -> Map<String, Value> {
         ("hardware_revision", text(&definition.hardware_revision)),
         ("software_revision", text(&definition.software_revision)),
         ("documentation_uri", text(&definition.documentation_uri)),
-        ("edge", text(&definition.edge)),
-        ("site", text(&definition.site)),
         ("asset_type_refs", list(&definition.asset_type_refs, |name| text(name))),
         ("attributes", if attributes.is_empty() { Value::Null } else { document(attributes) }),
         ("discovered_asset_refs", list(&definition.discovered_asset_refs, |name| text(name))),

@@ -19,8 +19,6 @@ pub(crate) fn device(definition: &DeviceDefinition) -> Value {
         ("iot_edge", definition.iot_edge.then_some(true).into()),
         ("device_scope", text(&definition.device_scope)),
         ("parent_scopes", list(&definition.parent_scopes, |scope| text(scope))),
-        ("edge", text(&definition.edge)),
-        ("site", text(&definition.site)),
         ("external_device_id", text(&definition.external_device_id)),
         ("manufacturer", text(&definition.manufacturer)),
         ("model", text(&definition.model)),
