@@ -63,7 +63,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         list: ListFlags,
     },
-    /// Delete an edge that nothing names any more
+    /// Delete an edge; what names it goes on naming it, and has no edge
     Delete {
         /// Its id
         id: String,

@@ -65,7 +65,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         write: WriteFlags,
     },
-    /// Delete a site that holds nothing any more
+    /// Delete a site that no other lies within
     Delete {
         /// Its id
         id: String,

@@ -1,13 +1,12 @@
 //! Edges, and how far they are, from and to proto.
 
-use std::fmt::Write;
-
 use muster_domain::edge::{EdgeDefinition, EdgeSession};
 use muster_domain::{Body, Key, Record};
 use muster_proto::v1;
 
 use super::optional_timestamp;
 use crate::sync::Presence;
+use crate::token::hex;
 
 /// What a message asks for; unless it says otherwise the edge is enabled.
 #[must_use]
@@ -76,15 +75,11 @@ fn session_to_proto(session: &EdgeSession) -> v1::EdgeSession {
         reason: refusal.reason.code().to_owned(),
         message: refusal.message.clone(),
     });
-    let mut incarnation = String::with_capacity(32);
-    for byte in session.incarnation {
-        write!(incarnation, "{byte:02x}").expect("a String takes everything");
-    }
     v1::EdgeSession {
         epoch: session.epoch,
         open_time: optional_timestamp(session.opened_ms),
         node_id: session.node_id,
-        incarnation,
+        incarnation: hex(&session.incarnation),
         last_sequence: session.last_sequence,
         refusals: refusals.collect(),
     }
