@@ -116,8 +116,9 @@ mod tests {
             opened_ms: 1_500,
             last_sequence: 9,
             refusals,
+            ..EdgeSession::default()
         };
-        let body = Body::EdgeSession(session);
+        let body = Body::EdgeSession(Box::new(session));
         Record { created_revision: 5, created_ms: 1_000, updated_revision: 7, updated_ms: 1_500, body }
     }
 

@@ -138,9 +138,8 @@ async fn an_import_that_does_not_say_where_a_device_is_leaves_it_there() -> anyh
     let import = async |id: &str, device: proto::Device| {
         let line = proto::ImportDevice { device_id: id.to_owned(), device: Some(device), ..Default::default() };
         let parent = names::namespace(NAMESPACE);
-        let answer =
-            client.devices().import(proto::ImportDevicesRequest { parent, devices: vec![line], ..Default::default() });
-        anyhow::Ok(answer.await?.results.into_iter().next().context("a result")?)
+        let request = proto::ImportDevicesRequest { parent, devices: vec![line], ..Default::default() };
+        anyhow::Ok(client.devices().import(request).await?.results.into_iter().next().context("a result")?)
     };
     let place = async |id: &str| {
         let request = proto::GetDeviceRequest { name: names::device(NAMESPACE, id), ..Default::default() };
