@@ -210,7 +210,7 @@ fn step(
     if let Some(Tailed::Events(tailing)) = &tailed {
         routing.step(view, tailing)?;
     }
-    for Joining { edge, answer } in joining {
+    for Joining { edge, answer, .. } in joining {
         let shared = routing.join(view, &edge)?;
         // One that went away meanwhile needs no scope.
         drop(answer.send(shared));

@@ -193,3 +193,6 @@ fn ends(kind: &EventKind) -> bool {
         EventKind::DeviceDeleted | EventKind::ModuleDeleted | EventKind::TwinDeleted | EventKind::AssetDeleted
     )
 }
+
+#[cfg(test)]
+mod tests;
