@@ -49,6 +49,9 @@ pub(super) struct Up {
     flying: Option<Flying>,
 }
 
+/// An outcome; nothing when a command is to be proposed again.
+pub(super) type Landed = Option<Result<Outcome, ProposeError>>;
+
 /// A command whose outcome is awaited.
 struct Flying {
     first: u64,
@@ -120,7 +123,7 @@ impl Up {
     }
 
     /// Waits for the outcome in flight, or until it is to be proposed again (`None`). May be dropped while it waits.
-    pub(super) async fn landed(&mut self) -> Option<Result<Outcome, ProposeError>> {
+    pub(super) async fn landed(&mut self) -> Landed {
         match self.flying.as_mut().map(|flying| &mut flying.state) {
             Some(State::Proposed(outcome)) => {
                 let unknown = || ProposeError::OutcomeUnknown("the proposal ended without an outcome".to_owned());
