@@ -18,6 +18,7 @@ pub mod asset;
 pub mod cluster;
 pub mod cursor;
 pub mod device;
+pub mod edge;
 pub mod feature;
 pub mod ids;
 pub mod import;
@@ -30,6 +31,7 @@ pub mod policy;
 pub mod rejection;
 pub mod retention;
 pub mod saved_query;
+pub mod site;
 pub mod token;
 pub mod twin;
 
