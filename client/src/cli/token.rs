@@ -164,6 +164,7 @@ fn role_name(role: proto::Role) -> &'static str {
         proto::Role::Operator => "operator",
         proto::Role::Admin => "admin",
         proto::Role::Device => "device",
+        proto::Role::Edge => "edge",
     }
 }
 

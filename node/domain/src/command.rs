@@ -3,12 +3,14 @@
 use crate::asset::{AssetDefinition, AssetField, AssetStatus};
 use crate::cluster::Cluster;
 use crate::device::{DeviceDefinition, DeviceField, DeviceStatus, SealedKey};
+use crate::edge::{EdgeDefinition, EdgeField, UplinkChange};
 use crate::import::ImportLine;
 use crate::module::{ModuleDefinition, ModuleField};
 use crate::namespace::{NamespaceDefinition, NamespaceField};
 use crate::node::Node;
 use crate::retention::RetentionPolicy;
 use crate::saved_query::{SavedQueryDefinition, SavedQueryField};
+use crate::site::{SiteDefinition, SiteField};
 use crate::token::Token;
 use crate::{Key, limits};
 
@@ -125,6 +127,96 @@ pub enum Operation {
         query: String,
         /// Expected etag.
         etag: Option<String>,
+    },
+    /// Creates a site.
+    CreateSite {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        site: String,
+        /// What it is.
+        definition: SiteDefinition,
+    },
+    /// Changes the given fields of a site.
+    UpdateSite {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        site: String,
+        /// The new values.
+        definition: SiteDefinition,
+        /// Which of them count.
+        fields: Vec<SiteField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a site that no other site is inside of.
+    DeleteSite {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        site: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Creates an edge.
+    CreateEdge {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        edge: String,
+        /// What it is.
+        definition: EdgeDefinition,
+    },
+    /// Changes the given fields of an edge.
+    UpdateEdge {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        edge: String,
+        /// The new values.
+        definition: EdgeDefinition,
+        /// Which of them count.
+        fields: Vec<EdgeField>,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes an edge and what is kept of its sessions, but for the epoch.
+    DeleteEdge {
+        /// Namespace.
+        namespace: String,
+        /// Its id.
+        edge: String,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Grants an edge the next epoch: all older sessions are fenced.
+    OpenEdgeSession {
+        /// Namespace.
+        namespace: String,
+        /// The edge's id.
+        edge: String,
+        /// The store it speaks for.
+        incarnation: [u8; 16],
+        /// The newest epoch it knows of; 0 before its first.
+        known_epoch: u64,
+        /// Another one after each welcome that it made durable.
+        session: [u8; 16],
+        /// The node that it is connected to.
+        node_id: u64,
+    },
+    /// What an edge sends up.
+    ApplyUplink {
+        /// Namespace.
+        namespace: String,
+        /// The edge's id.
+        edge: String,
+        /// The epoch it was granted.
+        epoch: u64,
+        /// The number of the first operation.
+        first_sequence: u64,
+        /// The operations, 1 to [`limits::UPLINK_CHANGES_MAX`].
+        changes: Vec<UplinkChange>,
     },
     /// Creates a namespace.
     CreateNamespace {

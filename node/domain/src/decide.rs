@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, cursor, device, feature, import, module, namespace, node, retention};
-use crate::{saved_query, token, twin};
+use crate::{asset, cluster, cursor, device, edge, feature, import, module, namespace, node, retention};
+use crate::{saved_query, site, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -20,7 +20,10 @@ pub trait States {
     /// Up to `limit` assets that refer to a device, living ones only, in the order of their ids.
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key>;
 
-    /// Up to `limit` living cursors, saved queries, assets and devices of a namespace, in this order, each in the order of their ids.
+    /// Up to `limit` sites that are directly inside of a site, living ones only, in the order of their ids.
+    fn sites_of(&self, namespace: &str, site: &str, limit: usize) -> Vec<Key>;
+
+    /// Up to `limit` living cursors, saved queries, edges, sites, assets and devices of a namespace, in this order, each in the order of their ids.
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key>;
 }
 
@@ -67,6 +70,14 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         Operation::CreateSavedQuery { .. }
         | Operation::UpdateSavedQuery { .. }
         | Operation::DeleteSavedQuery { .. } => saved_query::decide(states, operation, at),
+        Operation::CreateSite { .. } | Operation::UpdateSite { .. } | Operation::DeleteSite { .. } => {
+            site::decide(states, operation, at)
+        }
+        Operation::CreateEdge { .. }
+        | Operation::UpdateEdge { .. }
+        | Operation::DeleteEdge { .. }
+        | Operation::OpenEdgeSession { .. }
+        | Operation::ApplyUplink { .. } => edge::decide(states, operation, at, limits),
         Operation::CreateNamespace { .. } | Operation::UpdateNamespace { .. } | Operation::DeleteNamespace { .. } => {
             namespace::decide(states, operation, at)
         }

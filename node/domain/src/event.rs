@@ -5,11 +5,13 @@ use crate::asset::{AssetDefinition, AssetStatus};
 use crate::cluster::Cluster;
 use crate::cursor::Cursor;
 use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
+use crate::edge::{EdgeDefinition, Refusal};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
 use crate::node::Node;
 use crate::retention::RetentionPolicy;
 use crate::saved_query::SavedQueryDefinition;
+use crate::site::SiteDefinition;
 use crate::token::Token;
 
 /// A fact about one record.
@@ -49,6 +51,38 @@ pub enum EventKind {
     SavedQueryUpdated(SavedQueryDefinition),
     /// A saved query was deleted.
     SavedQueryDeleted,
+    /// A site was created.
+    SiteCreated(SiteDefinition),
+    /// A site has this definition now.
+    SiteUpdated(SiteDefinition),
+    /// A site was deleted.
+    SiteDeleted,
+    /// An edge was created.
+    EdgeCreated(EdgeDefinition),
+    /// An edge has this definition now.
+    EdgeUpdated(EdgeDefinition),
+    /// An edge was deleted.
+    EdgeDeleted,
+    /// An edge was granted an epoch.
+    EdgeSessionOpened {
+        /// The store it speaks for.
+        incarnation: [u8; 16],
+        /// The epoch.
+        epoch: u64,
+        /// The session that it was granted to.
+        session: [u8; 16],
+        /// The node that the edge is connected to.
+        node_id: u64,
+    },
+    /// Operations of an edge took effect in this revision, or were refused.
+    EdgeUplinkApplied {
+        /// The last of them.
+        last_sequence: u64,
+        /// Those that were refused.
+        refusals: Vec<Refusal>,
+    },
+    /// An edge is gone, and its session with it; the epoch is kept.
+    EdgeSessionEnded,
     /// A namespace was created.
     NamespaceCreated(NamespaceDefinition),
     /// A namespace has this definition now.
@@ -183,6 +217,15 @@ impl EventKind {
             Self::SavedQueryCreated(_) => "saved_query.created",
             Self::SavedQueryUpdated(_) => "saved_query.updated",
             Self::SavedQueryDeleted => "saved_query.deleted",
+            Self::SiteCreated(_) => "site.created",
+            Self::SiteUpdated(_) => "site.updated",
+            Self::SiteDeleted => "site.deleted",
+            Self::EdgeCreated(_) => "edge.created",
+            Self::EdgeUpdated(_) => "edge.updated",
+            Self::EdgeDeleted => "edge.deleted",
+            Self::EdgeSessionOpened { .. } => "edge_session.opened",
+            Self::EdgeUplinkApplied { .. } => "edge_session.uplink_applied",
+            Self::EdgeSessionEnded => "edge_session.ended",
             Self::NamespaceCreated(_) => "namespace.created",
             Self::NamespaceUpdated(_) => "namespace.updated",
             Self::NamespaceDeleting => "namespace.deleting",

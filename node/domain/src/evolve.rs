@@ -2,8 +2,10 @@
 
 use crate::asset::Asset;
 use crate::device::Device;
+use crate::edge::{Edge, EdgeSession};
 use crate::module::Module;
 use crate::saved_query::SavedQuery;
+use crate::site::Site;
 use crate::twin::Twin;
 use crate::{At, Body, EventKind, Record, Tombstone, retention};
 
@@ -36,6 +38,17 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
         | (EventKind::SavedQueryUpdated(definition), Some(Body::SavedQuery(_))) => {
             Body::SavedQuery(SavedQuery { definition: definition.clone(), version: version + 1 })
         }
+        (EventKind::SiteCreated(definition), _) | (EventKind::SiteUpdated(definition), Some(Body::Site(_))) => {
+            Body::Site(Site { definition: definition.clone(), version: version + 1 })
+        }
+        (EventKind::EdgeCreated(definition), _) | (EventKind::EdgeUpdated(definition), Some(Body::Edge(_))) => {
+            Body::Edge(Edge { definition: definition.clone(), version: version + 1 })
+        }
+        (
+            EventKind::EdgeSessionOpened { .. } | EventKind::EdgeUplinkApplied { .. },
+            Some(Body::EdgeSession(session)),
+        ) => Body::EdgeSession(Box::new(EdgeSession::evolve(Some(session), event, at))),
+        (EventKind::EdgeSessionOpened { .. }, _) => Body::EdgeSession(Box::new(EdgeSession::evolve(None, event, at))),
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
         }
@@ -79,6 +92,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             EventKind::TokenRevoked
             | EventKind::CursorDeleted
             | EventKind::SavedQueryDeleted
+            | EventKind::SiteDeleted
+            | EventKind::EdgeDeleted
+            | EventKind::EdgeSessionEnded
             | EventKind::NamespaceDeleted
             | EventKind::DeviceDeleted
             | EventKind::ModuleDeleted
@@ -103,6 +119,9 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             EventKind::CursorAcknowledged(_)
             | EventKind::ClusterRestored { .. }
             | EventKind::SavedQueryUpdated(_)
+            | EventKind::SiteUpdated(_)
+            | EventKind::EdgeUpdated(_)
+            | EventKind::EdgeUplinkApplied { .. }
             | EventKind::NamespaceUpdated(_)
             | EventKind::NamespaceDeleting
             | EventKind::DeviceUpdated(_)

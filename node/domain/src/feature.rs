@@ -2,12 +2,17 @@
 //!
 //! A node that meets an operation it does not know stops, so an operation enters the log only once all members know it.
 //! - A level only rises, by [`Operation::RaiseFeatureLevel`], which the leader proposes when all members report it.
-//! - Every operation has a level here; the match has no default arm, so that a new one cannot be forgotten.
+//! - Every operation has a level here; the match has no default arm, so that a new one cannot be forgotten. One that was
+//!   taught something later has the level of what it says.
 
+use crate::asset::AssetField;
+use crate::device::DeviceField;
+use crate::import::ImportIdentity;
+use crate::policy::Role;
 use crate::{Body, Command, Key, Operation, Reason, Rejection, States};
 
 /// The newest level, which this version supports; a new cluster starts with it.
-pub const FEATURE_LEVEL: u32 = 3;
+pub const FEATURE_LEVEL: u32 = 4;
 
 impl Operation {
     /// The level from which on the operation may be in the log.
@@ -19,13 +24,10 @@ impl Operation {
             // Of a cluster of one, whose only member proposes it.
             | Self::RestoreCluster { .. }
             | Self::InitializeCluster { .. }
-            | Self::CreateToken { .. }
             | Self::RevokeToken { .. }
             | Self::CreateNamespace { .. }
             | Self::UpdateNamespace { .. }
             | Self::DeleteNamespace { .. }
-            | Self::CreateDevice { .. }
-            | Self::UpdateDevice { .. }
             | Self::SetDeviceStatus { .. }
             | Self::DeleteDevice { .. }
             | Self::RegenerateKeys { .. }
@@ -35,11 +37,21 @@ impl Operation {
             | Self::PatchTwin { .. }
             | Self::ReplaceTwin { .. }
             | Self::ReportProperties { .. }
-            | Self::ImportDevice(_)
-            | Self::CreateAsset { .. }
-            | Self::UpdateAsset { .. }
             | Self::DeleteAsset { .. }
             | Self::UpdateAssetStatus { .. } => 1,
+            Self::CreateToken { token, .. } => assignment(token.role == Role::Edge),
+            Self::CreateDevice { definition, .. } => assignment(is_assigned(&definition.edge, &definition.site)),
+            Self::UpdateDevice { fields, .. } => {
+                assignment(fields.iter().any(|field| matches!(field, DeviceField::Edge | DeviceField::Site)))
+            }
+            Self::ImportDevice(line) => match &line.identity {
+                ImportIdentity::Device(definition) => assignment(is_assigned(&definition.edge, &definition.site)),
+                ImportIdentity::Module { .. } => 1,
+            },
+            Self::CreateAsset { definition, .. } => assignment(is_assigned(&definition.edge, &definition.site)),
+            Self::UpdateAsset { fields, .. } => {
+                assignment(fields.iter().any(|field| matches!(field, AssetField::Edge | AssetField::Site)))
+            }
             Self::AdmitNode { .. }
             | Self::UseJoinToken { .. }
             | Self::PromoteNode { .. }
@@ -50,8 +62,25 @@ impl Operation {
             | Self::SetRetention { .. }
             | Self::CompactEvents { .. } => 2,
             Self::CreateSavedQuery { .. } | Self::UpdateSavedQuery { .. } | Self::DeleteSavedQuery { .. } => 3,
+            Self::CreateSite { .. }
+            | Self::UpdateSite { .. }
+            | Self::DeleteSite { .. }
+            | Self::CreateEdge { .. }
+            | Self::UpdateEdge { .. }
+            | Self::DeleteEdge { .. }
+            | Self::OpenEdgeSession { .. }
+            | Self::ApplyUplink { .. } => 4,
         }
     }
+}
+
+/// The level of an operation of the first level, and of one that says what only members of level 4 understand.
+fn assignment(speaks_of_edges: bool) -> u32 {
+    if speaks_of_edges { 4 } else { 1 }
+}
+
+fn is_assigned(edge: &str, site: &str) -> bool {
+    !edge.is_empty() || !site.is_empty()
 }
 
 impl Command {

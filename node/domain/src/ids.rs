@@ -37,6 +37,22 @@ pub fn check_saved_query(field: &str, id: &str) -> Result<(), Rejection> {
     check_plain(field, id)
 }
 
+/// Checks the id of a site: 1 to 128 characters of `a-z`, `0-9` and `-`.
+///
+/// # Errors
+/// [`Reason::InvalidId`], naming `field`.
+pub fn check_site(field: &str, id: &str) -> Result<(), Rejection> {
+    check_plain(field, id)
+}
+
+/// Checks the id of an edge: 1 to 128 characters of `a-z`, `0-9` and `-`.
+///
+/// # Errors
+/// [`Reason::InvalidId`], naming `field`.
+pub fn check_edge(field: &str, id: &str) -> Result<(), Rejection> {
+    check_plain(field, id)
+}
+
 fn check_plain(field: &str, id: &str) -> Result<(), Rejection> {
     let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if (1..=DEVICE_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(is_legal) {

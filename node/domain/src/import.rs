@@ -237,6 +237,8 @@ fn keep_unsaid(mut line: DeviceDefinition, current: &DeviceDefinition) -> Device
         (&mut line.operating_system_version, &current.operating_system_version),
         (&mut line.discovered_device_ref, &current.discovered_device_ref),
         (&mut line.attributes, &current.attributes),
+        (&mut line.edge, &current.edge),
+        (&mut line.site, &current.site),
     ] {
         if said.is_empty() {
             said.clone_from(kept);

@@ -27,6 +27,12 @@ pub enum Key {
     Asset(String, String),
     /// A node of the cluster, by its id.
     Node(u64),
+    /// A site: namespace, site.
+    Site(String, String),
+    /// An edge: namespace, edge.
+    Edge(String, String),
+    /// What is kept of an edge's sessions: namespace, edge.
+    EdgeSession(String, String),
     /// The cluster's event retention.
     Retention,
     /// A namespace's own event retention.
@@ -47,6 +53,9 @@ impl Key {
             | Self::DeviceTwin(namespace, _)
             | Self::ModuleTwin(namespace, _, _)
             | Self::SavedQuery(namespace, _)
+            | Self::Site(namespace, _)
+            | Self::Edge(namespace, _)
+            | Self::EdgeSession(namespace, _)
             | Self::Asset(namespace, _) => Some(namespace),
         }
     }
@@ -59,6 +68,9 @@ impl Key {
             | Self::Token(_)
             | Self::Cursor(..)
             | Self::SavedQuery(..)
+            | Self::Site(..)
+            | Self::Edge(..)
+            | Self::EdgeSession(..)
             | Self::Namespace(_)
             | Self::Asset(_, _)
             | Self::Node(_)
@@ -100,6 +112,9 @@ impl Key {
             }
             ["namespaces", ns, "assets", asset] => Some(Self::Asset(own(ns), own(asset))),
             ["namespaces", ns, "queries", query] => Some(Self::SavedQuery(own(ns), own(query))),
+            ["namespaces", ns, "sites", site] => Some(Self::Site(own(ns), own(site))),
+            ["namespaces", ns, "edges", edge] => Some(Self::Edge(own(ns), own(edge))),
+            ["namespaces", ns, "edges", edge, "session"] => Some(Self::EdgeSession(own(ns), own(edge))),
             ["retention"] => Some(Self::Retention),
             ["namespaces", ns, "retention"] => Some(Self::NamespaceRetention(own(ns))),
             _ => None,
@@ -123,6 +138,9 @@ impl Key {
             | Self::Token(_)
             | Self::Cursor(..)
             | Self::SavedQuery(..)
+            | Self::Site(..)
+            | Self::Edge(..)
+            | Self::EdgeSession(..)
             | Self::Namespace(_)
             | Self::Asset(..)
             | Self::Node(_)
@@ -148,6 +166,9 @@ impl fmt::Display for Key {
                 write!(f, "namespaces/{ns}/devices/{device}/modules/{module}/twin")
             }
             Self::Asset(ns, asset) => write!(f, "namespaces/{ns}/assets/{asset}"),
+            Self::Site(ns, site) => write!(f, "namespaces/{ns}/sites/{site}"),
+            Self::Edge(ns, edge) => write!(f, "namespaces/{ns}/edges/{edge}"),
+            Self::EdgeSession(ns, edge) => write!(f, "namespaces/{ns}/edges/{edge}/session"),
             Self::Node(id) => write!(f, "nodes/{id}"),
             Self::Retention => f.write_str("retention"),
             Self::NamespaceRetention(ns) => write!(f, "namespaces/{ns}/retention"),

@@ -18,6 +18,7 @@ pub mod asset;
 pub mod cluster;
 pub mod cursor;
 pub mod device;
+pub mod edge;
 pub mod feature;
 pub mod ids;
 pub mod import;
@@ -31,6 +32,7 @@ pub mod rejection;
 pub mod retention;
 pub mod saved_query;
 pub mod scope;
+pub mod site;
 pub mod token;
 pub mod twin;
 

@@ -71,5 +71,13 @@ pub const ASSET_PART_ITEMS_MAX: usize = 1_000;
 pub const ASSET_BYTES_MAX: usize = 512 * 1024;
 /// Labels of a namespace.
 pub const LABELS_MAX: usize = 64;
+/// Levels of sites, one inside of another.
+pub const SITE_DEPTH_MAX: usize = 8;
+/// Operations that an edge sends in one command.
+pub const UPLINK_CHANGES_MAX: usize = 256;
+/// Newest operations of an edge whose refusals are kept.
+pub const REFUSALS_KEPT: u64 = 256;
+/// The message of a kept refusal, characters; what is longer is cut.
+pub const REFUSAL_CHARS_MAX: usize = 256;
 /// Resources that one step of a forced namespace deletion removes.
 pub const NAMESPACE_DELETE_STEP: usize = 500;

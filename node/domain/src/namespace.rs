@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decide::{check_etag, living};
 use crate::limits::{DESCRIPTION_CHARS_MAX, LABELS_MAX, NAMESPACE_DELETE_STEP, TEXT_CHARS_MAX};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{device, ids, retention, saved_query, text};
+use crate::{device, edge, ids, retention, saved_query, site, text};
 
 /// Length of a label's key, characters.
 const LABEL_KEY_CHARS_MAX: usize = 63;
@@ -155,9 +155,12 @@ fn delete_contents(states: &dyn States, contents: &[Key], changes: &mut Vec<Chan
             Key::Device(namespace, device) => device::deletion(states, namespace, device, &record, at),
             Key::Cursor(..) => vec![Change::new(key.clone(), EventKind::CursorDeleted, Some(&record), at)],
             Key::SavedQuery(..) => vec![saved_query::deletion(key.clone(), &record, at)],
+            Key::Site(..) => vec![site::deletion(key.clone(), &record, at)],
+            Key::Edge(namespace, edge) => edge::deletion(states, namespace, edge, &record, at),
             _ => vec![Change::new(key.clone(), EventKind::AssetDeleted, Some(&record), at)],
         };
-        resources += deletion.iter().filter(|change| !matches!(change.event.kind, EventKind::TwinDeleted)).count();
+        let is_part = |kind: &EventKind| matches!(kind, EventKind::TwinDeleted | EventKind::EdgeSessionEnded);
+        resources += deletion.iter().filter(|change| !is_part(&change.event.kind)).count();
         if resources > NAMESPACE_DELETE_STEP {
             return false;
         }

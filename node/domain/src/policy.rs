@@ -16,6 +16,8 @@ pub enum Role {
     Admin,
     /// Its own twin: reads it without tags, reports.
     Device,
+    /// Its own scope: reads it, and sends what changed there in its sessions.
+    Edge,
 }
 
 /// Who asks.
@@ -43,10 +45,19 @@ pub enum Principal {
         /// The token it came with.
         token: Option<String>,
     },
+    /// An edge, by certificate or token.
+    Edge {
+        /// Its namespace.
+        namespace: String,
+        /// Its id.
+        edge: String,
+        /// The token it came with.
+        token: Option<String>,
+    },
 }
 
 impl Principal {
-    /// The name written into events: `node:1`, `user:alice`, `token:ci`, `device:plant1/pump7`.
+    /// The name written into events: `node:1`, `user:alice`, `token:ci`, `device:plant1/pump7`, `edge:plant1/hall4`.
     #[must_use]
     pub fn actor(&self) -> String {
         match self {
@@ -54,6 +65,7 @@ impl Principal {
             Self::User { token: Some(token), .. } => format!("token:{token}"),
             Self::User { name, .. } => format!("user:{name}"),
             Self::Device { namespace, device, .. } => format!("device:{namespace}/{device}"),
+            Self::Edge { namespace, edge, .. } => format!("edge:{namespace}/{edge}"),
         }
     }
 
@@ -62,7 +74,7 @@ impl Principal {
     pub fn token(&self) -> Option<&str> {
         match self {
             Self::Node(_) => None,
-            Self::User { token, .. } | Self::Device { token, .. } => token.as_deref(),
+            Self::User { token, .. } | Self::Device { token, .. } | Self::Edge { token, .. } => token.as_deref(),
         }
     }
 }
@@ -105,6 +117,14 @@ impl<'a> WriteScope<'a> {
             Operation::CreateSavedQuery { namespace, .. }
             | Operation::UpdateSavedQuery { namespace, .. }
             | Operation::DeleteSavedQuery { namespace, .. }
+            | Operation::CreateSite { namespace, .. }
+            | Operation::UpdateSite { namespace, .. }
+            | Operation::DeleteSite { namespace, .. }
+            | Operation::CreateEdge { namespace, .. }
+            | Operation::UpdateEdge { namespace, .. }
+            | Operation::DeleteEdge { namespace, .. }
+            | Operation::OpenEdgeSession { namespace, .. }
+            | Operation::ApplyUplink { namespace, .. }
             | Operation::CreateDevice { namespace, .. }
             | Operation::UpdateDevice { namespace, .. }
             | Operation::SetDeviceStatus { namespace, .. }
@@ -147,7 +167,7 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
                 | Operation::RemoveNode { .. }
                 | Operation::CompactEvents { .. }
         ),
-        Principal::User { role: Role::Viewer | Role::Device, .. } => false,
+        Principal::User { role: Role::Viewer | Role::Device | Role::Edge, .. } => false,
         Principal::User { role: Role::Admin, namespace: None, .. } => true,
         Principal::User { role: Role::Operator, namespace: None, .. } => {
             !matches!(WriteScope::of(operation), WriteScope::Cluster)
@@ -158,6 +178,13 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
         Principal::Device { namespace, device, .. } => match operation {
             Operation::ReportProperties { key, from_device: true, .. } => {
                 is_twin(key) && key.namespace() == Some(namespace) && key.device() == Some(device)
+            }
+            _ => false,
+        },
+        // What it sends is judged by its scope, which only `decide` knows.
+        Principal::Edge { namespace: own, edge: own_edge, .. } => match operation {
+            Operation::OpenEdgeSession { namespace, edge, .. } | Operation::ApplyUplink { namespace, edge, .. } => {
+                namespace == own && edge == own_edge
             }
             _ => false,
         },
@@ -193,6 +220,13 @@ pub enum ReadScope<'a> {
         /// Whether tags are part of the answer.
         section_tags: bool,
     },
+    /// What an edge holds.
+    EdgeScope {
+        /// Its namespace.
+        namespace: &'a str,
+        /// The edge's id.
+        edge: &'a str,
+    },
     /// Keys of devices and modules.
     Keys {
         /// Their namespace.
@@ -212,10 +246,14 @@ pub fn may_read(principal: &Principal, scope: ReadScope<'_>) -> Result<(), Rejec
 
 fn reads(principal: &Principal, scope: ReadScope<'_>) -> bool {
     match principal {
-        Principal::Node(_) | Principal::User { role: Role::Device, .. } => false,
+        Principal::Node(_) | Principal::User { role: Role::Device | Role::Edge, .. } => false,
         Principal::Device { namespace: own, device: own_device, .. } => matches!(
             scope,
             ReadScope::Twin { namespace, device, section_tags: false } if namespace == own && device == own_device
+        ),
+        Principal::Edge { namespace: own, edge: own_edge, .. } => matches!(
+            scope,
+            ReadScope::EdgeScope { namespace, edge } if namespace == own && edge == own_edge
         ),
         Principal::User { role, namespace: own, .. } => {
             let is_own = |namespace: &str| own.as_deref().is_none_or(|own| own == namespace);
@@ -224,7 +262,8 @@ fn reads(principal: &Principal, scope: ReadScope<'_>) -> bool {
                 ReadScope::AllNamespaces => own.is_none(),
                 ReadScope::Namespace(namespace)
                 | ReadScope::Device { namespace, .. }
-                | ReadScope::Twin { namespace, .. } => is_own(namespace),
+                | ReadScope::Twin { namespace, .. }
+                | ReadScope::EdgeScope { namespace, .. } => is_own(namespace),
                 ReadScope::Keys { namespace } => matches!(role, Role::Operator | Role::Admin) && is_own(namespace),
                 ReadScope::Tokens => *role == Role::Admin && own.is_none(),
             }
@@ -254,6 +293,11 @@ pub fn token_still_valid(token: Option<&Record>, principal: &Principal, at_ms: u
             token.role == Role::Device
                 && token.namespace.as_ref() == Some(namespace)
                 && token.device.as_ref() == Some(device)
+        }
+        Principal::Edge { namespace, edge, .. } => {
+            token.role == Role::Edge
+                && token.namespace.as_ref() == Some(namespace)
+                && token.edge.as_ref() == Some(edge)
         }
     };
     if same { Ok(()) } else { Err(denied(principal, "go on: its token has another role or scope now")) }

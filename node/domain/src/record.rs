@@ -4,11 +4,13 @@ use crate::asset::Asset;
 use crate::cluster::Cluster;
 use crate::cursor::Cursor;
 use crate::device::Device;
+use crate::edge::{Edge, EdgeSession};
 use crate::module::Module;
 use crate::namespace::Namespace;
 use crate::node::Node;
 use crate::retention::Retention;
 use crate::saved_query::SavedQuery;
+use crate::site::Site;
 use crate::token::Token;
 use crate::twin::Twin;
 
@@ -40,7 +42,7 @@ impl Record {
         !matches!(self.body, Body::Deleted(_))
     }
 
-    /// The version counter: of the definition, or for twins of the whole twin.
+    /// The version counter: of the definition, for twins of the whole twin, for an edge's session its epoch.
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.body {
@@ -55,6 +57,9 @@ impl Record {
             Body::Twin(twin) => twin.version,
             Body::Asset(asset) => asset.version,
             Body::SavedQuery(query) => query.version,
+            Body::Site(site) => site.version,
+            Body::Edge(edge) => edge.version,
+            Body::EdgeSession(session) => session.epoch,
             Body::Deleted(tombstone) => tombstone.version,
         }
     }
@@ -81,6 +86,12 @@ pub enum Body {
     Twin(Twin),
     /// An asset.
     Asset(Box<Asset>),
+    /// A site.
+    Site(Site),
+    /// An edge.
+    Edge(Edge),
+    /// What is kept of an edge's sessions.
+    EdgeSession(Box<EdgeSession>),
     /// A node of the cluster.
     Node(Box<Node>),
     /// How much of the past is kept.

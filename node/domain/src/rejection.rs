@@ -21,7 +21,7 @@ pub enum Reason {
     TooMany,
     /// The resource does not exist.
     NotFound,
-    /// The namespace, device or endpoint that is referred to does not exist.
+    /// The namespace, device, endpoint, site or edge that is referred to does not exist.
     ParentNotFound,
     /// The id is taken.
     AlreadyExists,
@@ -51,11 +51,27 @@ pub enum Reason {
     NodeRemoved,
     /// Not all members know this operation yet.
     FeatureLevelTooLow,
+    /// Another store, or another copy of the edge's store, has connected since.
+    EdgeReplaced,
+    /// The edge has a newer session.
+    EpochFenced,
+    /// Operations of the edge are missing before these.
+    SequenceGap,
+    /// The resource is not in the scope of the edge.
+    OutsideScope,
+    /// The edge's state is of another cluster.
+    ClusterMismatch,
+    /// The edge has seen what this cluster has not.
+    CursorFromTheFuture,
+    /// The edge is disabled.
+    EdgeDisabled,
+    /// Other sites are inside of the site.
+    SiteHasSites,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers in the stored format.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 31] = [
         Self::InvalidField,
         Self::InvalidId,
         Self::InvalidJson,
@@ -79,6 +95,14 @@ impl Reason {
         Self::JoinTokenStale,
         Self::NodeRemoved,
         Self::FeatureLevelTooLow,
+        Self::EdgeReplaced,
+        Self::EpochFenced,
+        Self::SequenceGap,
+        Self::OutsideScope,
+        Self::ClusterMismatch,
+        Self::CursorFromTheFuture,
+        Self::EdgeDisabled,
+        Self::SiteHasSites,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -108,6 +132,14 @@ impl Reason {
             Self::JoinTokenStale => "JOIN_TOKEN_STALE",
             Self::NodeRemoved => "NODE_REMOVED",
             Self::FeatureLevelTooLow => "FEATURE_LEVEL_TOO_LOW",
+            Self::EdgeReplaced => "EDGE_REPLACED",
+            Self::EpochFenced => "EPOCH_FENCED",
+            Self::SequenceGap => "SEQUENCE_GAP",
+            Self::OutsideScope => "OUTSIDE_SCOPE",
+            Self::ClusterMismatch => "CLUSTER_MISMATCH",
+            Self::CursorFromTheFuture => "CURSOR_FROM_THE_FUTURE",
+            Self::EdgeDisabled => "EDGE_DISABLED",
+            Self::SiteHasSites => "SITE_HAS_SITES",
         }
     }
 

@@ -17,10 +17,12 @@ pub struct Token {
     pub description: String,
     /// What its bearer may do.
     pub role: Role,
-    /// Only this namespace; for [`Role::Device`] required.
+    /// Only this namespace; for [`Role::Device`] and [`Role::Edge`] required.
     pub namespace: Option<String>,
     /// For [`Role::Device`] required.
     pub device: Option<String>,
+    /// For [`Role::Edge`] required.
+    pub edge: Option<String>,
     /// When it ends, milliseconds since the epoch.
     pub expires_ms: Option<u64>,
 }
@@ -68,23 +70,32 @@ impl Token {
     fn check(&self, at: At) -> Result<(), Rejection> {
         text::check_chars("description", &self.description, limits::REASON_CHARS_MAX)?;
         let invalid = |field: &str, message: &str| Err(Rejection::new(Reason::InvalidField, field, message));
-        match (self.role, &self.namespace, &self.device) {
+        if self.edge.is_some() && self.role != Role::Edge {
+            return invalid("edge_id", "only the role edge has an edge_id");
+        }
+        if self.device.is_some() && self.role != Role::Device {
+            return invalid("device_id", "only the role device has a device_id");
+        }
+        match (self.role, &self.namespace, self.device.as_ref().or(self.edge.as_ref())) {
             (Role::Device, None, _) => return invalid("namespace", "a token for a device needs its namespace"),
             (Role::Device, Some(_), None) => {
                 return invalid("device_id", "a token for a device needs the device's id");
             }
+            (Role::Edge, None, _) => return invalid("namespace", "a token for an edge needs its namespace"),
+            (Role::Edge, Some(_), None) => return invalid("edge_id", "a token for an edge needs the edge's id"),
             (Role::Admin, Some(_), _) => return invalid("namespace", "an admin is not bound to a namespace"),
-            (Role::Viewer | Role::Operator | Role::Admin, _, Some(_)) => {
-                return invalid("device_id", "only the role device has a device_id");
-            }
             (Role::Device, Some(namespace), Some(device)) => {
                 ids::check_namespace("namespace", namespace)?;
                 ids::check_device("device_id", device)?;
             }
-            (Role::Viewer | Role::Operator, Some(namespace), None) => {
+            (Role::Edge, Some(namespace), Some(edge)) => {
+                ids::check_namespace("namespace", namespace)?;
+                ids::check_edge("edge_id", edge)?;
+            }
+            (Role::Viewer | Role::Operator, Some(namespace), _) => {
                 ids::check_namespace("namespace", namespace)?;
             }
-            (Role::Viewer | Role::Operator | Role::Admin, None, None) => {}
+            (Role::Viewer | Role::Operator | Role::Admin, None, _) => {}
         }
         match self.expires_ms {
             Some(expires_ms) if expires_ms <= at.time_ms => {

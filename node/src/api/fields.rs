@@ -28,6 +28,8 @@ pub(crate) enum Shape {
     Asset,
     Cursor,
     SavedQuery,
+    Site,
+    Edge,
     /// Anything that has a history: all of the above but cursors.
     Resource,
 }
@@ -43,8 +45,11 @@ impl Shape {
             Self::Asset => "namespaces/{namespace}/assets/{asset}",
             Self::Cursor => "[namespaces/{namespace}/]cursors/{cursor}",
             Self::SavedQuery => "namespaces/{namespace}/queries/{query}",
+            Self::Site => "namespaces/{namespace}/sites/{site}",
+            Self::Edge => "namespaces/{namespace}/edges/{edge}",
             Self::Resource => {
-                "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset} or /queries/{query}]"
+                "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset}, /queries/{query}, /sites/{site} or \
+                 /edges/{edge}[/session]]"
             }
         }
     }
@@ -59,6 +64,8 @@ impl Shape {
             Self::Asset => matches!(key, Key::Asset(..)),
             Self::Cursor => matches!(key, Key::Cursor(..)),
             Self::SavedQuery => matches!(key, Key::SavedQuery(..)),
+            Self::Site => matches!(key, Key::Site(..)),
+            Self::Edge => matches!(key, Key::Edge(..)),
             Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
@@ -105,6 +112,8 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Asset(_, asset) => ids::check_asset(field, asset),
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
         Key::SavedQuery(_, query) => ids::check_saved_query(field, query),
+        Key::Site(_, site) => ids::check_site(field, site),
+        Key::Edge(_, edge) | Key::EdgeSession(_, edge) => ids::check_edge(field, edge),
         Key::Cluster
         | Key::Token(_)
         | Key::Node(_)

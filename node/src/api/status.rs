@@ -274,7 +274,7 @@ pub fn code(reason: Reason) -> Code {
         | Reason::TooMany => Code::InvalidArgument,
         Reason::NotFound | Reason::ParentNotFound => Code::NotFound,
         Reason::AlreadyExists => Code::AlreadyExists,
-        Reason::EtagMismatch | Reason::BatchAborted => Code::Aborted,
+        Reason::EtagMismatch | Reason::BatchAborted | Reason::EpochFenced => Code::Aborted,
         Reason::DeviceDisabled
         | Reason::NamespaceNotEmpty
         | Reason::NamespaceDeleting
@@ -283,7 +283,13 @@ pub fn code(reason: Reason) -> Code {
         | Reason::AlreadyInitialized
         | Reason::CursorBackwards => Code::FailedPrecondition,
         Reason::JoinTokenStale | Reason::NodeRemoved | Reason::FeatureLevelTooLow => Code::FailedPrecondition,
-        Reason::PermissionDenied => Code::PermissionDenied,
+        Reason::EdgeReplaced
+        | Reason::SequenceGap
+        | Reason::ClusterMismatch
+        | Reason::EdgeDisabled
+        | Reason::SiteHasSites => Code::FailedPrecondition,
+        Reason::CursorFromTheFuture => Code::OutOfRange,
+        Reason::PermissionDenied | Reason::OutsideScope => Code::PermissionDenied,
     }
 }
 

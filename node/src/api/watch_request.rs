@@ -21,8 +21,9 @@ const WATCHES_MAX: usize = 64;
 const INTERVAL_DEFAULT_MS: u32 = 5_000;
 const INTERVAL_MS: std::ops::RangeInclusive<u32> = 100..=3_600_000;
 const PATH_CHARS_MAX: usize = 512;
-/// Left out unless a filter names it: whoever acknowledges what they hear would hear that for ever.
-const ECHO_KIND: &str = "cursor.acknowledged";
+/// Left out unless a filter names them: whoever acknowledges what they hear would hear that for ever, and an edge that
+/// sends much is heard by what it changes.
+const ECHO_KINDS: [&str; 2] = ["cursor.acknowledged", "edge_session.uplink_applied"];
 
 /// One watch, checked and allowed.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ fn watch(read: &Read, spec: v1::WatchSpec) -> Result<WatchAsked, Failure> {
     check_kinds(&spec.kinds)?;
     let types = types(&spec.types)?;
     let start = start(read, &spec, &scope, &types)?;
-    let except = if spec.kinds.is_empty() { vec![ECHO_KIND] } else { Vec::new() };
+    let except = if spec.kinds.is_empty() { ECHO_KINDS.to_vec() } else { Vec::new() };
     let actor = (!spec.actor.is_empty()).then_some(spec.actor);
     let filter = EventFilter { scope, kinds: spec.kinds, types, actor, sections, path, except };
     let images = Images { before: spec.before, after: spec.after };

@@ -110,9 +110,15 @@ fn summarize(changes: &[Change]) -> Accepted {
                 accepted.reported_version = twin.reported.version;
             }
             (Key::Namespace(_), Body::Deleted(_)) => accepted.finished = true,
-            (Key::Device(..) | Key::Asset(..) | Key::Module(..) | Key::SavedQuery(..), Body::Deleted(_)) => {
-                accepted.deleted += 1;
-            }
+            (
+                Key::Device(..)
+                | Key::Asset(..)
+                | Key::Module(..)
+                | Key::SavedQuery(..)
+                | Key::Site(..)
+                | Key::Edge(..),
+                Body::Deleted(_),
+            ) => accepted.deleted += 1,
             _ => {}
         }
     }

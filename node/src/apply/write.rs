@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_domain::{At, Body, Key, Record};
+use muster_domain::{At, Key, Record};
 use rocksdb::{DB, WriteBatch};
 
 use super::command::Decided;
@@ -108,7 +108,7 @@ impl<'a> Writing<'a> {
             }
             let stored = seal(&record);
             self.batch.put_cf(states_family, &key, &stored);
-            self.index_asset(states, &key, &record)?;
+            self.index(states, &key, &record)?;
             finished.written.push((key, record, stored.len()));
         }
         let dedup_family = family(self.db, columns::DEDUP)?;
@@ -124,28 +124,22 @@ impl<'a> Writing<'a> {
         Ok(finished)
     }
 
-    /// Keeps the assets of a device findable.
-    fn index_asset(&mut self, states: &States, key: &[u8], after: &Record) -> Result<(), StoreError> {
-        let Some(Key::Asset(namespace, asset)) = keys::parse_asset(key) else { return Ok(()) };
+    /// Keeps the assets of a device, and the sites inside of a site, findable.
+    fn index(&mut self, states: &States, key: &[u8], after: &Record) -> Result<(), StoreError> {
+        let Some(parsed) = keys::parse_indexed(key) else { return Ok(()) };
         let before = states.get_encoded(key)?;
-        let (old, new) = (before.as_deref().and_then(device_of), device_of(after));
+        let old = before.and_then(|before| keys::secondary(&parsed, &before.body));
+        let new = keys::secondary(&parsed, &after.body);
         if old == new {
             return Ok(());
         }
         let secondary = family(self.db, columns::SECONDARY)?;
-        if let Some(device) = old {
-            self.batch.delete_cf(secondary, keys::asset_by_device(&namespace, device, &asset));
+        if let Some(old) = old {
+            self.batch.delete_cf(secondary, old);
         }
-        if let Some(device) = new {
-            self.batch.put_cf(secondary, keys::asset_by_device(&namespace, device, &asset), b"");
+        if let Some(new) = new {
+            self.batch.put_cf(secondary, new, b"");
         }
         Ok(())
-    }
-}
-
-fn device_of(record: &Record) -> Option<&str> {
-    match &record.body {
-        Body::Asset(asset) => Some(&asset.definition.device_ref.device),
-        _ => None,
     }
 }

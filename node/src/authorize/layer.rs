@@ -68,7 +68,15 @@ impl Authentication {
             (Role::Device, Some(namespace), Some(device)) => {
                 Ok(Principal::Device { namespace: namespace.clone(), device: device.clone(), token: Some(parsed.id) })
             }
-            (Role::Device, _, _) => Err(invalid()),
+            (Role::Edge, Some(namespace), _) => match &token.edge {
+                Some(edge) => Ok(Principal::Edge {
+                    namespace: namespace.clone(),
+                    edge: edge.clone(),
+                    token: Some(parsed.id),
+                }),
+                None => Err(invalid()),
+            },
+            (Role::Device | Role::Edge, _, _) => Err(invalid()),
             (role, namespace, _) => Ok(user(&parsed.id, role, namespace.clone(), Some(parsed.id.clone()))),
         }
     }

@@ -26,6 +26,7 @@ impl Access {
             Principal::Node(_) => return false,
             Principal::User { role, .. } => *role,
             Principal::Device { .. } => Role::Device,
+            Principal::Edge { .. } => Role::Edge,
         };
         match self {
             Self::Public | Self::Anyone => true,

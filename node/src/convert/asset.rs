@@ -41,6 +41,8 @@ pub fn asset_definition_to_proto(definition: &AssetDefinition) -> v1::AssetDefin
         event_groups,
         streams,
         management_groups,
+        edge,
+        site,
     } = definition.clone();
     v1::AssetDefinition {
         device_ref: Some(v1::DeviceRef { device_name: device_ref.device, endpoint_name: device_ref.endpoint }),
@@ -69,6 +71,8 @@ pub fn asset_definition_to_proto(definition: &AssetDefinition) -> v1::AssetDefin
         event_groups: event_groups.into_iter().map(event_group_to_proto).collect(),
         streams: streams.into_iter().map(stream_to_proto).collect(),
         management_groups: management_groups.into_iter().map(management_group_to_proto).collect(),
+        edge,
+        site,
     }
 }
 
@@ -116,6 +120,8 @@ fn definition_from_proto(definition: v1::AssetDefinition) -> Result<AssetDefinit
         event_groups: each("event_groups", definition.event_groups, event_group_from_proto)?,
         streams: each("streams", definition.streams, stream_from_proto)?,
         management_groups: each("management_groups", definition.management_groups, management_group_from_proto)?,
+        edge: definition.edge,
+        site: definition.site,
     })
 }
 

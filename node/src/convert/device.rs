@@ -38,6 +38,8 @@ pub fn definition(
         endpoints: endpoints_from_proto(device.endpoints.unwrap_or_default())?,
         discovered_device_ref: device.discovered_device_ref,
         uuid: device.uuid,
+        edge: device.edge,
+        site: device.site,
     })
 }
 
@@ -66,6 +68,8 @@ pub fn to_proto(key: &Key, record: &Record) -> Option<v1::Device> {
         endpoints: Some(endpoints_to_proto(&definition.endpoints)),
         discovered_device_ref: definition.discovered_device_ref.clone(),
         uuid: definition.uuid.clone(),
+        edge: definition.edge.clone(),
+        site: definition.site.clone(),
         version: *version,
         create_time: optional_timestamp(record.created_ms),
         update_time: optional_timestamp(record.updated_ms),

@@ -17,8 +17,9 @@ pub fn token(token: v1::Token, hash: [u8; 32], now_ms: u64) -> Result<Token, Rej
         v1::Role::Operator => Role::Operator,
         v1::Role::Admin => Role::Admin,
         v1::Role::Device => Role::Device,
+        v1::Role::Edge => Role::Edge,
         v1::Role::Unspecified => {
-            return Err(invalid("token.role", "token.role is required: viewer, operator, admin or device"));
+            return Err(invalid("token.role", "token.role is required: viewer, operator, admin, device or edge"));
         }
     };
     let expires_ms = token.expire_time.as_ref().map(|moment| millis("token.expire_time", moment)).transpose()?;
@@ -32,6 +33,7 @@ pub fn token(token: v1::Token, hash: [u8; 32], now_ms: u64) -> Result<Token, Rej
         role,
         namespace: given(token.namespace),
         device: given(token.device_id),
+        edge: given(token.edge_id),
         expires_ms,
     })
 }
@@ -48,6 +50,7 @@ pub fn to_proto(key: &Key, record: &Record) -> Option<v1::Token> {
         device_id: token.device.clone().unwrap_or_default(),
         create_time: optional_timestamp(record.created_ms),
         expire_time: token.expires_ms.and_then(optional_timestamp),
+        edge_id: token.edge.clone().unwrap_or_default(),
     })
 }
 
@@ -59,5 +62,6 @@ pub fn role(role: Role) -> v1::Role {
         Role::Operator => v1::Role::Operator,
         Role::Admin => v1::Role::Admin,
         Role::Device => v1::Role::Device,
+        Role::Edge => v1::Role::Edge,
     }
 }

@@ -60,11 +60,24 @@ pub enum ResourceType {
     Asset,
     /// A saved query.
     SavedQuery,
+    /// A site.
+    Site,
+    /// An edge.
+    Edge,
 }
 
 impl ResourceType {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [Self::Namespace, Self::Device, Self::Module, Self::Twin, Self::Asset, Self::SavedQuery];
+    pub const ALL: [Self; 8] = [
+        Self::Namespace,
+        Self::Device,
+        Self::Module,
+        Self::Twin,
+        Self::Asset,
+        Self::SavedQuery,
+        Self::Site,
+        Self::Edge,
+    ];
 
     /// The type of what `key` names; `None` for what belongs to the cluster.
     #[must_use]
@@ -76,6 +89,8 @@ impl ResourceType {
             Key::DeviceTwin(..) | Key::ModuleTwin(..) => Some(Self::Twin),
             Key::Asset(..) => Some(Self::Asset),
             Key::SavedQuery(..) => Some(Self::SavedQuery),
+            Key::Site(..) => Some(Self::Site),
+            Key::Edge(..) => Some(Self::Edge),
             _ => None,
         }
     }

@@ -54,6 +54,20 @@ pub enum ListRange<'a> {
         /// The namespace.
         namespace: &'a str,
     },
+    /// Sites of a namespace.
+    Sites {
+        /// The namespace.
+        namespace: &'a str,
+        /// Only ids that begin so.
+        prefix: &'a str,
+    },
+    /// Edges of a namespace.
+    Edges {
+        /// The namespace.
+        namespace: &'a str,
+        /// Only ids that begin so.
+        prefix: &'a str,
+    },
     /// Cursors of a namespace, or of the cluster.
     Cursors {
         /// The namespace; empty for the cluster.
@@ -71,6 +85,8 @@ impl ListRange<'_> {
             Self::Assets { namespace, prefix } => (keys::kind_prefix(Kind::Asset, namespace), *prefix),
             Self::Cursors { namespace } => (keys::kind_prefix(Kind::Cursor, namespace), ""),
             Self::SavedQueries { namespace } => (keys::kind_prefix(Kind::SavedQuery, namespace), ""),
+            Self::Sites { namespace, prefix } => (keys::kind_prefix(Kind::Site, namespace), *prefix),
+            Self::Edges { namespace, prefix } => (keys::kind_prefix(Kind::Edge, namespace), *prefix),
             Self::Tokens => (keys::tokens_prefix(), ""),
         };
         let mut full = base.clone();

@@ -46,7 +46,7 @@ pub struct WalkPage {
 }
 
 /// The kinds of records that are scanned for a type, and whether their twins are meant.
-const STEPS: [(ResourceType, StateKind, bool); 7] = [
+const STEPS: [(ResourceType, StateKind, bool); 9] = [
     (ResourceType::Namespace, StateKind::Namespace, false),
     (ResourceType::Device, StateKind::Device, false),
     (ResourceType::Module, StateKind::Module, false),
@@ -54,6 +54,8 @@ const STEPS: [(ResourceType, StateKind, bool); 7] = [
     (ResourceType::Twin, StateKind::Module, true),
     (ResourceType::Asset, StateKind::Asset, false),
     (ResourceType::SavedQuery, StateKind::SavedQuery, false),
+    (ResourceType::Site, StateKind::Site, false),
+    (ResourceType::Edge, StateKind::Edge, false),
 ];
 
 impl View {
@@ -159,7 +161,7 @@ fn prefix(kind: StateKind, scope: &EventScope) -> Vec<u8> {
         EventScope::Prefix(prefix) => {
             let mut parts = prefix.strip_prefix("namespaces/").unwrap_or_default().splitn(4, '/');
             match (parts.next(), parts.next(), parts.next()) {
-                (Some(namespace), Some("devices" | "assets" | "queries"), Some(id)) => {
+                (Some(namespace), Some("devices" | "assets" | "queries" | "sites" | "edges"), Some(id)) => {
                     keys::state_prefix(kind, Some(namespace), id)
                 }
                 (Some(namespace), Some(_), _) => keys::state_prefix(kind, Some(namespace), ""),

@@ -196,6 +196,7 @@ fn first_token(startup: &Startup, description: &str) -> Option<(String, Token)> 
             role: Role::Admin,
             namespace: None,
             device: None,
+            edge: None,
             expires_ms: None,
         };
         (admin.token_id.clone(), token)

@@ -11,6 +11,9 @@
 //! | `states` | `08` | the cluster's event retention |
 //! | `states` | `09 namespace` | a namespace's own event retention |
 //! | `states` | `0a len namespace query` | a saved query |
+//! | `states` | `0b len namespace site` | a site |
+//! | `states` | `0c len namespace edge` | an edge |
+//! | `states` | `0d len namespace edge` | what is kept of an edge's sessions |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
@@ -20,12 +23,13 @@
 //! | `history` | `len(2) states-key revision(8)` | image: the record after that revision |
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
 //! | `secondary` | `01 len namespace len device asset` | empty: the asset refers to the device |
+//! | `secondary` | `02 len namespace len parent site` | empty: the site is inside of the parent |
 //! | `meta` | `applied` | revision, chain hash, last time |
 //! | `meta` | `swept` | the oldest revision in `events` on this node, chain hash before it |
 //! | `meta` | `twins` | the revision up to which all twins lie in `states` |
 //! | `meta` | `raft/…` | Raft's own, written in the same batch |
 
-use muster_domain::Key;
+use muster_domain::{Body, Key};
 
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
@@ -35,12 +39,16 @@ const NODE: u8 = 0x05;
 const RETENTION: u8 = 0x08;
 const NAMESPACE_RETENTION: u8 = 0x09;
 const SAVED_QUERY: u8 = 0x0a;
+const SITE: u8 = 0x0b;
+const EDGE: u8 = 0x0c;
+const EDGE_SESSION: u8 = 0x0d;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
 const DEVICE_TWIN: u8 = 0x13;
 const MODULE_TWIN: u8 = 0x14;
 pub(crate) const ASSET_BY_DEVICE: u8 = 0x01;
+pub(crate) const SITE_BY_PARENT: u8 = 0x02;
 
 /// Key of the applied position in `meta`.
 pub const APPLIED: &[u8] = b"applied";
@@ -52,7 +60,7 @@ pub const SWEPT: &[u8] = b"swept";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 13] = [
+pub const STATE_PREFIXES: [(u8, &str); 16] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
@@ -61,6 +69,9 @@ pub const STATE_PREFIXES: [(u8, &str); 13] = [
     (RETENTION, "retention"),
     (NAMESPACE_RETENTION, "namespace retention"),
     (SAVED_QUERY, "saved query"),
+    (SITE, "site"),
+    (EDGE, "edge"),
+    (EDGE_SESSION, "session of an edge"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
@@ -99,6 +110,9 @@ pub fn state(key: &Key) -> Vec<u8> {
             out.extend_from_slice(id.as_bytes());
         }
         Key::SavedQuery(ns, id) => in_namespace(&mut out, SAVED_QUERY, ns, id),
+        Key::Site(ns, id) => in_namespace(&mut out, SITE, ns, id),
+        Key::Edge(ns, id) => in_namespace(&mut out, EDGE, ns, id),
+        Key::EdgeSession(ns, id) => in_namespace(&mut out, EDGE_SESSION, ns, id),
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -132,12 +146,15 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         RETENTION if rest.is_empty() => Some(Key::Retention),
         NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
-        CURSOR | SAVED_QUERY | DEVICE | ASSET | DEVICE_TWIN => {
+        CURSOR | SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
             Some(match prefix {
                 CURSOR => Key::Cursor(namespace, id),
                 SAVED_QUERY => Key::SavedQuery(namespace, id),
+                SITE => Key::Site(namespace, id),
+                EDGE => Key::Edge(namespace, id),
+                EDGE_SESSION => Key::EdgeSession(namespace, id),
                 DEVICE => Key::Device(namespace, id),
                 ASSET => Key::Asset(namespace, id),
                 _ => Key::DeviceTwin(namespace, id),
@@ -166,7 +183,12 @@ pub fn is_twin(bytes: &[u8]) -> bool {
 /// The part of a key in `states` that it shares with all records of its kind in its namespace, or of its kind.
 #[must_use]
 pub fn range_of(bytes: &[u8]) -> &[u8] {
-    let in_namespace = |prefix: u8| matches!(prefix, SAVED_QUERY | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN);
+    let in_namespace = |prefix: u8| {
+        matches!(
+            prefix,
+            SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN
+        )
+    };
     match bytes {
         [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),
         [_, ..] => &bytes[..1],
@@ -174,10 +196,24 @@ pub fn range_of(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// The same for assets only, without the cost of parsing any other key.
+/// The same for what has secondary keys only, without the cost of parsing any other key.
 #[must_use]
-pub fn parse_asset(bytes: &[u8]) -> Option<Key> {
-    if bytes.first() == Some(&ASSET) { parse_state(bytes) } else { None }
+pub fn parse_indexed(bytes: &[u8]) -> Option<Key> {
+    if matches!(bytes.first(), Some(&(ASSET | SITE))) { parse_state(bytes) } else { None }
+}
+
+/// The key in `secondary` under which a record is found; `None` when it refers to nothing, or is deleted.
+#[must_use]
+pub fn secondary(key: &Key, body: &Body) -> Option<Vec<u8>> {
+    match (key, body) {
+        (Key::Asset(namespace, asset), Body::Asset(record)) => {
+            Some(asset_by_device(namespace, &record.definition.device_ref.device, asset))
+        }
+        (Key::Site(namespace, site), Body::Site(record)) if !record.definition.parent.is_empty() => {
+            Some(site_by_parent(namespace, &record.definition.parent, site))
+        }
+        _ => None,
+    }
 }
 
 fn split_id(bytes: &[u8]) -> Option<(String, &[u8])> {
@@ -197,19 +233,25 @@ pub enum Kind {
     Cursor,
     /// Saved queries.
     SavedQuery,
+    /// Sites.
+    Site,
+    /// Edges.
+    Edge,
     /// Devices.
     Device,
     /// Assets.
     Asset,
 }
 
-/// Prefix in `states` of all cursors, saved queries, devices or assets of a namespace.
+/// Prefix in `states` of all resources of a kind in a namespace.
 #[must_use]
 pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
     let prefix = match kind {
         Kind::Cursor => CURSOR,
         Kind::SavedQuery => SAVED_QUERY,
+        Kind::Site => SITE,
+        Kind::Edge => EDGE,
         Kind::Device => DEVICE,
         Kind::Asset => ASSET,
     };
@@ -236,6 +278,10 @@ pub enum StateKind {
     Asset,
     /// Saved queries.
     SavedQuery,
+    /// Sites.
+    Site,
+    /// Edges.
+    Edge,
 }
 
 /// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
@@ -248,13 +294,18 @@ pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u
         StateKind::Module => MODULE,
         StateKind::Asset => ASSET,
         StateKind::SavedQuery => SAVED_QUERY,
+        StateKind::Site => SITE,
+        StateKind::Edge => EDGE,
     };
     let mut out = vec![prefix];
     match (kind, namespace) {
         (_, None) => {}
         (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
         (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
-        (StateKind::Device | StateKind::Asset | StateKind::SavedQuery, Some(namespace)) => {
+        (
+            StateKind::Device | StateKind::Asset | StateKind::SavedQuery | StateKind::Site | StateKind::Edge,
+            Some(namespace),
+        ) => {
             push_id(&mut out, namespace);
             out.extend_from_slice(id.as_bytes());
         }
@@ -354,9 +405,17 @@ pub fn asset_by_device(namespace: &str, device: &str, asset: &str) -> Vec<u8> {
     out
 }
 
-/// The asset id at the end of a key in `secondary` that begins with `prefix`.
+/// The key in `secondary` that says `site` is inside of `parent`.
 #[must_use]
-pub fn asset_at_end(prefix: &[u8], key: &[u8]) -> Option<String> {
+pub fn site_by_parent(namespace: &str, parent: &str, site: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    in_device(&mut out, SITE_BY_PARENT, namespace, parent, site);
+    out
+}
+
+/// The asset or site id at the end of a key in `secondary` that begins with `prefix`.
+#[must_use]
+pub fn id_at_end(prefix: &[u8], key: &[u8]) -> Option<String> {
     text(key.strip_prefix(prefix)?)
 }
 
@@ -373,6 +432,9 @@ mod tests {
             Key::Cursor(s(""), s("feed")),
             Key::Cursor(s("plant"), s("feed")),
             Key::SavedQuery(s("plant"), s("hot")),
+            Key::Site(s("plant"), s("hall-4")),
+            Key::Edge(s("plant"), s("hall-4")),
+            Key::EdgeSession(s("plant"), s("hall-4")),
             Key::Node(7),
             Key::Retention,
             Key::NamespaceRetention(s("plant")),

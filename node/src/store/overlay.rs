@@ -136,6 +136,37 @@ impl<'a> Overlay<'a> {
         }
         found
     }
+
+    /// Up to `limit` living records of a kind that `refers` holds for, in the order of their ids. Those that are stored are
+    /// found under `index`.
+    fn indexed(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        index: &[u8],
+        limit: usize,
+        key: impl Fn(String) -> Key,
+        refers: impl Fn(&Body) -> bool,
+    ) -> Vec<Key> {
+        let in_namespace = keys::kind_prefix(kind, namespace);
+        let changed = self.changed.range::<[u8], _>((Bound::Included(in_namespace.as_slice()), Bound::Unbounded));
+        let changed: Vec<String> = changed
+            .take_while(|(key, _)| key.starts_with(&in_namespace))
+            .filter_map(|(key, _)| keys::id_at_end(&in_namespace, key))
+            .collect();
+        // Of the stored ones only those that are changed here can have gone elsewhere: as many more are enough.
+        let enough = limit.saturating_add(changed.len());
+        let mut ids = BTreeSet::new();
+        let scan = Scan { family: columns::SECONDARY, prefix: index, after: None };
+        let result = scan.run(&self.states.db(), |key, _| {
+            ids.extend(keys::id_at_end(index, key));
+            Ok(ids.len() < enough)
+        });
+        self.or_fault(result);
+        ids.extend(changed);
+        let found = |key: &Key| self.get(key).is_some_and(|record| refers(&record.body));
+        ids.into_iter().map(key).filter(found).take(limit).collect()
+    }
 }
 
 impl DomainStates for Overlay<'_> {
@@ -148,34 +179,22 @@ impl DomainStates for Overlay<'_> {
     }
 
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key> {
-        let in_namespace = keys::kind_prefix(Kind::Asset, namespace);
-        let changed = self.changed.range::<[u8], _>((Bound::Included(in_namespace.as_slice()), Bound::Unbounded));
-        let changed: Vec<String> = changed
-            .take_while(|(key, _)| key.starts_with(&in_namespace))
-            .filter_map(|(key, _)| keys::asset_at_end(&in_namespace, key))
-            .collect();
-        // Of the stored ones only those that are changed here can have gone elsewhere: as many more are enough.
-        let enough = limit.saturating_add(changed.len());
-        let prefix = keys::asset_by_device(namespace, device, "");
-        let mut assets = BTreeSet::new();
-        let scan = Scan { family: columns::SECONDARY, prefix: &prefix, after: None };
-        let result = scan.run(&self.states.db(), |key, _| {
-            assets.extend(keys::asset_at_end(&prefix, key));
-            Ok(assets.len() < enough)
-        });
-        self.or_fault(result);
-        assets.extend(changed);
-        let refers = |key: &Key| {
-            self.get(key).is_some_and(
-                |record| matches!(&record.body, Body::Asset(asset) if asset.definition.device_ref.device == device),
-            )
-        };
-        assets.into_iter().map(|asset| Key::Asset(namespace.to_owned(), asset)).filter(refers).take(limit).collect()
+        let index = keys::asset_by_device(namespace, device, "");
+        self.indexed(Kind::Asset, namespace, &index, limit, |asset| Key::Asset(namespace.to_owned(), asset), |body| {
+            matches!(body, Body::Asset(asset) if asset.definition.device_ref.device == device)
+        })
+    }
+
+    fn sites_of(&self, namespace: &str, parent: &str, limit: usize) -> Vec<Key> {
+        let index = keys::site_by_parent(namespace, parent, "");
+        self.indexed(Kind::Site, namespace, &index, limit, |site| Key::Site(namespace.to_owned(), site), |body| {
+            matches!(body, Body::Site(site) if site.definition.parent == parent)
+        })
     }
 
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let mut found = Vec::new();
-        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Asset, Kind::Device] {
+        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Edge, Kind::Site, Kind::Asset, Kind::Device] {
             let left = limit - found.len();
             if left > 0 {
                 found.extend(self.living(&keys::kind_prefix(kind, namespace), left));

@@ -19,7 +19,7 @@ fn reason(status: &Status) -> String {
 fn meets(role: Role, access: Access) -> bool {
     let rank = |role: Role| match role {
         Role::Unspecified => 0,
-        Role::Device => 1,
+        Role::Device | Role::Edge => 1,
         Role::Viewer => 2,
         Role::Operator => 3,
         Role::Admin => 4,

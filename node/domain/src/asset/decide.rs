@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Asset, AssetDefinition, AssetField, AssetStatus, DeviceRef};
 use crate::decide::{check_etag, living};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{ids, limits, namespace, text};
+use crate::{edge, ids, limits, namespace, site, text};
 
 /// Decides operations on assets.
 pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Result<Vec<Change>, Rejection> {
@@ -50,6 +50,7 @@ fn create(
     text::check_chars("asset.uuid", uuid, limits::TEXT_CHARS_MAX)?;
     let definition = checked(definition.clone())?;
     check_device_ref(states, namespace, &definition.device_ref)?;
+    check_assignment(states, namespace, None, &definition)?;
     let kind = EventKind::AssetCreated { definition: Box::new(definition), enabled, uuid: uuid.to_owned() };
     Ok(Change::new(key, kind, before.as_deref(), at))
 }
@@ -98,6 +99,7 @@ impl Found {
         if definition.device_ref != asset.definition.device_ref {
             check_device_ref(states, namespace, &definition.device_ref)?;
         }
+        check_assignment(states, namespace, Some(&asset.definition), &definition)?;
         let enabled = enabled.unwrap_or(asset.enabled);
         Ok(self.change(EventKind::AssetUpdated { definition: Box::new(definition), enabled }, at))
     }
@@ -119,6 +121,22 @@ impl Found {
 fn checked(mut definition: AssetDefinition) -> Result<AssetDefinition, Rejection> {
     definition.check().map_err(|refusal| refusal.within("asset.definition"))?;
     Ok(definition)
+}
+
+/// Edge and site must exist when they are set; a name that stays may be of what is gone since.
+fn check_assignment(
+    states: &dyn States,
+    namespace: &str,
+    current: Option<&AssetDefinition>,
+    new: &AssetDefinition,
+) -> Result<(), Rejection> {
+    if current.is_none_or(|current| current.edge != new.edge) {
+        edge::check_exists(states, namespace, &new.edge, "asset.definition.edge")?;
+    }
+    if current.is_none_or(|current| current.site != new.site) {
+        site::check_exists(states, namespace, &new.site, "asset.definition.site")?;
+    }
+    Ok(())
 }
 
 /// The device and its inbound endpoint must exist.

@@ -222,4 +222,8 @@ pub struct AssetDefinition {
     pub streams: Vec<AssetStream>,
     /// Actions to offer.
     pub management_groups: Vec<ManagementGroup>,
+    /// The edge that holds it, by its id in the same namespace; empty: that of its site, or of its device.
+    pub edge: String,
+    /// Where it is: a site, by its id in the same namespace; may be empty.
+    pub site: String,
 }

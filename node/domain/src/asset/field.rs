@@ -32,11 +32,13 @@ pub enum AssetField {
     EventGroups,
     Streams,
     ManagementGroups,
+    Edge,
+    Site,
 }
 
 impl AssetField {
     /// All of them, with their names in an update mask (there below `definition.`).
-    pub const ALL: [(Self, &'static str); 26] = [
+    pub const ALL: [(Self, &'static str); 28] = [
         (Self::DeviceRef, "device_ref"),
         (Self::ExternalAssetId, "external_asset_id"),
         (Self::DisplayName, "display_name"),
@@ -63,6 +65,8 @@ impl AssetField {
         (Self::EventGroups, "event_groups"),
         (Self::Streams, "streams"),
         (Self::ManagementGroups, "management_groups"),
+        (Self::Edge, "edge"),
+        (Self::Site, "site"),
     ];
 
     /// Gives `definition` this field of `new`.
@@ -108,6 +112,8 @@ impl AssetField {
             Self::EventGroups => definition.event_groups.clone_from(&new.event_groups),
             Self::Streams => definition.streams.clone_from(&new.streams),
             Self::ManagementGroups => definition.management_groups.clone_from(&new.management_groups),
+            Self::Edge => definition.edge.clone_from(&new.edge),
+            Self::Site => definition.site.clone_from(&new.site),
         }
     }
 }

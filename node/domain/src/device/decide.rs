@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Device, DeviceDefinition, DeviceField, DeviceStatus, SealedKey};
 use crate::decide::{check_etag, living};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{ids, limits, namespace, text};
+use crate::{edge, ids, limits, namespace, site, text};
 
 /// Assets of one device that an update looks through when it removes an endpoint.
 const ASSETS_LOOKED_AT_MAX: usize = 100_000;
@@ -77,6 +77,7 @@ impl<'a> Found<'a> {
         new.settle_scopes(Some(current), self.id, self.record.created_revision)
             .and_then(|()| new.check())
             .map_err(|refusal| refusal.within("device"))?;
+        check_assignment(states, self.namespace, Some(current), &new)?;
         self.check_endpoints_in_use(states, current, &new)?;
         Ok(new)
     }
@@ -131,12 +132,29 @@ pub(crate) fn created(
         .settle_scopes(None, id, at.revision)
         .and_then(|()| definition.check())
         .map_err(|refusal| refusal.within("device"))?;
+    check_assignment(states, namespace, None, &definition)?;
     let twin = Key::DeviceTwin(namespace.to_owned(), id.to_owned());
     let twin_before = states.get(&twin);
     Ok([
         Change::new(key, EventKind::DeviceCreated(Box::new(definition)), before.as_deref(), at),
         Change::new(twin, EventKind::TwinCreated, twin_before.as_deref(), at),
     ])
+}
+
+/// Edge and site must exist when they are set; a name that stays may be of what is gone since.
+fn check_assignment(
+    states: &dyn States,
+    namespace: &str,
+    current: Option<&DeviceDefinition>,
+    new: &DeviceDefinition,
+) -> Result<(), Rejection> {
+    if current.is_none_or(|current| current.edge != new.edge) {
+        edge::check_exists(states, namespace, &new.edge, "device.edge")?;
+    }
+    if current.is_none_or(|current| current.site != new.site) {
+        site::check_exists(states, namespace, &new.site, "device.site")?;
+    }
+    Ok(())
 }
 
 /// The change that gives a device the definition `new`, or nothing when that is what it has.
@@ -242,6 +260,8 @@ fn merged(current: &DeviceDefinition, new: &DeviceDefinition, fields: &[DeviceFi
             DeviceField::DiscoveredDeviceRef => {
                 merged.discovered_device_ref.clone_from(&new.discovered_device_ref);
             }
+            DeviceField::Edge => merged.edge.clone_from(&new.edge),
+            DeviceField::Site => merged.site.clone_from(&new.site),
         }
     }
     merged

@@ -143,6 +143,10 @@ pub struct DeviceDefinition {
     pub discovered_device_ref: String,
     /// Made by the node when the caller gave none; never changes.
     pub uuid: String,
+    /// The edge that holds it, by its id in the same namespace; empty: that of its site.
+    pub edge: String,
+    /// Where it is: a site, by its id in the same namespace; may be empty.
+    pub site: String,
 }
 
 /// A field of [`DeviceDefinition`] that an update may name.
@@ -176,11 +180,15 @@ pub enum DeviceField {
     Endpoints,
     /// `discovered_device_ref`
     DiscoveredDeviceRef,
+    /// `edge`
+    Edge,
+    /// `site`
+    Site,
 }
 
 impl DeviceField {
     /// All of them, with their names in an update mask.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 16] = [
         (Self::Status, "status"),
         (Self::StatusReason, "status_reason"),
         (Self::Authentication, "authentication"),
@@ -195,6 +203,8 @@ impl DeviceField {
         (Self::Attributes, "attributes_json"),
         (Self::Endpoints, "endpoints"),
         (Self::DiscoveredDeviceRef, "discovered_device_ref"),
+        (Self::Edge, "edge"),
+        (Self::Site, "site"),
     ];
 }
 

@@ -41,10 +41,19 @@ impl States for Memory {
         })
     }
 
+    fn sites_of(&self, namespace: &str, site: &str, limit: usize) -> Vec<Key> {
+        self.living(limit, |key, record| match &record.body {
+            Body::Site(inside) => key.namespace() == Some(namespace) && inside.definition.parent == site,
+            _ => false,
+        })
+    }
+
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let in_namespace = |key: &Key| key.namespace() == Some(namespace);
         let mut keys = self.living(limit, |key, _| matches!(key, Key::Cursor(..)) && in_namespace(key));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::SavedQuery(..)) && in_namespace(key)));
+        keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Edge(..)) && in_namespace(key)));
+        keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Site(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Asset(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Device(..)) && in_namespace(key)));
         keys
@@ -185,6 +194,8 @@ pub(crate) fn device_definition() -> DeviceDefinition {
         endpoints: Endpoints::default(),
         discovered_device_ref: String::new(),
         uuid: "uuid-1".into(),
+        edge: String::new(),
+        site: String::new(),
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn token(role: Role, namespace: Option<&str>, device: Option<&str>) -
         role,
         namespace: namespace.map(str::to_owned),
         device: device.map(str::to_owned),
+        edge: None,
         expires_ms: None,
     }
 }

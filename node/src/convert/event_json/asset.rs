@@ -40,6 +40,8 @@ pub(crate) fn definition(definition: &AssetDefinition) -> Map<String, Value> {
         ("event_groups", list(&definition.event_groups, event_group)),
         ("streams", list(&definition.streams, stream)),
         ("management_groups", list(&definition.management_groups, management_group)),
+        ("edge", text(&definition.edge)),
+        ("site", text(&definition.site)),
     ])
 }
 

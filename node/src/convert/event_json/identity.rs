@@ -35,6 +35,8 @@ pub(crate) fn device(definition: &DeviceDefinition) -> Value {
         ),
         ("discovered_device_ref", text(&definition.discovered_device_ref)),
         ("uuid", text(&definition.uuid)),
+        ("edge", text(&definition.edge)),
+        ("site", text(&definition.site)),
     ])
 }
 

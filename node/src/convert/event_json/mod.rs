@@ -13,10 +13,11 @@ use muster_domain::{EventKind, namespace::NamespaceDefinition};
 use serde_json::{Map, Value};
 
 pub(crate) mod asset;
+pub(crate) mod edge;
 pub(crate) mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 40] = [
+pub const KINDS: [&str; 49] = [
     "cluster.initialized",
     "cluster.restored",
     "token.created",
@@ -27,6 +28,15 @@ pub const KINDS: [&str; 40] = [
     "saved_query.created",
     "saved_query.updated",
     "saved_query.deleted",
+    "site.created",
+    "site.updated",
+    "site.deleted",
+    "edge.created",
+    "edge.updated",
+    "edge.deleted",
+    "edge_session.opened",
+    "edge_session.uplink_applied",
+    "edge_session.ended",
     "namespace.created",
     "namespace.updated",
     "namespace.deleting",
@@ -97,6 +107,12 @@ fn value(kind: &EventKind) -> Value {
         EventKind::SavedQueryCreated(definition) | EventKind::SavedQueryUpdated(definition) => {
             object([("text", text(&definition.text)), ("description", text(&definition.description))])
         }
+        EventKind::SiteCreated(definition) | EventKind::SiteUpdated(definition) => edge::site(definition),
+        EventKind::EdgeCreated(definition) | EventKind::EdgeUpdated(definition) => edge::edge(definition),
+        EventKind::EdgeSessionOpened { incarnation, epoch, session: _, node_id } => {
+            edge::opened(incarnation, *epoch, *node_id)
+        }
+        EventKind::EdgeUplinkApplied { last_sequence, refusals } => edge::applied(*last_sequence, refusals),
         EventKind::CursorAcknowledged(revision) => object([("acknowledged_revision", (*revision).into())]),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)
@@ -132,6 +148,9 @@ fn value(kind: &EventKind) -> Value {
         EventKind::TokenRevoked
         | EventKind::CursorDeleted
         | EventKind::SavedQueryDeleted
+        | EventKind::SiteDeleted
+        | EventKind::EdgeDeleted
+        | EventKind::EdgeSessionEnded
         | EventKind::NamespaceDeleting
         | EventKind::NamespaceDeleted
         | EventKind::DeviceDeleted
@@ -149,12 +168,14 @@ fn token_value(token: &Token) -> Value {
         Role::Operator => "operator",
         Role::Admin => "admin",
         Role::Device => "device",
+        Role::Edge => "edge",
     };
     object([
         ("description", text(&token.description)),
         ("role", text(role)),
         ("namespace", text(token.namespace.as_deref().unwrap_or_default())),
         ("device_id", text(token.device.as_deref().unwrap_or_default())),
+        ("edge_id", text(token.edge.as_deref().unwrap_or_default())),
         ("expire_time", token.expires_ms.map_or(Value::Null, time)),
     ])
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use muster_domain::Limits;
+use muster_domain::edge::{EdgeDefinition, Refusal};
+use muster_domain::{Limits, Reason};
 use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Destination, PartStatus, Target};
 use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
@@ -10,6 +11,7 @@ use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endp
 use muster_domain::module::ModuleDefinition;
 use muster_domain::node::{Node, NodeState};
 use muster_domain::saved_query::SavedQueryDefinition;
+use muster_domain::site::SiteDefinition;
 
 use super::*;
 
@@ -42,6 +44,8 @@ fn device() -> Box<DeviceDefinition> {
         endpoints: Endpoints { inbound: [("opc".to_owned(), endpoint)].into(), ..Endpoints::default() },
         discovered_device_ref: String::new(),
         uuid: "u".to_owned(),
+        edge: String::new(),
+        site: String::new(),
     })
 }
 
@@ -66,6 +70,7 @@ fn every_kind() -> Vec<EventKind> {
         role: Role::Viewer,
         namespace: None,
         device: None,
+        edge: None,
         expires_ms: Some(1_800_000_000_123),
     };
     let cluster = Cluster {
@@ -87,6 +92,7 @@ fn every_kind() -> Vec<EventKind> {
         client_address: String::new(),
     };
     let module = ModuleDefinition { managed_by: "IotEdge".to_owned(), authentication: sas() };
+    let refusal = Refusal { sequence: 8, reason: Reason::OutsideScope, message: "moved".to_owned() };
     let (tags, desired) = (Some(r#"{"a": null}"#.to_owned()), Some("{}".to_owned()));
     let status = AssetStatus {
         config_version: 3,
@@ -104,6 +110,15 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::SavedQueryCreated(saved_query()),
         EventKind::SavedQueryUpdated(saved_query()),
         EventKind::SavedQueryDeleted,
+        EventKind::SiteCreated(SiteDefinition::default()),
+        EventKind::SiteUpdated(SiteDefinition::default()),
+        EventKind::SiteDeleted,
+        EventKind::EdgeCreated(EdgeDefinition::default()),
+        EventKind::EdgeUpdated(EdgeDefinition::default()),
+        EventKind::EdgeDeleted,
+        EventKind::EdgeSessionOpened { incarnation: [0x1a; 16], epoch: 2, session: [0x5e; 16], node_id: 3 },
+        EventKind::EdgeUplinkApplied { last_sequence: 9, refusals: vec![refusal] },
+        EventKind::EdgeSessionEnded,
         EventKind::NamespaceCreated(NamespaceDefinition::default()),
         EventKind::NamespaceUpdated(NamespaceDefinition::default()),
         EventKind::NamespaceDeleting,

@@ -152,6 +152,8 @@ pub(super) fn device_definition() -> DeviceDefinition {
         endpoints: Endpoints { inbound: [("opc".to_owned(), endpoint)].into(), ..Endpoints::default() },
         discovered_device_ref: String::new(),
         uuid: "11111111-2222-3333-4444-555555555555".to_owned(),
+        edge: String::new(),
+        site: String::new(),
     }
 }
 

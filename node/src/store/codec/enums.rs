@@ -3,12 +3,14 @@
 use muster_domain::Reason;
 use muster_domain::asset::AssetField;
 use muster_domain::device::{DeviceField, DeviceStatus};
+use muster_domain::edge::EdgeField;
 use muster_domain::import::ImportMode;
 use muster_domain::module::ModuleField;
 use muster_domain::namespace::NamespaceField;
 use muster_domain::node::NodeState;
 use muster_domain::policy::Role;
 use muster_domain::saved_query::SavedQueryField;
+use muster_domain::site::SiteField;
 use muster_proto::stored::v1 as stored;
 
 use super::CodecError;
@@ -54,11 +56,13 @@ macro_rules! stored_enum {
     };
 }
 
-stored_enum!(Role, "a role", [Viewer, Operator, Admin, Device]);
+stored_enum!(Role, "a role", [Viewer, Operator, Admin, Device, Edge]);
 stored_enum!(NodeState, "the state of a node", [Admitted, Joined, Removed]);
 stored_enum!(DeviceStatus, "the status of a device", [Enabled, Disabled]);
 stored_enum!(NamespaceField, "a field of a namespace", [DisplayName, Description, Labels]);
 stored_enum!(SavedQueryField, "a field of a saved query", [Text, Description]);
+stored_enum!(SiteField, "a field of a site", [DisplayName, Description, Parent, Edge, Attributes]);
+stored_enum!(EdgeField, "a field of an edge", [Enabled, DisplayName, Description, Attributes]);
 stored_enum!(ModuleField, "a field of a module", [ManagedBy, Authentication]);
 stored_enum!(
     DeviceField,
@@ -78,6 +82,8 @@ stored_enum!(
         Attributes,
         Endpoints,
         DiscoveredDeviceRef,
+        Edge,
+        Site,
     ]
 );
 stored_enum!(
@@ -125,6 +131,8 @@ stored_enum!(
         EventGroups,
         Streams,
         ManagementGroups,
+        Edge,
+        Site,
     ]
 );
 stored_enum!(
@@ -154,6 +162,14 @@ stored_enum!(
         JoinTokenStale,
         NodeRemoved,
         FeatureLevelTooLow,
+        EdgeReplaced,
+        EpochFenced,
+        SequenceGap,
+        OutsideScope,
+        ClusterMismatch,
+        CursorFromTheFuture,
+        EdgeDisabled,
+        SiteHasSites,
     ]
 );
 

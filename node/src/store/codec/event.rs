@@ -23,7 +23,7 @@ use super::settings::{
     cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored,
     saved_query_definition_from_stored, saved_query_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, keys, nodes, retention};
+use super::{CodecError, edges, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -119,6 +119,15 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         | EventKind::NodeJoined { .. }
         | EventKind::NodePromoted
         | EventKind::NodeRemoved { .. } => nodes::event_to_stored(kind).expect("all kinds of this arm are there"),
+        EventKind::SiteCreated(_)
+        | EventKind::SiteUpdated(_)
+        | EventKind::SiteDeleted
+        | EventKind::EdgeCreated(_)
+        | EventKind::EdgeUpdated(_)
+        | EventKind::EdgeDeleted
+        | EventKind::EdgeSessionOpened { .. }
+        | EventKind::EdgeUplinkApplied { .. }
+        | EventKind::EdgeSessionEnded => edges::event_to_stored(kind).expect("all kinds of this arm are there"),
         EventKind::ClusterInitialized(cluster) => Kind::ClusterInitialized(cluster_to_stored(cluster)),
         EventKind::ClusterRestored { cluster_id, page_key } => Kind::ClusterRestored(stored::ClusterRestored {
             cluster_id: cluster_id.clone(),
@@ -259,6 +268,15 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
             EventKind::AssetStatusUpdated(Box::new(asset_status_from_stored("an event", status)?))
         }
         Kind::AssetDeleted(stored::AssetDeleted {}) => EventKind::AssetDeleted,
+        Kind::SiteCreated(_)
+        | Kind::SiteUpdated(_)
+        | Kind::SiteDeleted(_)
+        | Kind::EdgeCreated(_)
+        | Kind::EdgeUpdated(_)
+        | Kind::EdgeDeleted(_)
+        | Kind::EdgeSessionOpened(_)
+        | Kind::EdgeUplinkApplied(_)
+        | Kind::EdgeSessionEnded(_) => edges::event_from_stored(kind)?,
         Kind::NodeIdTaken(stored::NodeIdTaken { node_id }) => EventKind::NodeIdTaken(node_id),
         Kind::FeatureLevelRaised(stored::FeatureLevelRaised { level }) => EventKind::FeatureLevelRaised(level),
         Kind::NodeAdmitted(node) => EventKind::NodeAdmitted(Box::new(nodes::node_from_stored(node)?)),

@@ -70,6 +70,8 @@ pub(super) fn device_definition_to_stored(definition: &DeviceDefinition) -> stor
         endpoints,
         discovered_device_ref,
         uuid,
+        edge,
+        site,
     } = definition;
     stored::DeviceDefinition {
         status: status.number(),
@@ -87,6 +89,8 @@ pub(super) fn device_definition_to_stored(definition: &DeviceDefinition) -> stor
         endpoints: (*endpoints != Endpoints::default()).then(|| endpoints_to_proto(endpoints)),
         discovered_device_ref: discovered_device_ref.clone(),
         uuid: uuid.clone(),
+        edge: edge.clone(),
+        site: site.clone(),
     }
 }
 
@@ -112,6 +116,8 @@ pub(super) fn device_definition_from_stored(
         endpoints: endpoints.map_err(CodecError::invalid(what))?,
         discovered_device_ref: definition.discovered_device_ref,
         uuid: definition.uuid,
+        edge: definition.edge,
+        site: definition.site,
     })
 }
 

@@ -12,6 +12,8 @@
 //! ([`backwards`]); everything rarer goes through the generated messages.
 
 mod backwards;
+mod edge_operations;
+mod edges;
 mod enums;
 mod error;
 mod event;

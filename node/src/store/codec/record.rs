@@ -7,7 +7,7 @@ use prost::encoding::WireType;
 
 use super::backwards::{self, Backwards};
 use super::reader::Reader;
-use super::{CodecError, identities, nodes, retention, settings, twin};
+use super::{CodecError, edges, identities, nodes, retention, settings, twin};
 
 /// The stored bytes of a record.
 #[must_use]
@@ -36,6 +36,9 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Retention(_) => 14,
         Body::Node(_) => 20,
         Body::SavedQuery(_) => 50,
+        Body::Site(_) => 70,
+        Body::Edge(_) => 71,
+        Body::EdgeSession(_) => 72,
     }
 }
 
@@ -51,6 +54,9 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Twin(twin) => twin::write(out, tag, twin),
         Body::Asset(asset) => out.message(tag, &settings::asset_to_stored(asset)),
         Body::SavedQuery(query) => out.message(tag, &settings::saved_query_to_stored(query)),
+        Body::Site(site) => out.message(tag, &edges::site_to_stored(site)),
+        Body::Edge(edge) => out.message(tag, &edges::edge_to_stored(edge)),
+        Body::EdgeSession(session) => out.message(tag, &edges::session_to_stored(session)),
         Body::Node(node) => out.message(tag, &nodes::node_to_stored(node)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
         Body::Retention(retention) => out.message(tag, &retention::to_stored(*retention)),
@@ -72,7 +78,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=14 | 20 | 50 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=14 | 20 | 50 | 70..=72 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -93,6 +99,9 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         12 => Body::Deleted(settings::tombstone_from_stored(&read::<stored::Tombstone>("a tombstone", bytes)?)),
         13 => Body::Cursor(settings::cursor_from_stored(read("a cursor", bytes)?)),
         50 => Body::SavedQuery(settings::saved_query_from_stored(read("a saved query", bytes)?)?),
+        70 => Body::Site(edges::site_from_stored(read("a site", bytes)?)?),
+        71 => Body::Edge(edges::edge_from_stored(read("an edge", bytes)?)?),
+        72 => Body::EdgeSession(Box::new(edges::session_from_stored(read("the session of an edge", bytes)?)?)),
         14 => Body::Retention(retention::from_stored(&read::<stored::Retention>("a retention", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })

@@ -103,6 +103,12 @@ fn write_principal(out: &mut Backwards, tag: u32, principal: &Principal) {
             out.text_if(1, namespace);
             out.begin(3, end);
         }
+        Principal::Edge { namespace, edge, token } => {
+            out.optional_text(3, token.as_ref());
+            out.text_if(2, edge);
+            out.text_if(1, namespace);
+            out.begin(4, end);
+        }
     }
     out.begin(tag, principal_end);
 }
@@ -116,5 +122,6 @@ fn principal_from_stored(principal: stored::Principal) -> Result<Principal, Code
         Kind::Device(stored::DevicePrincipal { namespace, device, token }) => {
             Principal::Device { namespace, device, token }
         }
+        Kind::Edge(stored::EdgePrincipal { namespace, edge, token }) => Principal::Edge { namespace, edge, token },
     })
 }

@@ -63,6 +63,7 @@ pub(super) fn token_to_stored(token: &Token) -> stored::Token {
         namespace: token.namespace.clone(),
         device: token.device.clone(),
         expires_ms: token.expires_ms,
+        edge: token.edge.clone(),
     }
 }
 
@@ -73,6 +74,7 @@ pub(super) fn token_from_stored(token: stored::Token) -> Result<Token, CodecErro
         role: Role::from_number(token.role)?,
         namespace: token.namespace,
         device: token.device,
+        edge: token.edge,
         expires_ms: token.expires_ms,
     })
 }

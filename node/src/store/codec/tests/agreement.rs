@@ -98,6 +98,7 @@ fn principal(principal: &Principal) -> stored::Principal {
         Principal::Device { namespace, device, token } => {
             Kind::Device(stored::DevicePrincipal { namespace, device, token })
         }
+        Principal::Edge { namespace, edge, token } => Kind::Edge(stored::EdgePrincipal { namespace, edge, token }),
     };
     stored::Principal { kind: Some(kind) }
 }

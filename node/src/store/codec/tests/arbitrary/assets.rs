@@ -97,8 +97,8 @@ pub(super) fn asset_definition() -> BoxedStrategy<AssetDefinition> {
     let lists = (vec(text(), 0..3), vec(text(), 0..3));
     let defaults = uniform3(destinations());
     let parts = (datasets(), event_groups(), streams(), management_groups());
-    (uniform2(text()), uniform16(text()), lists, defaults, parts)
-        .prop_map(|([device, endpoint], texts, lists, defaults, parts)| {
+    (uniform4(text()), uniform16(text()), lists, defaults, parts)
+        .prop_map(|([device, endpoint, edge, site], texts, lists, defaults, parts)| {
             let [
                 external_asset_id,
                 display_name,
@@ -147,6 +147,8 @@ pub(super) fn asset_definition() -> BoxedStrategy<AssetDefinition> {
                 event_groups,
                 streams,
                 management_groups,
+                edge,
+                site,
             }
         })
         .boxed()

@@ -76,6 +76,8 @@ pub(super) fn device_definition() -> BoxedStrategy<DeviceDefinition> {
                 attributes,
                 discovered_device_ref,
                 uuid,
+                edge,
+                site,
                 ..,
             ] = texts;
             DeviceDefinition {
@@ -94,6 +96,8 @@ pub(super) fn device_definition() -> BoxedStrategy<DeviceDefinition> {
                 endpoints,
                 discovered_device_ref,
                 uuid,
+                edge,
+                site,
             }
         })
         .boxed()

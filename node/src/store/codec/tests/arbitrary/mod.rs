@@ -13,6 +13,7 @@ use proptest::sample::select;
 use crate::store::codec::enums::StoredEnum;
 
 mod assets;
+mod edges;
 mod identities;
 mod records;
 mod requests;
@@ -48,6 +49,9 @@ fn key() -> BoxedStrategy<Key> {
         uniform2(text()).prop_map(|[ns, cursor]| Key::Cursor(ns, cursor)),
         text().prop_map(Key::Namespace),
         uniform2(text()).prop_map(|[ns, query]| Key::SavedQuery(ns, query)),
+        uniform2(text()).prop_map(|[ns, site]| Key::Site(ns, site)),
+        uniform2(text()).prop_map(|[ns, edge]| Key::Edge(ns, edge)),
+        uniform2(text()).prop_map(|[ns, edge]| Key::EdgeSession(ns, edge)),
         Just(Key::Retention),
         text().prop_map(Key::NamespaceRetention),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),

@@ -163,6 +163,7 @@ fn body() -> BoxedStrategy<Body> {
         twin(),
         asset.prop_map(|asset| Body::Asset(Box::new(asset))),
         node().prop_map(|node| Body::Node(Box::new(node))),
+        super::edges::body(),
         tombstone.prop_map(Body::Deleted),
         (retention_policy(), number()).prop_map(|(policy, floor)| Body::Retention(Retention { policy, floor })),
     ]

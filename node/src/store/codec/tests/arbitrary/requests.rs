@@ -228,7 +228,12 @@ fn principal() -> BoxedStrategy<Principal> {
         device,
         token,
     });
-    prop_oneof![number().prop_map(Principal::Node), user, device].boxed()
+    let edge = (text(), text(), option::of(text())).prop_map(|(namespace, edge, token)| Principal::Edge {
+        namespace,
+        edge,
+        token,
+    });
+    prop_oneof![number().prop_map(Principal::Node), user, device, edge].boxed()
 }
 
 /// Any request.
@@ -239,6 +244,7 @@ pub(in crate::store::codec::tests) fn request() -> BoxedStrategy<Request> {
         operation_on_assets(),
         operation_on_the_rest(),
         operation_on_nodes(),
+        super::edges::operation(),
     ];
     let command = (vec(operation, 0..4), any::<bool>()).prop_map(|(operations, atomic)| Command { operations, atomic });
     (principal(), text(), text(), uniform16(any::<u8>()), command)

@@ -43,14 +43,15 @@ pub(super) fn saved_query_definition() -> BoxedStrategy<SavedQueryDefinition> {
 }
 
 pub(super) fn token() -> BoxedStrategy<Token> {
-    let texts = (text(), option::of(text()), option::of(text()));
+    let texts = (text(), option::of(text()), option::of(text()), option::of(text()));
     (uniform32(any::<u8>()), texts, variant(), option::of(number()))
-        .prop_map(|(hash, (description, namespace, device), role, expires_ms)| Token {
+        .prop_map(|(hash, (description, namespace, device, edge), role, expires_ms)| Token {
             hash,
             description,
             role,
             namespace,
             device,
+            edge,
             expires_ms,
         })
         .boxed()

@@ -110,6 +110,8 @@ pub(in crate::store::codec::tests) fn asset_definition() -> AssetDefinition {
             type_ref: text("dtmi:s;1"),
         }],
         management_groups: management_groups(),
+        edge: String::new(),
+        site: String::new(),
     }
 }
 

@@ -13,7 +13,7 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
     let token_key = || Key::Token(text("ci"));
     let query_key = || Key::SavedQuery(text("plant1"), text("low-battery"));
     let cursor_key = || Key::Cursor(text("plant1"), text("warehouse"));
-    [
+    let older = [
         (Key::Cluster, EventKind::ClusterInitialized(cluster())),
         (Key::Cluster, EventKind::ClusterRestored { cluster_id: text("c-8a4b"), page_key: [9; 32] }),
         (token_key(), EventKind::TokenCreated(token())),
@@ -74,7 +74,6 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
             EventKind::RetentionUpdated { policy: Some(retention_policy()), floor: 3_999 },
         ),
         (Key::Retention, EventKind::EventsCompacted { floor: 4_000 }),
-    ]
-    .map(|(key, kind)| Event { key, kind })
-    .into()
+    ];
+    older.into_iter().chain(edges::events()).map(|(key, kind)| Event { key, kind }).collect()
 }

@@ -3,6 +3,7 @@
 //! rather than change them.
 
 mod assets;
+mod edges;
 mod events;
 mod saved_queries;
 
@@ -84,6 +85,7 @@ pub(super) fn token() -> Token {
         role: Role::Device,
         namespace: some("plant1"),
         device: some("pump7"),
+        edge: None,
         expires_ms: Some(NOW + 1),
     }
 }
@@ -143,6 +145,8 @@ pub(super) fn device_definition(authentication: Authentication) -> DeviceDefinit
         endpoints: endpoints(),
         discovered_device_ref: text("found-9"),
         uuid: text("11111111-2222-3333-4444-555555555555"),
+        edge: String::new(),
+        site: String::new(),
     }
 }
 
@@ -282,7 +286,8 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
                 namespace: namespace.clone(),
                 device: device.clone(),
                 definition: Box::new(device_definition(Authentication::None)),
-                fields: DeviceField::ALL.map(|(field, _)| field).to_vec(),
+                // Those that came later are in a sample of their own.
+                fields: DeviceField::ALL[..14].iter().map(|(field, _)| *field).collect(),
                 etag: etag.clone(),
             },
         ),
@@ -415,6 +420,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("cluster", Operation::CompactEvents { namespace: None, floor: 4_001 }),
     ];
     operations.extend(saved_queries::operations());
+    operations.extend(edges::operations());
     operations
 }
 
@@ -425,6 +431,7 @@ pub(super) fn principals() -> Vec<(&'static str, Principal)> {
             "user",
             Principal::User { name: text("alice"), role: Role::Operator, namespace: some("plant1"), token: some("ci") },
         ),
+        ("edge", Principal::Edge { namespace: text("plant1"), edge: text("hall-4"), token: some("hall-4") }),
         ("device", Principal::Device { namespace: text("plant1"), device: text("pump7"), token: some("t-pump7") }),
     ]
 }
@@ -458,7 +465,7 @@ pub(super) fn record(body: Body) -> Record {
 /// Every kind of body.
 pub(super) fn bodies() -> Vec<Body> {
     let tombstone = Tombstone { version: 5, tags_version: 6, desired_version: 7, reported_version: 8 };
-    vec![
+    let mut bodies = vec![
         Body::Cluster(cluster()),
         Body::Token(token()),
         Body::Cursor(cursor()),
@@ -479,5 +486,7 @@ pub(super) fn bodies() -> Vec<Body> {
         Body::SavedQuery(SavedQuery { definition: saved_query_definition(), version: 3 }),
         Body::Deleted(tombstone),
         Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
-    ]
+    ];
+    bodies.extend(edges::bodies());
+    bodies
 }
