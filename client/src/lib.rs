@@ -41,6 +41,7 @@ mod queries;
 mod query_watches;
 mod retention;
 mod saved_queries;
+mod sync;
 mod twins;
 mod watches;
 
@@ -64,6 +65,7 @@ pub use query_watches::QueryWatcher;
 pub use retention::Retention;
 pub use retry::{RetryPolicy, new_request_id};
 pub use saved_queries::SavedQueries;
+pub use sync::SyncLink;
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};
 pub use twins::Twins;
