@@ -83,9 +83,10 @@ fn loss(error: &CallError) -> Loss {
         reason: error.reason().unwrap_or_default().to_owned(),
         message: error.to_string(),
         retry_after: error.retry_after(),
-        is_denied: matches!(
-            error.code(),
-            Code::PermissionDenied | Code::Unauthenticated | Code::NotFound | Code::FailedPrecondition | Code::InvalidArgument
-        ),
+        is_denied: error.reason() == Some("EDGE_DISABLED")
+            || matches!(
+                error.code(),
+                Code::PermissionDenied | Code::Unauthenticated | Code::NotFound | Code::InvalidArgument | Code::Unimplemented
+            ),
     }
 }

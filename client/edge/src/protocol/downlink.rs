@@ -13,8 +13,9 @@ impl Protocol {
     pub(super) fn take_items(&mut self, items: Vec<v1::SyncItem>, step: &mut Step) {
         if let Some(link) = &mut self.link {
             link.received_items += items.len() as u64;
-            // The cluster must not run out of credit while it waits for a word.
-            link.tells |= link.received_items - link.told_items >= u64::from(self.settings.window_items / 4).max(1);
+            // The cluster must not run out of credit while it waits for a word, and a message without items asks for one.
+            let untold = link.received_items - link.told_items;
+            link.tells |= items.is_empty() || untold >= u64::from(self.settings.window_items / 4).max(1);
         }
         for item in items {
             self.note_fetched(&item.name);
@@ -45,12 +46,10 @@ impl Protocol {
     }
 
     pub(super) fn take_mark(&mut self, mark: v1::SyncMark, step: &mut Step) {
-        if mark.revision < self.state.cursor {
-            return step.close(format!("a mark of revision {} after that of {}", mark.revision, self.state.cursor));
-        }
         let is_repairing = self.link.as_ref().is_some_and(|link| link.repair.is_some());
         if let Some(link) = &mut self.link {
             link.tells = true;
+            link.is_marked = true;
         }
         if is_repairing {
             // The cluster is heard; what it has to say beyond waits for the end of the repair.
@@ -84,8 +83,10 @@ impl Protocol {
 
     /// Says what is durable with this step, and asks what is to be asked.
     pub(super) fn say_received(&mut self, step: &mut Step) {
-        let (queued, dropped, cursor) = (self.queue.waiting() as u64, self.state.dropped, self.state.cursor);
+        let (queued, dropped) = (self.queue.waiting() as u64, self.state.dropped);
         let Some(link) = self.link.as_mut().filter(|link| link.is_open) else { return };
+        // Before the first mark of a stream there is none to speak of: the cluster may have begun anew, below the cursor.
+        let cursor = if link.is_marked { self.state.cursor } else { 0 };
         if std::mem::take(&mut link.tells) {
             link.told_items = link.received_items;
             step.say(Message::Received(v1::SyncReceived {

@@ -46,6 +46,8 @@ pub(super) struct Link {
     pub(super) told_items: u64,
     /// Whether something is to be said with `received`.
     pub(super) tells: bool,
+    /// Whether a mark came.
+    pub(super) is_marked: bool,
     /// Whether the newest mark agreed.
     pub(super) agrees: bool,
     pub(super) repair: Option<Repair>,
@@ -69,6 +71,7 @@ impl Link {
             received_items: 0,
             told_items: 0,
             tells: false,
+            is_marked: false,
             agrees: false,
             repair: None,
             vain_repairs: 0,
