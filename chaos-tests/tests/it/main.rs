@@ -6,6 +6,7 @@ mod backup;
 mod catching_up;
 mod disk_full;
 mod door;
+mod edges;
 mod fleet;
 mod kills;
 mod membership;
