@@ -225,8 +225,7 @@ impl Config {
     /// # Errors
     /// Names the file or the key at fault.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
         let mut config: Self = toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
         config.make_absolute(path.parent().unwrap_or(Path::new("")));
@@ -270,7 +269,10 @@ impl Config {
     /// The permissions of the socket.
     pub(crate) fn socket_mode(&self) -> Result<u32, ConfigError> {
         let mode = u32::from_str_radix(&self.local.socket_mode, 8).ok().filter(|mode| *mode <= 0o777);
-        mode.ok_or_else(|| ConfigError::Value { key: "local.socket_mode", rule: "must be octal, such as 0660".to_owned() })
+        mode.ok_or_else(|| ConfigError::Value {
+            key: "local.socket_mode",
+            rule: "must be octal, such as 0660".to_owned(),
+        })
     }
 
     /// The way to the cluster; reads certificates and token.

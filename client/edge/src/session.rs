@@ -86,7 +86,11 @@ fn loss(error: &CallError) -> Loss {
         is_denied: error.reason() == Some("EDGE_DISABLED")
             || matches!(
                 error.code(),
-                Code::PermissionDenied | Code::Unauthenticated | Code::NotFound | Code::InvalidArgument | Code::Unimplemented
+                Code::PermissionDenied
+                    | Code::Unauthenticated
+                    | Code::NotFound
+                    | Code::InvalidArgument
+                    | Code::Unimplemented
             ),
     }
 }

@@ -42,7 +42,8 @@ impl Status {
 
 async fn ask(socket: &std::path::Path) -> anyhow::Result<AgentStatus> {
     let address = format!("unix:{}", std::path::absolute(socket)?.display());
-    let endpoint = Endpoint::from_shared(address)?.connect_timeout(Duration::from_secs(3)).timeout(Duration::from_secs(10));
+    let endpoint =
+        Endpoint::from_shared(address)?.connect_timeout(Duration::from_secs(3)).timeout(Duration::from_secs(10));
     let channel = endpoint.connect().await.with_context(|| format!("no agent answers on {}", socket.display()))?;
     let answer = AgentServiceClient::new(channel).get_status(GetStatusRequest {}).await;
     Ok(answer.map_err(|status| anyhow::anyhow!("{}", status.message().to_owned()))?.into_inner())
@@ -107,8 +108,8 @@ fn text(status: &AgentStatus) -> String {
         ("repairs", format!("{} ({} items, {} defects)", status.repairs, status.repaired_items, status.defects)),
     ];
     let newest = status.refusals.iter().rev().take(5);
-    rows.extend(newest.map(|refusal| {
-        ("refusal", format!("{}: {}: {}", refusal.sequence, refusal.reason, refusal.message))
-    }));
+    rows.extend(
+        newest.map(|refusal| ("refusal", format!("{}: {}: {}", refusal.sequence, refusal.reason, refusal.message))),
+    );
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
 }

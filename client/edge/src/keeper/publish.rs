@@ -33,9 +33,8 @@ impl Keeper {
             self.renew_view(name)?;
         }
         let names = batch.step.touched.union(&batch.viewed);
-        let resources: Vec<_> = names
-            .map(|name| (name, self.views.get(name).map(|view| Arc::new(view.resource()))))
-            .collect();
+        let resources: Vec<_> =
+            names.map(|name| (name, self.views.get(name).map(|view| Arc::new(view.resource())))).collect();
         let state = self.protocol.state();
         self.published.update(|now| {
             now.cluster_id.clone_from(&state.cluster_id);

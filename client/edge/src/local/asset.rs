@@ -7,7 +7,7 @@ use muster_proto::v1::resource::Resource;
 use tonic::{Request, Response, Status};
 
 use super::Local;
-use super::reads::{Page, check_request_id, key};
+use super::reads::{Page, check_request_id, fits, key};
 use super::refusal::{of_the_cluster, refused, rejected, unreadable};
 
 fn asset_key(name: &str) -> Result<Key, Status> {
@@ -29,12 +29,18 @@ impl AssetService for Local {
         &self,
         request: Request<v1::ListAssetsRequest>,
     ) -> Result<Response<v1::ListAssetsResponse>, Status> {
-        let v1::ListAssetsRequest { parent, page_size, page_token, prefix, device_id, read } = request.into_inner();
+        let v1::ListAssetsRequest { parent, page_size, page_token, prefix, device_id, read, edge, site } =
+            request.into_inner();
         let namespace = self.namespace(&parent)?;
-        let page = Page::open(page_size, &page_token, &["ListAssets", &parent, &prefix, &device_id])?;
+        let page = Page::open(page_size, &page_token, &["ListAssets", &parent, &prefix, &device_id, &edge, &site])?;
         let header = self.fresh(read).await?;
         let keep = |item: &v1::SyncItem| match item.resource.as_ref().and_then(|resource| resource.resource.as_ref()) {
-            Some(Resource::Asset(asset)) => device_id.is_empty() || device_of(asset) == Some(&device_id),
+            Some(Resource::Asset(asset)) => {
+                let place = asset.definition.as_ref();
+                (device_id.is_empty() || device_of(asset) == Some(&device_id))
+                    && fits(&edge, place.map_or("", |place| &place.edge))
+                    && fits(&site, place.map_or("", |place| &place.site))
+            }
             _ => false,
         };
         let start = format!("namespaces/{namespace}/assets/{prefix}");
@@ -74,15 +80,24 @@ impl AssetService for Local {
         Err(of_the_cluster("UpdateAsset"))
     }
 
-    async fn delete_asset(&self, _: Request<v1::DeleteAssetRequest>) -> Result<Response<v1::DeleteAssetResponse>, Status> {
+    async fn delete_asset(
+        &self,
+        _: Request<v1::DeleteAssetRequest>,
+    ) -> Result<Response<v1::DeleteAssetResponse>, Status> {
         Err(of_the_cluster("DeleteAsset"))
     }
 
-    async fn enable_asset(&self, _: Request<v1::SetAssetEnabledRequest>) -> Result<Response<v1::AssetResponse>, Status> {
+    async fn enable_asset(
+        &self,
+        _: Request<v1::SetAssetEnabledRequest>,
+    ) -> Result<Response<v1::AssetResponse>, Status> {
         Err(of_the_cluster("EnableAsset"))
     }
 
-    async fn disable_asset(&self, _: Request<v1::SetAssetEnabledRequest>) -> Result<Response<v1::AssetResponse>, Status> {
+    async fn disable_asset(
+        &self,
+        _: Request<v1::SetAssetEnabledRequest>,
+    ) -> Result<Response<v1::AssetResponse>, Status> {
         Err(of_the_cluster("DisableAsset"))
     }
 }

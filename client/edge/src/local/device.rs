@@ -7,7 +7,7 @@ use muster_proto::v1::resource::Resource;
 use tonic::{Request, Response, Status};
 
 use super::Local;
-use super::reads::{Page, key};
+use super::reads::{Page, fits, key};
 use super::refusal::{of_the_cluster, rejected, unreadable};
 
 const DEVICE: &str = "namespaces/{namespace}/devices/{device}";
@@ -27,7 +27,8 @@ impl DeviceService for Local {
         &self,
         request: Request<v1::ListDevicesRequest>,
     ) -> Result<Response<v1::ListDevicesResponse>, Status> {
-        let v1::ListDevicesRequest { parent, page_size, page_token, prefix, status, read } = request.into_inner();
+        let v1::ListDevicesRequest { parent, page_size, page_token, prefix, status, read, edge, site } =
+            request.into_inner();
         let namespace = self.namespace(&parent)?;
         let wanted = match v1::DeviceStatus::try_from(status) {
             Ok(v1::DeviceStatus::Unspecified) => None,
@@ -37,16 +38,18 @@ impl DeviceService for Local {
                 return Err(rejected(&Rejection::new(Reason::InvalidField, "status", message)));
             }
         };
-        let page = Page::open(page_size, &page_token, &["ListDevices", &parent, &prefix, &status.to_string()])?;
+        let asked = ["ListDevices", &parent, &prefix, &status.to_string(), &edge, &site];
+        let page = Page::open(page_size, &page_token, &asked)?;
         let header = self.fresh(read).await?;
         let folder = format!("namespaces/{namespace}/devices/");
         let keep = |item: &v1::SyncItem| match item.resource.as_ref().and_then(|resource| resource.resource.as_ref()) {
-            Some(Resource::Device(device)) => wanted.is_none_or(|wanted| is(device, wanted)),
+            Some(Resource::Device(device)) => {
+                wanted.is_none_or(|wanted| is(device, wanted)) && fits(&edge, &device.edge) && fits(&site, &device.site)
+            }
             _ => false,
         };
         let is_device = |name: &str| !name[folder.len()..].contains('/');
-        let listed =
-            self.handle.list(&format!("{folder}{prefix}"), page.after.as_deref(), page.size, is_device, keep);
+        let listed = self.handle.list(&format!("{folder}{prefix}"), page.after.as_deref(), page.size, is_device, keep);
         let listed = listed.map_err(|error| unreadable(&error))?;
         let devices = listed.items.into_iter().filter_map(|item| match item.resource?.resource? {
             Resource::Device(device) => Some(device),
@@ -93,35 +96,59 @@ impl DeviceService for Local {
         Err(of_the_cluster("UpdateDevice"))
     }
 
-    async fn enable_device(&self, _: Request<v1::SetDeviceStatusRequest>) -> Result<Response<v1::DeviceResponse>, Status> {
+    async fn enable_device(
+        &self,
+        _: Request<v1::SetDeviceStatusRequest>,
+    ) -> Result<Response<v1::DeviceResponse>, Status> {
         Err(of_the_cluster("EnableDevice"))
     }
 
-    async fn disable_device(&self, _: Request<v1::SetDeviceStatusRequest>) -> Result<Response<v1::DeviceResponse>, Status> {
+    async fn disable_device(
+        &self,
+        _: Request<v1::SetDeviceStatusRequest>,
+    ) -> Result<Response<v1::DeviceResponse>, Status> {
         Err(of_the_cluster("DisableDevice"))
     }
 
-    async fn delete_device(&self, _: Request<v1::DeleteDeviceRequest>) -> Result<Response<v1::DeleteDeviceResponse>, Status> {
+    async fn delete_device(
+        &self,
+        _: Request<v1::DeleteDeviceRequest>,
+    ) -> Result<Response<v1::DeleteDeviceResponse>, Status> {
         Err(of_the_cluster("DeleteDevice"))
     }
 
-    async fn regenerate_keys(&self, _: Request<v1::RegenerateKeysRequest>) -> Result<Response<v1::DeviceKeysResponse>, Status> {
+    async fn regenerate_keys(
+        &self,
+        _: Request<v1::RegenerateKeysRequest>,
+    ) -> Result<Response<v1::DeviceKeysResponse>, Status> {
         Err(of_the_cluster("RegenerateKeys"))
     }
 
-    async fn get_device_keys(&self, _: Request<v1::GetDeviceKeysRequest>) -> Result<Response<v1::DeviceKeysResponse>, Status> {
+    async fn get_device_keys(
+        &self,
+        _: Request<v1::GetDeviceKeysRequest>,
+    ) -> Result<Response<v1::DeviceKeysResponse>, Status> {
         Err(of_the_cluster("GetDeviceKeys"))
     }
 
-    async fn batch_create_devices(&self, _: Request<v1::BatchCreateDevicesRequest>) -> Result<Response<v1::BatchDevicesResponse>, Status> {
+    async fn batch_create_devices(
+        &self,
+        _: Request<v1::BatchCreateDevicesRequest>,
+    ) -> Result<Response<v1::BatchDevicesResponse>, Status> {
         Err(of_the_cluster("BatchCreateDevices"))
     }
 
-    async fn batch_update_devices(&self, _: Request<v1::BatchUpdateDevicesRequest>) -> Result<Response<v1::BatchDevicesResponse>, Status> {
+    async fn batch_update_devices(
+        &self,
+        _: Request<v1::BatchUpdateDevicesRequest>,
+    ) -> Result<Response<v1::BatchDevicesResponse>, Status> {
         Err(of_the_cluster("BatchUpdateDevices"))
     }
 
-    async fn batch_delete_devices(&self, _: Request<v1::BatchDeleteDevicesRequest>) -> Result<Response<v1::BatchDevicesResponse>, Status> {
+    async fn batch_delete_devices(
+        &self,
+        _: Request<v1::BatchDeleteDevicesRequest>,
+    ) -> Result<Response<v1::BatchDevicesResponse>, Status> {
         Err(of_the_cluster("BatchDeleteDevices"))
     }
 
@@ -133,11 +160,17 @@ impl DeviceService for Local {
         Err(of_the_cluster("UpdateModule"))
     }
 
-    async fn delete_module(&self, _: Request<v1::DeleteModuleRequest>) -> Result<Response<v1::DeleteModuleResponse>, Status> {
+    async fn delete_module(
+        &self,
+        _: Request<v1::DeleteModuleRequest>,
+    ) -> Result<Response<v1::DeleteModuleResponse>, Status> {
         Err(of_the_cluster("DeleteModule"))
     }
 
-    async fn import_devices(&self, _: Request<v1::ImportDevicesRequest>) -> Result<Response<v1::BatchDevicesResponse>, Status> {
+    async fn import_devices(
+        &self,
+        _: Request<v1::ImportDevicesRequest>,
+    ) -> Result<Response<v1::BatchDevicesResponse>, Status> {
         Err(of_the_cluster("ImportDevices"))
     }
 }

@@ -59,10 +59,9 @@ pub(crate) fn serve(
     let failed = |cause| StartError::Listen { place: path.display().to_string(), cause };
     let socket = bind(path, config.socket_mode()?).map_err(failed)?;
     let server = server().add_routes(routes(&local));
-    let mut tasks = vec![tokio::spawn(finish(server.serve_with_incoming_shutdown(
-        UnixListenerStream::new(socket),
-        stopped(stop.clone()),
-    )))];
+    let mut tasks = vec![tokio::spawn(finish(
+        server.serve_with_incoming_shutdown(UnixListenerStream::new(socket), stopped(stop.clone())),
+    ))];
     if let Some(address) = config.local.address {
         let failed = |cause| StartError::Listen { place: address.to_string(), cause };
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;

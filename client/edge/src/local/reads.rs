@@ -61,7 +61,9 @@ impl Local {
     /// The namespace of a `parent`, which must be the edge's.
     pub(super) fn namespace(&self, parent: &str) -> Result<String, Status> {
         match Key::parse(parent) {
-            Some(Key::Namespace(namespace)) if self.handle.edge().starts_with(&format!("{parent}/edges/")) => Ok(namespace),
+            Some(Key::Namespace(namespace)) if self.handle.edge().starts_with(&format!("{parent}/edges/")) => {
+                Ok(namespace)
+            }
             Some(Key::Namespace(_)) => {
                 let message = format!("{parent} is not the namespace of {}", self.handle.edge());
                 Err(refusal::rejected(&Rejection::new(Reason::NotFound, "parent", message)))
@@ -80,6 +82,11 @@ fn misnamed(field: &str, name: &str, shape: &str) -> Status {
     let shown: String = name.chars().take(200).collect();
     let message = format!("{field} must be {shape}, is `{shown}`");
     refusal::rejected(&Rejection::new(Reason::InvalidField, field, message))
+}
+
+/// Whether a filter lets a value through; an empty one lets through all.
+pub(super) fn fits(filter: &str, value: &str) -> bool {
+    filter.is_empty() || filter == value
 }
 
 /// Refuses a request id that the cluster would refuse.
@@ -101,7 +108,8 @@ pub(super) struct Page {
 impl Page {
     /// `asked` is all that a token is bound to: the call and its filters.
     pub(super) fn open(size: i32, token: &str, asked: &[&str]) -> Result<Self, Status> {
-        let asked = asked.iter().fold(0, |sum, part| crc32c::crc32c_append(crc32c::crc32c_append(sum, part.as_bytes()), &[0]));
+        let asked =
+            asked.iter().fold(0, |sum, part| crc32c::crc32c_append(crc32c::crc32c_append(sum, part.as_bytes()), &[0]));
         let size = match usize::try_from(size) {
             Ok(0) => PAGE_SIZE_DEFAULT,
             Ok(size) => size.min(PAGE_SIZE_MAX),

@@ -14,7 +14,9 @@ const DOMAIN: &str = "muster";
 
 /// For what only the cluster can do.
 pub(super) fn of_the_cluster(call: &str) -> Status {
-    Status::unimplemented(format!("{call} is the cluster's: an edge answers reads, reports and watches of what it holds"))
+    Status::unimplemented(format!(
+        "{call} is the cluster's: an edge answers reads, reports and watches of what it holds"
+    ))
 }
 
 pub(super) fn rejected(rejection: &Rejection) -> Status {

@@ -10,9 +10,9 @@ use muster_proto::v1::resource::Resource;
 use muster_proto::v1::twin_service_server::TwinService;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::Local;
 use super::reads::{check_request_id, key};
 use super::refusal::{of_the_cluster, refused, rejected};
-use super::Local;
 use crate::agent::Report;
 
 const SHAPE: &str = "namespaces/{namespace}/devices/{device}[/modules/{module}]/twin";
@@ -58,7 +58,10 @@ impl TwinService for Local {
         Err(of_the_cluster("PatchTwin"))
     }
 
-    async fn replace_twin(&self, _: Request<v1::ReplaceTwinRequest>) -> Result<Response<v1::TwinChangeResponse>, Status> {
+    async fn replace_twin(
+        &self,
+        _: Request<v1::ReplaceTwinRequest>,
+    ) -> Result<Response<v1::TwinChangeResponse>, Status> {
         Err(of_the_cluster("ReplaceTwin"))
     }
 

@@ -111,7 +111,9 @@ impl Watch {
                         return Ok(Content::Events(events));
                     }
                 }
-                Ok(Err(RecvError::Lagged(_))) => return Err(compacted(self.told + 1, self.local.header().revision + 1)),
+                Ok(Err(RecvError::Lagged(_))) => {
+                    return Err(compacted(self.told + 1, self.local.header().revision + 1));
+                }
                 Ok(Err(RecvError::Closed)) => return Err(Status::unavailable("the agent is stopping")),
             }
         }
@@ -149,7 +151,8 @@ impl Watch {
 }
 
 fn compacted(wanted: u64, oldest: u64) -> Status {
-    let message =
-        format!("an edge keeps no past: revision {wanted} is not kept, the oldest that can be watched from is {oldest}");
+    let message = format!(
+        "an edge keeps no past: revision {wanted} is not kept, the oldest that can be watched from is {oldest}"
+    );
     told(Code::OutOfRange, "COMPACTED", &message, "from_revision", "")
 }

@@ -85,9 +85,7 @@ impl Asked {
             Some(family) => kind.starts_with(family),
             None => pattern == kind,
         };
-        self.wants(&changed.name)
-            && (kinds.is_empty() || kinds.iter().any(fits))
-            && self.may_concern_sections(changed)
+        self.wants(&changed.name) && (kinds.is_empty() || kinds.iter().any(fits)) && self.may_concern_sections(changed)
     }
 
     /// Only a change that surely left the sections alone is kept back.
@@ -100,7 +98,8 @@ impl Asked {
             _ => None,
         });
         let (Some(before), Some(after)) = (twin(&changed.before), twin(&changed.after)) else { return true };
-        wanted.is_empty() || wanted.iter().any(|section| section_version(before, *section) != section_version(after, *section))
+        wanted.is_empty()
+            || wanted.iter().any(|section| section_version(before, *section) != section_version(after, *section))
     }
 }
 
@@ -165,7 +164,11 @@ mod tests {
     fn filters_agree_as_at_the_cluster() {
         let name = "namespaces/plant1/devices/pump7/twin";
         let spec = |resource: &str| v1::WatchSpec { resource: resource.to_owned(), ..v1::WatchSpec::default() };
-        assert!(asked(spec("")).wants(name) && asked(spec("namespaces/plant1")).wants(name) && asked(spec(name)).wants(name));
+        assert!(
+            asked(spec("")).wants(name)
+                && asked(spec("namespaces/plant1")).wants(name)
+                && asked(spec(name)).wants(name)
+        );
         assert!(!asked(spec("namespaces/plant2")).wants(name) && !asked(spec("namespaces/plant")).wants(name));
         let prefix = v1::WatchSpec { resource_is_prefix: true, ..spec("namespaces/plant1/devices/pu") };
         assert!(asked(prefix).wants(name));

@@ -115,7 +115,8 @@ impl Protocol {
     pub(super) fn welcome(&mut self, welcome: &v1::SyncWelcome, now_ms: u64, step: &mut Step) {
         let header = welcome.header.clone().unwrap_or_default();
         if !self.state.cluster_id.is_empty() && self.state.cluster_id != header.cluster_id {
-            let message = format!("this edge belongs to cluster {}, not to {}", self.state.cluster_id, header.cluster_id);
+            let message =
+                format!("this edge belongs to cluster {}, not to {}", self.state.cluster_id, header.cluster_id);
             return self.stop("CLUSTER_MISMATCH", &message, step);
         }
         if welcome.last_sequence < self.state.acknowledged {

@@ -130,7 +130,8 @@ impl Protocol {
         if last <= known {
             return;
         }
-        let new: Vec<_> = refusals.iter().filter(|refusal| refusal.sequence > known && refusal.sequence <= last).collect();
+        let new: Vec<_> =
+            refusals.iter().filter(|refusal| refusal.sequence > known && refusal.sequence <= last).collect();
         let places: Vec<usize> =
             new.iter().filter_map(|refusal| usize::try_from(refusal.sequence - known - 1).ok()).collect();
         let count = usize::try_from(last - known).unwrap_or(usize::MAX);

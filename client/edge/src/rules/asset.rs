@@ -1,9 +1,9 @@
 //! An asset as far as rules look at it: the names of its parts, its version, and its status.
 
+use muster_domain::Rejection;
 use muster_domain::asset::{
     Asset, AssetDefinition, AssetEvent, AssetStream, Dataset, EventGroup, ManagementAction, ManagementGroup,
 };
-use muster_domain::Rejection;
 use muster_proto::v1;
 
 use super::asset_status;
@@ -28,7 +28,11 @@ fn parts(shown: &v1::AssetDefinition) -> AssetDefinition {
     let datasets = shown.datasets.iter().map(|part| Dataset { name: part.name.clone(), ..Dataset::default() });
     let events = shown.event_groups.iter().map(|group| EventGroup {
         name: group.name.clone(),
-        events: group.events.iter().map(|part| AssetEvent { name: part.name.clone(), ..AssetEvent::default() }).collect(),
+        events: group
+            .events
+            .iter()
+            .map(|part| AssetEvent { name: part.name.clone(), ..AssetEvent::default() })
+            .collect(),
         ..EventGroup::default()
     });
     let streams = shown.streams.iter().map(|part| AssetStream { name: part.name.clone(), ..AssetStream::default() });

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{Reason, Rejection};
 use muster_domain::asset::{
     AssetPart, AssetStatus, MessageSchemaReference, PartStatus, StatusError, StatusErrorDetail,
 };
+use muster_domain::{Reason, Rejection};
 use muster_proto::v1;
 use muster_proto::v1::AssetPartKind;
 

@@ -8,8 +8,8 @@
 //!   know of yet.
 //! - Etags and revisions are those of the item: what waits has none.
 
-mod asset_status;
 mod asset;
+mod asset_status;
 mod twin;
 
 use std::sync::Arc;
@@ -52,7 +52,12 @@ impl View {
     ///
     /// # Errors
     /// The refusal that the cluster would give.
-    pub fn with(&self, operation: &v1::SyncOperation, expected_version: u64, limits: &Limits) -> Result<Self, Rejection> {
+    pub fn with(
+        &self,
+        operation: &v1::SyncOperation,
+        expected_version: u64,
+        limits: &Limits,
+    ) -> Result<Self, Rejection> {
         let decided = self.decided(operation, expected_version)?;
         let at = At { revision: self.record.updated_revision, time_ms: operation.queued_ms.unsigned_abs() };
         let changes = muster_domain::decide(self, &decided, at, limits)?;
@@ -69,9 +74,10 @@ impl View {
                 from_device: false,
             }),
             (Some(Queued::AssetStatus(status)), Key::Asset(namespace, asset)) => {
-                let status = status.status.clone().ok_or_else(|| {
-                    Rejection::new(Reason::InvalidField, "status", "status is required")
-                })?;
+                let status = status
+                    .status
+                    .clone()
+                    .ok_or_else(|| Rejection::new(Reason::InvalidField, "status", "status is required"))?;
                 let status = Box::new(asset_status::from_proto(status)?);
                 Ok(Operation::UpdateAssetStatus { namespace: namespace.clone(), asset: asset.clone(), status })
             }

@@ -66,7 +66,8 @@ impl Store {
         if writes.is_empty() {
             return Ok(());
         }
-        self.write(writes, durable).map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })
+        self.write(writes, durable)
+            .map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })
     }
 
     fn write(&self, writes: &[Write], durable: bool) -> Result<(), redb::Error> {

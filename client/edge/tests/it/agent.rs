@@ -26,7 +26,9 @@ fn client(config: &Config) -> Client {
 async fn in_step(agent: &Agent, served: &Served) {
     eventually("in step", async || {
         let status = agent.handle().status().await?;
-        (status.link() == LinkState::InStep && status.cursor == served.cloud().revision && status.queued_operations == 0)
+        (status.link() == LinkState::InStep
+            && status.cursor == served.cloud().revision
+            && status.queued_operations == 0)
             .then_some(())
     })
     .await;
@@ -60,13 +62,13 @@ async fn an_application_works_on_through_an_outage() {
     served.cloud().put_device("d01", r#"{"fw":"2"}"#);
     in_step(&agent, &served).await;
     let seen = twin(&client).await;
-    assert_eq!((seen.desired.expect("desired").json.as_str(), seen.reported.expect("reported").json.as_str()), (r#"{"fw":"2"}"#, r#"{"t":20}"#));
+    assert_eq!(
+        (seen.desired.expect("desired").json.as_str(), seen.reported.expect("reported").json.as_str()),
+        (r#"{"fw":"2"}"#, r#"{"t":20}"#)
+    );
 
     drop(server);
-    eventually("offline", async || {
-        (agent.handle().status().await?.link() == LinkState::Offline).then_some(())
-    })
-    .await;
+    eventually("offline", async || (agent.handle().status().await?.link() == LinkState::Offline).then_some(())).await;
     for number in 21..25 {
         report(&client, &format!(r#"{{"t":{number}}}"#)).await;
     }

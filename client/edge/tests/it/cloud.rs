@@ -329,8 +329,11 @@ impl Cloud {
             if own.items() == asked.items && own.to_bytes()[..] == asked.hash[..] {
                 continue;
             }
-            let mut difference =
-                v1::SyncDifference { start: range.start.clone(), end: range.end.clone(), ..v1::SyncDifference::default() };
+            let mut difference = v1::SyncDifference {
+                start: range.start.clone(),
+                end: range.end.clone(),
+                ..v1::SyncDifference::default()
+            };
             if own.items() <= ENTRIES_MAX {
                 difference.entries = index.range(&range).map(|(name, revision)| entry(name, revision)).collect();
             } else {

@@ -96,10 +96,10 @@ fn a_copy_of_the_store_ends_when_the_other_has_connected() {
     world.start_from(newest);
     world.report("d01", r#"{"a":2}"#);
     world.settle();
-    assert_eq!(world.cloud.effects.iter().map(|effect| effect.text.as_str()).collect::<Vec<_>>(), [
-        r#"{"a":1}"#,
-        r#"{"a":2}"#
-    ]);
+    assert_eq!(
+        world.cloud.effects.iter().map(|effect| effect.text.as_str()).collect::<Vec<_>>(),
+        [r#"{"a":1}"#, r#"{"a":2}"#]
+    );
 }
 
 #[test]

@@ -107,10 +107,8 @@ async fn what_was_answered_is_there_after_kill_9() {
             })
             .collect();
         let enough = round * 40;
-        eventually("reports are answered", async || {
-            (told.lock().expect("not poisoned").len() >= enough).then_some(())
-        })
-        .await;
+        eventually("reports are answered", async || (told.lock().expect("not poisoned").len() >= enough).then_some(()))
+            .await;
         let pid = i32::try_from(child.id().expect("it runs")).expect("a pid");
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("killed");
         child.wait().await.expect("gone");
@@ -128,7 +126,8 @@ async fn what_was_answered_is_there_after_kill_9() {
     let client = client(&machine.path("edge.sock"));
     for device in 0..3 {
         let request = proto::GetTwinRequest { name: twin(device), ..Default::default() };
-        let reported = client.twins().get(request).await.expect("held").twin.expect("a twin").reported.expect("reported");
+        let reported =
+            client.twins().get(request).await.expect("held").twin.expect("a twin").reported.expect("reported");
         let reported: serde_json::Value = serde_json::from_str(&reported.json).expect("JSON");
         for number in told.iter().filter(|number| *number % 3 == device) {
             assert_eq!(reported[format!("k{number}")], 1, "report {number} was answered and is lost");

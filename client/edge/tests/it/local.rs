@@ -180,7 +180,8 @@ async fn a_read_may_wait_for_a_revision() {
     bench.served.cloud().put_device("d01", r#"{"fw":"5"}"#);
     let min_revision = bench.served.cloud().revision;
     let read = Some(proto::ReadOptions { consistency: 2, min_revision });
-    let request = proto::GetTwinRequest { name: "namespaces/plant1/devices/d01".to_owned(), read, ..Default::default() };
+    let request =
+        proto::GetTwinRequest { name: "namespaces/plant1/devices/d01".to_owned(), read, ..Default::default() };
     let answer = tokio::time::timeout(Duration::from_secs(5), bench.client.twins().get(request)).await;
     let answer = answer.expect("in time").expect("as fresh as asked");
     assert_eq!(answer.twin.expect("a twin").desired.expect("desired").json, r#"{"fw":"5"}"#);

@@ -53,7 +53,10 @@ fn faults_while_it_drops_make_no_gap_and_no_second_effect() {
         let effects = effects(&world);
         let numbers: Vec<u64> = world.cloud.effects.iter().map(|effect| effect.sequence).collect();
         assert_eq!(numbers, (1..=world.disk.state.acknowledged).collect::<Vec<_>>(), "{fault:?}");
-        assert!(effects.is_sorted_by_key(|text| text[5..text.len() - 1].parse::<u64>().expect("a number")), "{fault:?}: {effects:?}");
+        assert!(
+            effects.is_sorted_by_key(|text| text[5..text.len() - 1].parse::<u64>().expect("a number")),
+            "{fault:?}: {effects:?}"
+        );
         let unique: std::collections::BTreeSet<_> = effects.iter().collect();
         assert_eq!(unique.len(), effects.len(), "{fault:?}: {effects:?}");
         // All that the application was told of is either in effect or counted as dropped.

@@ -324,7 +324,8 @@ impl World {
             assert!(times <= 1, "{context:?}: {text} took effect {times} times (E1)");
             assert!(times == 1 || !self.cloud.refused.is_empty(), "{context:?}: {text} was told and is lost (E4)");
         }
-        let places: Vec<_> = self.told.iter().filter_map(|text| effects.iter().position(|effect| effect == text)).collect();
+        let places: Vec<_> =
+            self.told.iter().filter_map(|text| effects.iter().position(|effect| effect == text)).collect();
         assert!(places.is_sorted(), "{context:?}: as the application was told (E2): {effects:?}");
     }
 }
