@@ -59,13 +59,19 @@ async fn upkeep(recorder: Option<PrometheusHandle>) {
 }
 
 fn router(recorder: Option<PrometheusHandle>, handle: Handle) -> Router {
+    let asked = handle.clone();
     let ready = move || {
-        let handle = handle.clone();
+        let handle = asked.clone();
         async move { ready(&handle).await }
     };
     let render = move || {
-        let text = recorder.as_ref().map_or_else(String::new, PrometheusHandle::render);
-        async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response() }
+        let (recorder, handle) = (recorder.clone(), handle.clone());
+        async move {
+            // The keeper measures when it has something to do: being asked is that, and ages go on while nothing happens.
+            handle.status().await;
+            let text = recorder.as_ref().map_or_else(String::new, PrometheusHandle::render);
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
     };
     Router::new()
         .route("/metrics", get(render))

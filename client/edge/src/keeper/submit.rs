@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use muster_domain::scope::{ItemHash, content_hash};
 use muster_domain::{Reason, Rejection};
 use muster_proto::v1;
+use muster_proto::v1::resource::Resource;
+use prost::Message;
 
 use super::{Batch, Keeper};
 use crate::queue::name_of;
@@ -12,14 +15,20 @@ use crate::store::StoreError;
 use crate::submission::{Refused, Submission};
 
 /// Request ids that are remembered.
-const RECENT_MAX: usize = 4_096;
+const RECENT_MAX: usize = 16_384;
 
-/// The newest request ids with what was asked and answered: a repeated request has one effect. Those of operations that
-/// are still queued survive a restart; the others are for applications that repeat a call at once.
+/// The newest request ids with what was asked and which versions were answered: a repeated request has one effect. Those of
+/// operations that are still queued survive a restart; the others are for applications that repeat a call at once.
 #[derive(Default)]
 pub(super) struct Recent {
-    answers: BTreeMap<String, (v1::SyncOperation, v1::Resource)>,
+    answers: BTreeMap<String, Known>,
     order: VecDeque<String>,
+}
+
+struct Known {
+    body: ItemHash,
+    /// Of the twin, and of its reported section.
+    versions: Option<(u64, u64)>,
 }
 
 impl Recent {
@@ -27,7 +36,13 @@ impl Recent {
         if request_id.is_empty() {
             return;
         }
-        self.answers.insert(request_id.to_owned(), (operation.clone(), answer.clone()));
+        let versions = match &answer.resource {
+            Some(Resource::Twin(twin)) => {
+                Some((twin.version, twin.reported.as_ref().map_or(0, |reported| reported.version)))
+            }
+            _ => None,
+        };
+        self.answers.insert(request_id.to_owned(), Known { body: body(operation), versions });
         self.order.push_back(request_id.to_owned());
         if self.order.len() > RECENT_MAX
             && let Some(oldest) = self.order.pop_front()
@@ -35,6 +50,11 @@ impl Recent {
             self.answers.remove(&oldest);
         }
     }
+}
+
+/// Tells operations apart, whenever they were queued.
+fn body(operation: &v1::SyncOperation) -> ItemHash {
+    content_hash(&v1::SyncOperation { queued_ms: 0, ..operation.clone() }.encode_to_vec())
 }
 
 impl Keeper {
@@ -84,14 +104,21 @@ impl Keeper {
         i64::try_from(crate::clock::wall_ms()).unwrap_or(i64::MAX)
     }
 
-    /// The answer to a request that was made before under this id.
-    fn known(&self, request_id: &str, operation: &v1::SyncOperation) -> Result<Option<v1::Resource>, Rejection> {
-        let Some((before, answer)) = self.recent.answers.get(request_id) else { return Ok(None) };
-        if before.operation == operation.operation {
-            return Ok(Some(answer.clone()));
+    /// The answer to a request that was made before under this id: the resource of now, with the versions of then.
+    fn known(&self, request_id: &str, operation: &v1::SyncOperation) -> Result<Option<v1::Resource>, Refused> {
+        let Some(known) = self.recent.answers.get(request_id) else { return Ok(None) };
+        if known.body != body(operation) {
+            let message = format!("request_id `{request_id}` was used with another body");
+            return Err(Rejection::new(Reason::RequestIdReused, "request_id", message).into());
         }
-        let message = format!("request_id `{request_id}` was used with another body");
-        Err(Rejection::new(Reason::RequestIdReused, "request_id", message))
+        let mut resource = self.view(name_of(operation))?.resource();
+        if let (Some(Resource::Twin(twin)), Some((version, reported_version))) =
+            (&mut resource.resource, known.versions)
+        {
+            twin.version = version;
+            twin.reported.get_or_insert_default().version = reported_version;
+        }
+        Ok(Some(resource))
     }
 
     fn view(&self, name: &str) -> Result<View, Refused> {

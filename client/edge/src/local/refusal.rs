@@ -29,7 +29,7 @@ pub(super) fn refused(refused: &Refused) -> Status {
         Refused::Rule(rejection) => rejected(rejection),
         Refused::NotHeld(_) => told(Code::NotFound, Reason::NotFound.code(), &message, "name", ""),
         Refused::Full(_) => told(Code::ResourceExhausted, "QUEUE_FULL", &message, "", ""),
-        Refused::Stopped(stopped) => told(Code::FailedPrecondition, &stopped.reason, &message, "", ""),
+        Refused::Stopped(stopped) => stopped_edge(&stopped.reason, &message),
         Refused::Store(error) => unreadable(error),
         Refused::Stopping => told(Code::Unavailable, "STOPPING", &message, "", ""),
     }
@@ -44,6 +44,13 @@ pub(super) fn unreadable(error: &StoreError) -> Status {
             Status::internal("the edge's store failed; its log says how")
         }
     }
+}
+
+/// An edge that sends no more: what to do is said with the agent, because only it knows some of these reasons.
+fn stopped_edge(reason: &str, message: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.add_help_link(reason, "node/docs/how-to/edge-agent.md");
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 pub(super) fn told(code: Code, reason: &str, message: &str, field: &str, current: &str) -> Status {

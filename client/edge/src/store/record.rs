@@ -105,4 +105,41 @@ mod tests {
         assert!(decode_queued(8, &bytes).is_err());
         assert!(decode_state(&bytes).is_err());
     }
+
+    /// What the first version wrote: every later one reads it, and writes the same.
+    #[test]
+    fn stored_bytes_are_these_for_good() {
+        let report = v1::SyncReport { name: "n/twin".to_owned(), reported_json: r#"{"a":1}"#.to_owned() };
+        let operation = Some(v1::sync_operation::Operation::Report(report));
+        let operation = Some(v1::SyncOperation { queued_ms: 5, operation });
+        let queued = EdgeAgentQueued { operation, request_id: "r".to_owned() };
+        let refusal = v1::SyncRefusal { sequence: 2, reason: "OUTSIDE_SCOPE".to_owned(), message: "gone".to_owned() };
+        let state = EdgeAgentState {
+            edge: "namespaces/p/edges/e".to_owned(),
+            incarnation: vec![1; 16].into(),
+            session: vec![2; 16].into(),
+            cluster_id: "c".to_owned(),
+            epoch: 3,
+            cursor: 4,
+            acknowledged: 5,
+            acknowledged_revision: 6,
+            sent: 7,
+            newest: 8,
+            acknowledged_key: 9,
+            newest_key: 10,
+            dropped: 11,
+            refused: 12,
+            refusals: vec![refusal],
+            stopped_reason: "EDGE_REPLACED".to_owned(),
+            stopped_message: "m".to_owned(),
+        };
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(&encode_queued(7, &queued)), QUEUED);
+        assert_eq!(hex(&encode_state(&state)), STATE);
+    }
+
+    const QUEUED: &str = "4d450102a8fb74c40a15080512110a066e2f7477696e12077b2261223a317d120172";
+    const STATE: &str = "4d4501036c86b0010a146e616d657370616365732f702f65646765732f651210010101010101010101010101010101011a10\
+                          020202020202020202020202020202022201632803300438054006480750085809600a680b700c7a170802120d4f55545349\
+                          44455f53434f50451a04676f6e6582010d454447455f5245504c414345448a01016d";
 }

@@ -1,10 +1,12 @@
 //! What a store keeps over restarts, and that it tells damage from emptiness.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use muster_proto::stored::v1::EdgeAgentQueued;
 use muster_proto::v1;
 use muster_proto::v1::sync_operation::Operation;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -128,4 +130,63 @@ fn a_store_set_aside_keeps_its_file() {
     assert!(aside.exists());
     let again = Store::open(folder.path(), EDGE, &mut || [8; 16]).expect("a new one").1;
     assert_ne!(again.state.incarnation, loaded.state.incarnation);
+}
+
+/// What happens to a store of few names and keys.
+#[derive(Debug, Clone)]
+enum Act {
+    Put(u8, u64),
+    Remove(u8),
+    Commit(bool),
+    Reopen,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => (0_u8..8, 1_u64..100).prop_map(|(name, revision)| Act::Put(name, revision)),
+        2 => (0_u8..8).prop_map(Act::Remove),
+        3 => any::<bool>().prop_map(Act::Commit),
+        1 => Just(Act::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_replica_is_what_was_committed_last(acts in prop::collection::vec(act(), 0..40)) {
+        let folder = TempDir::new().expect("a folder");
+        let mut store = open(folder.path()).expect("a new store").0;
+        let (mut expected, mut open_writes) = (BTreeMap::new(), Vec::new());
+        for act in acts {
+            match act {
+                Act::Put(name, revision) => open_writes.push(item(&format!("n{name}"), revision)),
+                Act::Remove(name) => open_writes.push(Write::RemoveItem(format!("n{name}"))),
+                Act::Commit(durable) => {
+                    store.commit(&open_writes, durable).expect("written");
+                    for write in open_writes.drain(..) {
+                        match write {
+                            Write::PutItem(item) => drop(expected.insert(item.name.clone(), item.revision)),
+                            Write::RemoveItem(name) => drop(expected.remove(&name)),
+                            other => panic!("not made here: {other:?}"),
+                        }
+                    }
+                }
+                Act::Reopen => {
+                    // Closing in order keeps what was not synced as well.
+                    open_writes.clear();
+                    drop(store);
+                    store = open(folder.path()).expect("the same store").0;
+                }
+            }
+        }
+        let listed = store.reader().list("n", None, 100, |_| true, |_| true).expect("read").items;
+        let found: BTreeMap<_, _> = listed.into_iter().map(|item| (item.name, item.revision)).collect();
+        prop_assert_eq!(&found, &expected);
+        drop(store);
+        let loaded = open(folder.path()).expect("the same store").1;
+        let indexed: BTreeMap<_, _> =
+            loaded.index.range(&Range::ALL).map(|(name, revision)| (name.to_owned(), revision)).collect();
+        prop_assert_eq!(&indexed, &expected);
+    }
 }

@@ -148,3 +148,18 @@ fn another_cluster_or_one_that_forgot_stops_the_edge() {
     world.settle();
     assert_eq!(world.edge.stopped().expect("stopped").reason, "STORE_IS_OLD");
 }
+
+#[test]
+fn a_link_that_is_silent_for_three_heartbeats_is_ended() {
+    let mut world = World::new(Fault::Nothing);
+    world.cloud.put_device("d01", "{}");
+    world.settle();
+    world.wait(3_000);
+    assert_eq!(world.edge.counts().losses, 0, "a heartbeat is 1 s here");
+    world.wait(1);
+    assert_eq!(world.edge.counts().losses, 1);
+    assert!(world.edge.last_loss().contains("nothing was heard"), "{}", world.edge.last_loss());
+    world.settle();
+    world.check_in_step(&"it came back");
+    assert_eq!(world.edge.counts().sessions, 2);
+}

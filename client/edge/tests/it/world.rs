@@ -226,6 +226,12 @@ impl World {
         }
     }
 
+    /// Time passes, and nothing is heard.
+    pub(crate) fn wait(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.input(Input::Tick);
+    }
+
     /// Lets everything happen that can, time included, until nothing is under way.
     pub(crate) fn settle(&mut self) {
         for _ in 0..PATIENCE {
