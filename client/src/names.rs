@@ -42,6 +42,18 @@ pub fn saved_query(namespace: &str, query: &str) -> String {
     format!("namespaces/{namespace}/queries/{query}")
 }
 
+/// `namespaces/{namespace}/edges/{edge}`
+#[must_use]
+pub fn edge(namespace: &str, edge: &str) -> String {
+    format!("namespaces/{namespace}/edges/{edge}")
+}
+
+/// `namespaces/{namespace}/sites/{site}`
+#[must_use]
+pub fn site(namespace: &str, site: &str) -> String {
+    format!("namespaces/{namespace}/sites/{site}")
+}
+
 /// The last id in a name: the device of a device's name, the namespace of a namespace's. A twin's name gives `twin`.
 #[must_use]
 pub fn last(name: &str) -> &str {

@@ -74,6 +74,10 @@ lists! {
     crate::History, list_events, list_all: ListEventsRequest -> ListEventsResponse, events: Event;
     crate::Cursors, list, list_all: ListCursorsRequest -> ListCursorsResponse, cursors: Cursor;
     crate::SavedQueries, list, list_all: ListSavedQueriesRequest -> ListSavedQueriesResponse, queries: SavedQuery;
+    crate::Edges, list, list_all: ListEdgesRequest -> ListEdgesResponse, edges: Edge;
+    crate::Edges, list_statuses, list_statuses_all:
+        ListEdgeStatusesRequest -> ListEdgeStatusesResponse, statuses: EdgeStatus;
+    crate::Sites, list, list_all: ListSitesRequest -> ListSitesResponse, sites: Site;
     crate::Cluster, list_tokens, list_tokens_all: ListTokensRequest -> ListTokensResponse, tokens: Token;
 }
 

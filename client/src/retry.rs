@@ -140,6 +140,8 @@ mutations! {
     AdmitNodeRequest PromoteMemberRequest RemoveMemberRequest
     UpdateRetentionRequest CompactEventsRequest
     CreateSavedQueryRequest UpdateSavedQueryRequest DeleteSavedQueryRequest
+    CreateEdgeRequest UpdateEdgeRequest DeleteEdgeRequest
+    CreateSiteRequest UpdateSiteRequest DeleteSiteRequest
 }
 
 #[cfg(test)]

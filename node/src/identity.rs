@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `muster:role:ROLE/NAME` | a person or service with a built-in role: `viewer`, `operator` or `admin` |
 //! | `muster:device:NAMESPACE/DEVICE` | a device |
+//! | `muster:edge:NAMESPACE/EDGE` | the agent of an edge |
 //! | `muster:peer:CLUSTER/NODE` | a member of the cluster with this UUID |
 //!
 //! Segments are percent-encoded outside `A-Z a-z 0-9 - . _ ~`, so that a device id may hold what the registry allows.
@@ -67,6 +68,13 @@ pub enum CertIdentity {
         /// Its id there.
         device: String,
     },
+    /// The agent of an edge, which opens its session.
+    Edge {
+        /// Where the edge is registered.
+        namespace: String,
+        /// Its id there.
+        edge: String,
+    },
     /// A member of a cluster.
     Peer {
         /// The cluster's UUID.
@@ -128,6 +136,7 @@ impl CertIdentity {
         let identity = match kind {
             "role" => Self::Role { role: Role::parse(&first)?, name: second },
             "device" => Self::Device { namespace: first, device: second },
+            "edge" => Self::Edge { namespace: first, edge: second },
             "peer" => Self::Peer { cluster_id: first, node_id: second.parse().ok().filter(|id| *id > 0)? },
             _ => return None,
         };
@@ -140,6 +149,7 @@ impl CertIdentity {
         let (kind, first, second) = match self {
             Self::Role { role, name } => ("role", role.as_str(), name.clone()),
             Self::Device { namespace, device } => ("device", namespace.as_str(), device.clone()),
+            Self::Edge { namespace, edge } => ("edge", namespace.as_str(), edge.clone()),
             Self::Peer { cluster_id, node_id } => ("peer", cluster_id.as_str(), node_id.to_string()),
         };
         format!("{SCHEME}{kind}:{}/{}", encode(first), encode(&second))
@@ -198,6 +208,7 @@ mod tests {
             CertIdentity::Role { role: Role::Viewer, name: "grafana".into() },
             CertIdentity::Device { namespace: "plant-1".into(), device: "a/b#c?%$=,:@(1)!*'+".into() },
             CertIdentity::Device { namespace: "plant-1".into(), device: "Prüfstand".into() },
+            CertIdentity::Edge { namespace: "plant-1".into(), edge: "press-hall".into() },
             CertIdentity::Peer { cluster_id: "0f0e0d0c-0000-4000-8000-000000000000".into(), node_id: 3 },
         ];
         for identity in identities {
@@ -221,6 +232,8 @@ mod tests {
             "MUSTER:role:admin/x",
             "muster:roles:admin/x",
             "muster:device:n/a/b",
+            "muster:edge:n/",
+            "muster:edges:n/e",
             "muster:device:n/a%2",
             "muster:device:n/a%zz",
             "muster:device:n/%61",

@@ -34,6 +34,7 @@ pub mod retention;
 pub mod secrets;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -24,6 +24,7 @@ use crate::queries::Queries;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
+use crate::sync::EdgeSync;
 use crate::watch::Watches;
 
 /// What every service needs.
@@ -40,6 +41,8 @@ pub struct Services {
     pub queries: Arc<Queries>,
     /// Follows changes.
     pub watches: Arc<Watches>,
+    /// Serves edges.
+    pub sync: Arc<EdgeSync>,
     /// Changes the members.
     pub membership: Arc<Membership>,
     /// Makes backups.

@@ -24,6 +24,7 @@ mod events;
 mod filter;
 mod list;
 mod past;
+mod pinned;
 mod scans;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ mod walk;
 pub use events::{EventPage, PageLimits};
 pub use filter::{EventFilter, EventScope, ResourceType, TwinPath, TwinSection};
 pub use list::{ListPage, ListRange};
+pub use pinned::Pinned;
 pub use scans::ScanError;
 use scans::Scans;
 pub use walk::{WalkPage, WalkPlace, WalkRange};

@@ -30,6 +30,7 @@ use crate::retention::{Keeper, Sweeper};
 use crate::store::error::rocks;
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
+use crate::sync::{EdgeSync, SyncParts, SyncSettings};
 use crate::tasks::{self, StopSignal};
 use crate::tls::{self, Connection, Incoming, IncomingLimits, ServerTls};
 use crate::views::{CheckpointFile, KeeperSettings, ViewsKeeper};
@@ -149,6 +150,23 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     };
     if bootstrapped {
         recover(&raft, &stop).await;
+        let watches = Watches::start(
+            Arc::clone(&reader),
+            applier.positions(),
+            applier.recent(),
+            config.limits.watches,
+            stop.clone(),
+        );
+        let edges = SyncParts {
+            proposer: Arc::clone(&proposer),
+            reader: Arc::clone(&reader),
+            watches: Arc::clone(&watches),
+            status: Arc::clone(&status),
+            clock: Arc::clone(&startup.clock),
+            ids: Arc::clone(&startup.ids),
+            cluster_id: startup.identity.cluster_id.clone(),
+            node_id: startup.identity.node_id,
+        };
         let services = Arc::new(Services {
             proposer,
             reader: Arc::clone(&reader),
@@ -160,13 +178,8 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 query_budget(&config),
                 live_limits(&config),
             ),
-            watches: Watches::start(
-                Arc::clone(&reader),
-                applier.positions(),
-                applier.recent(),
-                config.limits.watches,
-                stop.clone(),
-            ),
+            watches,
+            sync: EdgeSync::start(edges, sync_settings(&config), stop.clone()),
             membership,
             backups,
             compare,
@@ -250,6 +263,14 @@ fn query_budget(config: &Config) -> QueryBudget {
 
 fn live_limits(config: &Config) -> LiveLimits {
     LiveLimits { queries: config.queries.live, rows: config.queries.live_rows, bytes: config.queries.live_bytes }
+}
+
+fn sync_settings(config: &Config) -> SyncSettings {
+    SyncSettings {
+        sessions_max: config.sync.sessions_max,
+        heartbeat: Duration::from_millis(config.sync.heartbeat_ms),
+        window_operations: config.sync.window_operations,
+    }
 }
 
 fn keeper_settings(config: &Config) -> KeeperSettings {

@@ -83,12 +83,14 @@ pub(crate) async fn token(
     admin: &Client,
     role: proto::Role,
     namespace: &str,
-    device_id: &str,
+    of: &str,
 ) -> anyhow::Result<(String, String)> {
+    let (device_id, edge_id) = if role == proto::Role::Edge { ("", of) } else { (of, "") };
     let token = proto::Token {
         role: role.into(),
         namespace: namespace.to_owned(),
         device_id: device_id.to_owned(),
+        edge_id: edge_id.to_owned(),
         ..Default::default()
     };
     let request = proto::CreateTokenRequest { token: Some(token), ..Default::default() };

@@ -15,7 +15,7 @@ use crate::exit::UsageError;
 use crate::import::manifests::{self, Resource};
 use crate::output::{self, Listing, talk};
 use crate::session::Session;
-use crate::shapes::asset::{status_from_fields, status_to_json, to_json};
+use crate::shapes::asset::{DEFINITION_MASK, status_from_fields, status_to_json, to_json};
 use crate::shapes::fields::Fields;
 
 /// Verbs of `muster asset`.
@@ -23,7 +23,7 @@ use crate::shapes::fields::Fields;
 pub(crate) enum Verb {
     /// Create an asset from a file
     #[command(after_help = FILE_HELP)]
-    Create(Define),
+    Create(Create),
     /// Show an asset
     Get {
         /// Its name
@@ -37,12 +37,18 @@ pub(crate) enum Verb {
         /// Only assets of this device
         #[arg(long, default_value = "", hide_default_value = true)]
         device: String,
+        /// Only assets whose own edge is this one
+        #[arg(long, value_name = "EDGE", default_value = "", hide_default_value = true)]
+        edge: String,
+        /// Only assets at this very site
+        #[arg(long, value_name = "SITE", default_value = "", hide_default_value = true)]
+        site: String,
         #[command(flatten)]
         list: ListFlags,
     },
-    /// Replace an asset's definition with a file's
-    #[command(after_help = FILE_HELP)]
-    Update(Define),
+    /// Replace an asset's definition with a file's, or move it with --edge and --site
+    #[command(after_help = UPDATE_HELP)]
+    Update(Update),
     /// Switch an asset on
     Enable(Change),
     /// Switch an asset off
@@ -63,10 +69,12 @@ pub(crate) enum Verb {
 
 const FILE_HELP: &str = "The file is YAML or JSON: a Device Registry resource (apiVersion, kind: Asset, metadata, spec),\n\
     or its spec alone together with --name.\n\nExample:\n  muster asset create --name boiler-1 -f boiler.yaml";
+const UPDATE_HELP: &str = "The file is as for create. What it does not say of edge and site stays.\n\n\
+    Examples:\n  muster asset update --name boiler-1 -f boiler.yaml\n  muster asset update --name boiler-1 --edge press-hall";
 
-/// Arguments of `create` and `update`.
+/// Arguments of `create`.
 #[derive(Debug, Args)]
-pub(crate) struct Define {
+pub(crate) struct Create {
     /// The definition; `-` reads stdin
     #[arg(long, short = 'f', value_name = "FILE")]
     file: PathBuf,
@@ -74,9 +82,53 @@ pub(crate) struct Define {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    write: WriteFlags,
+}
+
+/// Arguments of `update`.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// The definition; `-` reads stdin
+    #[arg(long, short = 'f', value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The asset's name [default: the one in the file]
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
     etag: EtagFlag,
     #[command(flatten)]
     write: WriteFlags,
+}
+
+/// Where an asset is; over what a file says.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The edge that holds it; '' for that of its site, or of its device
+    #[arg(long, value_name = "EDGE")]
+    edge: Option<String>,
+    /// The site it is at; '' for none
+    #[arg(long, value_name = "SITE")]
+    site: Option<String>,
+}
+
+impl Place {
+    /// Puts what was given into the definition, and the names of what is said there now into `paths`.
+    fn apply(self, definition: &mut proto::AssetDefinition, paths: &mut Vec<String>) {
+        for (given, said, path) in
+            [(self.edge, &mut definition.edge, "definition.edge"), (self.site, &mut definition.site, "definition.site")]
+        {
+            if given.is_some() || !said.is_empty() {
+                paths.push(path.to_owned());
+            }
+            if let Some(given) = given {
+                *said = given;
+            }
+        }
+    }
 }
 
 /// Arguments of verbs that need no more than a name.
@@ -96,10 +148,8 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     let assets = session.client.assets();
     let shown = match verb {
         Verb::Create(define) => {
-            if !define.etag.etag.is_empty() {
-                return Err(UsageError("--etag makes no sense for something that does not exist yet".to_owned()).into());
-            }
-            let (name, asset) = definition(&define.file, define.name)?;
+            let (name, mut asset) = definition(&define.file, define.name)?;
+            define.place.apply(asset.definition.get_or_insert_default(), &mut Vec::new());
             let request = proto::CreateAssetRequest {
                 parent: session.parent(),
                 asset_id: name,
@@ -109,23 +159,12 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             };
             assets.create(request).await?.asset
         }
-        Verb::Update(define) => {
-            let (name, asset) = definition(&define.file, define.name)?;
-            let mut paths = vec!["definition".to_owned()];
-            if asset.enabled.is_some() {
-                paths.push("enabled".to_owned());
-            }
-            let request = proto::UpdateAssetRequest {
-                asset: Some(proto::Asset { name: names::asset(&session.namespace, &name), ..asset }),
-                update_mask: Some(FieldMask { paths }),
-                etag: define.etag.etag,
-                request_id: define.write.request_id,
-                validate_only: define.write.validate_only,
-            };
-            assets.update(request).await?.asset
-        }
+        Verb::Update(define) => assets.update(update(&session, define)?).await?.asset,
         Verb::Get { name } => assets.get(get(&session, &name)).await?.asset,
-        Verb::List { prefix, device, list } => return print_list(&session, prefix, device, &list).await,
+        Verb::List { prefix, device, edge, site, list } => {
+            let request = proto::ListAssetsRequest { prefix, device_id: device, edge, site, ..Default::default() };
+            return print_list(&session, request, &list).await;
+        }
         Verb::Enable(change) => assets.enable(change.set_enabled(&session)).await?.asset,
         Verb::Disable(change) => assets.disable(change.set_enabled(&session)).await?.asset,
         Verb::Delete(change) => {
@@ -184,6 +223,32 @@ fn get(session: &Session, name: &str) -> proto::GetAssetRequest {
     proto::GetAssetRequest { name: names::asset(&session.namespace, name), read: session.read }
 }
 
+fn update(session: &Session, define: Update) -> anyhow::Result<proto::UpdateAssetRequest> {
+    let mut paths = Vec::new();
+    let (name, mut asset) = match (&define.file, define.name) {
+        (Some(file), name) => {
+            paths.extend(DEFINITION_MASK.map(str::to_owned));
+            definition(file, name)?
+        }
+        (None, Some(name)) => (name, proto::Asset::default()),
+        (None, None) => return Err(UsageError("give a file, or --name and what to change".to_owned()).into()),
+    };
+    define.place.apply(asset.definition.get_or_insert_default(), &mut paths);
+    if paths.is_empty() {
+        return Err(UsageError("nothing to change: give a file, --edge or --site".to_owned()).into());
+    }
+    if asset.enabled.is_some() {
+        paths.push("enabled".to_owned());
+    }
+    Ok(proto::UpdateAssetRequest {
+        asset: Some(proto::Asset { name: names::asset(&session.namespace, &name), ..asset }),
+        update_mask: Some(FieldMask { paths }),
+        etag: define.etag.etag,
+        request_id: define.write.request_id,
+        validate_only: define.write.validate_only,
+    })
+}
+
 /// The one asset that a file defines, with its name.
 fn definition(path: &Path, name: Option<String>) -> anyhow::Result<(String, proto::Asset)> {
     let value = manifests::read_one(path)?;
@@ -208,15 +273,9 @@ fn definition(path: &Path, name: Option<String>) -> anyhow::Result<(String, prot
     }
 }
 
-async fn print_list(session: &Session, prefix: String, device_id: String, list: &ListFlags) -> anyhow::Result<()> {
-    let request = proto::ListAssetsRequest {
-        parent: session.parent(),
-        page_size: list.page_size(),
-        prefix,
-        device_id,
-        read: session.read,
-        ..Default::default()
-    };
+async fn print_list(session: &Session, asked: proto::ListAssetsRequest, list: &ListFlags) -> anyhow::Result<()> {
+    let (parent, page_size, read) = (session.parent(), list.page_size(), session.read);
+    let request = proto::ListAssetsRequest { parent, page_size, read, ..asked };
     let mut found = pin!(session.client.assets().list_all(request).take(list.bound()));
     let mut listing =
         Listing::new(session.format, &["ASSET", "DEVICE", "ENDPOINT", "ENABLED", "DATASETS", "VERSION", "ETAG"]);

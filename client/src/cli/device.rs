@@ -45,10 +45,17 @@ pub(crate) enum Verb {
         /// Only ids that begin so
         #[arg(long, default_value = "", hide_default_value = true)]
         prefix: String,
+        /// Only devices whose own edge is this one
+        #[arg(long, value_name = "EDGE", default_value = "", hide_default_value = true)]
+        edge: String,
+        /// Only devices at this very site
+        #[arg(long, value_name = "SITE", default_value = "", hide_default_value = true)]
+        site: String,
         #[command(flatten)]
         list: ListFlags,
     },
     /// Change the fields given
+    #[command(after_help = "Example:\n  muster device update pump7 -n plant1 --edge press-hall")]
     Update {
         /// Its id
         id: String,
@@ -196,7 +203,13 @@ pub(crate) struct Fields {
     authentication: AuthenticationFlags,
     /// Whether it is an IoT Edge device
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    edge: Option<bool>,
+    iot_edge: Option<bool>,
+    /// The edge that holds it; '' for that of its site
+    #[arg(long, value_name = "EDGE")]
+    edge: Option<String>,
+    /// The site it is at; '' for none
+    #[arg(long, value_name = "SITE")]
+    site: Option<String>,
     /// Scope of the edge device it belongs to
     #[arg(long)]
     device_scope: Option<String>,
@@ -246,7 +259,9 @@ impl Fields {
             ("status", self.status.is_some()),
             ("status_reason", self.status_reason.is_some()),
             ("authentication", authentication.is_some()),
-            ("iot_edge", self.edge.is_some()),
+            ("iot_edge", self.iot_edge.is_some()),
+            ("edge", self.edge.is_some()),
+            ("site", self.site.is_some()),
             ("device_scope", self.device_scope.is_some()),
             ("parent_scopes", self.parent_scope.is_some()),
             ("external_device_id", self.external_device_id.is_some()),
@@ -264,7 +279,9 @@ impl Fields {
             status: self.status.map_or(proto::DeviceStatus::Unspecified, Into::into).into(),
             status_reason: self.status_reason.unwrap_or_default(),
             authentication,
-            iot_edge: self.edge.unwrap_or_default(),
+            iot_edge: self.iot_edge.unwrap_or_default(),
+            edge: self.edge.unwrap_or_default(),
+            site: self.site.unwrap_or_default(),
             device_scope: self.device_scope.unwrap_or_default(),
             parent_scopes: self.parent_scope.into_iter().filter(|scope| !scope.is_empty()).collect(),
             external_device_id: self.external_device_id.unwrap_or_default(),
@@ -300,7 +317,11 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
         Verb::Get { id } => {
             devices.get(proto::GetDeviceRequest { name: session.device(&id), read: session.read }).await?.device
         }
-        Verb::List { status, prefix, list } => return print_list(&session, status, prefix, &list).await,
+        Verb::List { status, prefix, edge, site, list } => {
+            let status = status.map_or(proto::DeviceStatus::Unspecified, Into::into).into();
+            let request = proto::ListDevicesRequest { status, prefix, edge, site, ..Default::default() };
+            return print_list(&session, request, &list).await;
+        }
         Verb::Update { id, fields, etag, write } => {
             let (device, mask) = fields.apply(session.device(&id))?;
             if mask.paths.is_empty() {
@@ -369,15 +390,9 @@ impl SetStatus {
     }
 }
 
-async fn print_list(session: &Session, status: Option<Status>, prefix: String, list: &ListFlags) -> anyhow::Result<()> {
-    let request = proto::ListDevicesRequest {
-        parent: session.parent(),
-        page_size: list.page_size(),
-        prefix,
-        status: status.map_or(proto::DeviceStatus::Unspecified, Into::into).into(),
-        read: session.read,
-        ..Default::default()
-    };
+async fn print_list(session: &Session, asked: proto::ListDevicesRequest, list: &ListFlags) -> anyhow::Result<()> {
+    let (parent, page_size, read) = (session.parent(), list.page_size(), session.read);
+    let request = proto::ListDevicesRequest { parent, page_size, read, ..asked };
     let mut found = pin!(session.client.devices().list_all(request).take(list.bound()));
     let mut listing =
         Listing::new(session.format, &["DEVICE", "STATUS", "AUTH", "MANUFACTURER", "MODEL", "ETAG", "UPDATED"]);

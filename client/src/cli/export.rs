@@ -30,7 +30,8 @@ const DEVICES_AT_ONCE: usize = 16;
 /// Arguments of `muster export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  muster export -n plant1 --output-file plant1.ndjson\n\n\
-    Device Registry's fields travel in a member of their own, deviceRegistry. Assets are not part of this format.")]
+    Device Registry's fields travel in a member of their own, deviceRegistry; edge and site in members of these names.\n\
+    Assets are not part of this format.")]
 pub(crate) struct Arguments {
     /// With the devices' keys; keep the file secret
     #[arg(long)]
@@ -66,6 +67,10 @@ struct Line {
     device_scope: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parent_scopes: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    edge: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    site: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     managed_by: String,
     #[serde(skip_serializing_if = "Value::is_null")]
@@ -181,6 +186,8 @@ impl Reader<'_> {
             status_reason: Some(device.status_reason),
             device_scope: device.device_scope,
             parent_scopes: device.parent_scopes,
+            edge: device.edge,
+            site: device.site,
             managed_by: String::new(),
             device_registry: if empty { Value::Null } else { registry },
         }];
@@ -199,6 +206,8 @@ impl Reader<'_> {
                 capabilities: None,
                 device_scope: String::new(),
                 parent_scopes: Vec::new(),
+                edge: String::new(),
+                site: String::new(),
                 managed_by: module.managed_by,
                 device_registry: Value::Null,
             });
@@ -262,6 +271,8 @@ mod tests {
             capabilities: Some(json!({"iotEdge": false})),
             device_scope: String::new(),
             parent_scopes: Vec::new(),
+            edge: String::new(),
+            site: "hall-1".to_owned(),
             managed_by: String::new(),
             device_registry: json!({"uuid": "u"}),
         };
@@ -270,7 +281,7 @@ mod tests {
             "{\"id\":\"pump7\",\"eTag\":\"7\",\"status\":\"enabled\",\"statusReason\":\"\",\"authentication\":{\"symmetricKey\":\
              {\"primaryKey\":null,\"secondaryKey\":null},\"type\":\"sas\",\"x509Thumbprint\":{\"primaryThumbprint\":null,\
              \"secondaryThumbprint\":null}},\"twinETag\":\"8\",\"tags\":{\"site\":\"ams\"},\"properties\":{\"desired\":{},\
-             \"reported\":{}},\"capabilities\":{\"iotEdge\":false},\"deviceRegistry\":{\"uuid\":\"u\"}}"
+             \"reported\":{}},\"capabilities\":{\"iotEdge\":false},\"site\":\"hall-1\",\"deviceRegistry\":{\"uuid\":\"u\"}}"
         );
     }
 }

@@ -11,6 +11,7 @@ mod completions;
 mod context;
 mod cursor;
 mod device;
+mod edge;
 mod exit;
 mod export;
 mod founding;
@@ -26,6 +27,7 @@ mod retention;
 mod saved_query;
 mod session;
 mod shapes;
+mod site;
 mod token;
 mod twin;
 mod twin_history;
@@ -64,6 +66,12 @@ enum Noun {
     /// Assets: things behind a device's endpoint
     #[command(subcommand, arg_required_else_help = true)]
     Asset(asset::Verb),
+    /// Edges: agents at a place that keep a part of the registry in step
+    #[command(subcommand, arg_required_else_help = true)]
+    Edge(edge::Verb),
+    /// Sites: places that devices and assets are at, one within another
+    #[command(subcommand, arg_required_else_help = true)]
+    Site(site::Verb),
     /// The past: who changed what, and resources as they were
     #[command(subcommand, arg_required_else_help = true)]
     History(history::Verb),
@@ -118,6 +126,8 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Module(verb) => module::run(globals, verb).await?,
         Noun::Twin(verb) => twin::run(globals, verb).await?,
         Noun::Asset(verb) => asset::run(globals, verb).await?,
+        Noun::Edge(verb) => edge::run(globals, verb).await?,
+        Noun::Site(verb) => site::run(globals, verb).await?,
         Noun::History(verb) => history::run(globals, verb).await?,
         Noun::Query(arguments) => query::run(globals, arguments).await?,
         Noun::Watch(arguments) => watch::run(globals, arguments).await?,

@@ -20,14 +20,18 @@ pub(crate) enum Verb {
     /// Make a token; its secret is printed this once
     #[command(after_help = "Examples:\n  \
         muster token create --role operator --namespace plant1 --description ci > ci.token\n  \
-        muster token create --role device --namespace plant1 --device pump7 --expires-in 720h")]
+        muster token create --role device --namespace plant1 --device pump7 --expires-in 720h\n  \
+        muster token create --role edge --namespace plant1 --edge press-hall > press-hall.token")]
     Create {
-        /// What it may do; device needs --namespace and --device
+        /// What it may do; device needs --namespace and --device, edge needs --namespace and --edge
         #[arg(long, value_enum)]
         role: Role,
         /// The device, for the role device
         #[arg(long, default_value = "", hide_default_value = true)]
         device: String,
+        /// The edge, for the role edge
+        #[arg(long, default_value = "", hide_default_value = true)]
+        edge: String,
         /// What it is for; at most 128 characters
         #[arg(long, default_value = "", hide_default_value = true)]
         description: String,
@@ -64,6 +68,8 @@ pub(crate) enum Role {
     Admin,
     /// Its own twin: get without tags, report
     Device,
+    /// The agent of an edge: its own session
+    Edge,
 }
 
 /// Tokens may live for years, calls may not.
@@ -80,23 +86,28 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
     let session = Session::open(globals)?;
     let cluster = session.client.cluster();
     match verb {
-        Verb::Create { role, device, description, expires_in, request_id } => {
+        Verb::Create { role, device, edge, description, expires_in, request_id } => {
             // The context's namespace is for resources; a token's reach has to be said.
             let namespace = globals.namespace.clone().unwrap_or_default();
             if role == Role::Device && (namespace.is_empty() || device.is_empty()) {
                 return Err(UsageError("--role device needs --namespace and --device".to_owned()).into());
+            }
+            if role == Role::Edge && (namespace.is_empty() || edge.is_empty()) {
+                return Err(UsageError("--role edge needs --namespace and --edge".to_owned()).into());
             }
             let role = match role {
                 Role::Viewer => proto::Role::Viewer,
                 Role::Operator => proto::Role::Operator,
                 Role::Admin => proto::Role::Admin,
                 Role::Device => proto::Role::Device,
+                Role::Edge => proto::Role::Edge,
             };
             let token = proto::Token {
                 description,
                 role: role.into(),
                 namespace,
                 device_id: device,
+                edge_id: edge,
                 expire_time: expires_in.map(|time| (SystemTime::now() + time).into()),
                 ..Default::default()
             };
@@ -126,7 +137,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             let mut found = pin!(cluster.list_tokens_all(request).take(list.bound()));
             let mut listing = Listing::new(
                 session.format,
-                &["TOKEN", "ROLE", "NAMESPACE", "DEVICE", "DESCRIPTION", "CREATED", "EXPIRES"],
+                &["TOKEN", "ROLE", "NAMESPACE", "DEVICE OR EDGE", "DESCRIPTION", "CREATED", "EXPIRES"],
             );
             while let Some(token) = found.try_next().await? {
                 let moment = |moment: &Option<prost_types::Timestamp>| {
@@ -139,7 +150,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
                             token.token_id.clone(),
                             role_name(token.role()).to_owned(),
                             token.namespace.clone(),
-                            token.device_id.clone(),
+                            format!("{}{}", token.device_id, token.edge_id),
                             token.description.clone(),
                             moment(&token.create_time),
                             moment(&token.expire_time),
@@ -174,6 +185,7 @@ fn members(token: &proto::Token) -> Map<String, Value> {
     put(&mut object, "role", role_name(token.role()));
     put(&mut object, "namespace", token.namespace.as_str());
     put(&mut object, "deviceId", token.device_id.as_str());
+    put(&mut object, "edgeId", token.edge_id.as_str());
     put(&mut object, "description", token.description.as_str());
     put(&mut object, "createTime", time(token.create_time.as_ref()));
     put(&mut object, "expireTime", time(token.expire_time.as_ref()));

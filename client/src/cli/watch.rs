@@ -80,6 +80,8 @@ enum Type {
     Twin,
     Asset,
     SavedQuery,
+    Edge,
+    Site,
 }
 
 /// Sections of a twin.
@@ -211,6 +213,8 @@ fn type_number(wanted: Type) -> i32 {
         Type::Twin => Known::Twin,
         Type::Asset => Known::Asset,
         Type::SavedQuery => Known::SavedQuery,
+        Type::Edge => Known::Edge,
+        Type::Site => Known::Site,
     };
     known.into()
 }

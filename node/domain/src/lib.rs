@@ -31,6 +31,7 @@ pub mod policy;
 pub mod rejection;
 pub mod retention;
 pub mod saved_query;
+pub mod scope;
 pub mod site;
 pub mod token;
 pub mod twin;

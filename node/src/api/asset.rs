@@ -183,16 +183,20 @@ async fn set_enabled(
 }
 
 async fn list(read: &Read, request: v1::ListAssetsRequest) -> Result<v1::ListAssetsResponse, Failure> {
-    let v1::ListAssetsRequest { parent, page_size, page_token, prefix, device_id, read: options } = request;
+    let v1::ListAssetsRequest { parent, page_size, page_token, prefix, device_id, read: options, edge, site } = request;
     let namespace = &fields::namespace("parent", &parent)?;
     let key = Key::Namespace(namespace.clone());
     read.allow_resource(&key)?;
-    let filters = &[parent.as_str(), &prefix, &device_id];
+    let filters = &[parent.as_str(), &prefix, &device_id, &edge, &site];
     let asked = Asked { rpc: "ListAssets", filters, page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
     let keep = move |record: &Record| match &record.body {
-        Body::Asset(asset) => device_id.is_empty() || asset.definition.device_ref.device == device_id,
+        Body::Asset(asset) => {
+            let is = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+            let definition = &asset.definition;
+            is(&device_id, &definition.device_ref.device) && is(&edge, &definition.edge) && is(&site, &definition.site)
+        }
         _ => false,
     };
     let listed = page.list(ListRange::Assets { namespace, prefix: &prefix }, move |_, record| keep(record)).await?;

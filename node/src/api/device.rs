@@ -233,7 +233,7 @@ async fn set_status(
 }
 
 async fn list(read: &Read, request: v1::ListDevicesRequest) -> Result<v1::ListDevicesResponse, Failure> {
-    let v1::ListDevicesRequest { parent, page_size, page_token, prefix, status, read: options } = request;
+    let v1::ListDevicesRequest { parent, page_size, page_token, prefix, status, read: options, edge, site } = request;
     let namespace = &fields::namespace("parent", &parent)?;
     // Unspecified means enabled on a device, but any in a filter.
     let wanted = match status {
@@ -242,14 +242,19 @@ async fn list(read: &Read, request: v1::ListDevicesRequest) -> Result<v1::ListDe
     };
     let key = Key::Namespace(namespace.clone());
     read.allow_resource(&key)?;
-    let filters = &[parent.as_str(), &prefix, &status.to_string()];
+    let filters = &[parent.as_str(), &prefix, &status.to_string(), &edge, &site];
     let asked = Asked { rpc: "ListDevices", filters, page_size, page_token: &page_token, read: options };
     let page = Page::open(read, asked).await?;
     page.check_parent(&key)?;
-    let keep = move |record: &Record| match (&record.body, wanted) {
-        (_, None) => true,
-        (Body::Device(device), Some(wanted)) => device.definition.status == wanted,
-        (_, Some(_)) => false,
+    let keep = move |record: &Record| match &record.body {
+        Body::Device(device) => {
+            let is = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+            let definition = &device.definition;
+            wanted.is_none_or(|wanted| definition.status == wanted)
+                && is(&edge, &definition.edge)
+                && is(&site, &definition.site)
+        }
+        _ => false,
     };
     let listed = page.list(ListRange::Devices { namespace, prefix: &prefix }, move |_, record| keep(record)).await?;
     let devices = listed.show(|id| Key::Device(namespace.clone(), id.to_owned()), convert::device::to_proto);

@@ -180,13 +180,13 @@ fn show(key: &Key, record: &Record) -> Option<Resource> {
         Body::Twin(_) => convert::twin::to_proto(key, record, Parts::ALL).map(Resource::Twin),
         Body::Asset(_) => convert::asset_resource::to_proto(key, record).map(Resource::Asset),
         Body::SavedQuery(_) => convert::saved_query::to_proto(key, record).map(Resource::SavedQuery),
+        Body::Edge(_) => convert::edge::to_proto(key, record).map(Resource::Edge),
+        Body::Site(_) => convert::site::to_proto(key, record).map(Resource::Site),
         Body::Cluster(_)
         | Body::Token(_)
         | Body::Cursor(_)
         | Body::Node(_)
         | Body::Retention(_)
-        | Body::Site(_)
-        | Body::Edge(_)
         | Body::EdgeSession(_)
         | Body::Deleted(_) => None,
     }

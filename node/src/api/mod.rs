@@ -18,6 +18,7 @@ use muster_proto::v1::asset_service_server::AssetServiceServer;
 use muster_proto::v1::cluster_service_server::ClusterServiceServer;
 use muster_proto::v1::cursor_service_server::CursorServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
+use muster_proto::v1::edge_service_server::EdgeServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::maintenance_service_server::MaintenanceServiceServer;
 use muster_proto::v1::member_service_server::MemberServiceServer;
@@ -25,6 +26,8 @@ use muster_proto::v1::namespace_service_server::NamespaceServiceServer;
 use muster_proto::v1::query_service_server::QueryServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
 use muster_proto::v1::saved_query_service_server::SavedQueryServiceServer;
+use muster_proto::v1::site_service_server::SiteServiceServer;
+use muster_proto::v1::sync_service_server::SyncServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
@@ -43,6 +46,7 @@ mod device;
 mod device_batch;
 mod device_import;
 mod device_keys;
+mod edge;
 mod fields;
 mod history;
 mod maintenance;
@@ -58,7 +62,9 @@ mod query_watch_aggregate;
 mod read;
 mod retention;
 mod saved_query;
+mod site;
 pub mod status;
+mod sync;
 mod twin;
 mod twin_batch;
 mod twin_stream;
@@ -68,7 +74,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 13] = [
+pub const SERVICE_NAMES: [&str; 16] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -82,6 +88,9 @@ pub const SERVICE_NAMES: [&str; 13] = [
     MaintenanceServiceServer::<maintenance::MaintenanceApi>::NAME,
     QueryServiceServer::<query::QueryApi>::NAME,
     SavedQueryServiceServer::<saved_query::SavedQueryApi>::NAME,
+    EdgeServiceServer::<edge::EdgeApi>::NAME,
+    SiteServiceServer::<site::SiteApi>::NAME,
+    SyncServiceServer::<sync::SyncApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -110,5 +119,8 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(MaintenanceServiceServer, maintenance::MaintenanceApi);
     add!(QueryServiceServer, query::QueryApi);
     add!(SavedQueryServiceServer, saved_query::SavedQueryApi);
+    add!(EdgeServiceServer, edge::EdgeApi);
+    add!(SiteServiceServer, site::SiteApi);
+    add!(SyncServiceServer, sync::SyncApi);
     routes.routes()
 }

@@ -174,6 +174,8 @@ fn types(types: &[i32]) -> Result<Vec<ResourceType>, Rejection> {
             Ok(v1::ResourceType::Twin) => ResourceType::Twin,
             Ok(v1::ResourceType::Asset) => ResourceType::Asset,
             Ok(v1::ResourceType::SavedQuery) => ResourceType::SavedQuery,
+            Ok(v1::ResourceType::Edge) => ResourceType::Edge,
+            Ok(v1::ResourceType::Site) => ResourceType::Site,
             Ok(v1::ResourceType::Unspecified) | Err(_) => return Err(number),
         })
     };

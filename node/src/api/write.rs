@@ -74,6 +74,12 @@ mutations!(
     CreateSavedQueryRequest,
     UpdateSavedQueryRequest,
     DeleteSavedQueryRequest,
+    CreateEdgeRequest,
+    UpdateEdgeRequest,
+    DeleteEdgeRequest,
+    CreateSiteRequest,
+    UpdateSiteRequest,
+    DeleteSiteRequest,
 );
 
 macro_rules! mutations_without_dry_run {

@@ -64,20 +64,17 @@ impl Authentication {
         if expired || !token::same_hash(&parsed.hash, &token.hash) {
             return Err(invalid());
         }
-        match (token.role, &token.namespace, &token.device) {
-            (Role::Device, Some(namespace), Some(device)) => {
-                Ok(Principal::Device { namespace: namespace.clone(), device: device.clone(), token: Some(parsed.id) })
+        let (namespace, id) = (token.namespace.clone(), Some(parsed.id.clone()));
+        match token.role {
+            Role::Viewer | Role::Operator | Role::Admin => Ok(user(&parsed.id, token.role, namespace, id)),
+            Role::Device => {
+                let (namespace, device) = namespace.zip(token.device.clone()).ok_or_else(invalid)?;
+                Ok(Principal::Device { namespace, device, token: id })
             }
-            (Role::Edge, Some(namespace), _) => match &token.edge {
-                Some(edge) => Ok(Principal::Edge {
-                    namespace: namespace.clone(),
-                    edge: edge.clone(),
-                    token: Some(parsed.id),
-                }),
-                None => Err(invalid()),
-            },
-            (Role::Device | Role::Edge, _, _) => Err(invalid()),
-            (role, namespace, _) => Ok(user(&parsed.id, role, namespace.clone(), Some(parsed.id.clone()))),
+            Role::Edge => {
+                let (namespace, edge) = namespace.zip(token.edge.clone()).ok_or_else(invalid)?;
+                Ok(Principal::Edge { namespace, edge, token: id })
+            }
         }
     }
 }
@@ -91,6 +88,9 @@ fn by_certificate(identity: &CertIdentity) -> Result<Principal, Status> {
         CertIdentity::Role { role, name } => Ok(user(name, domain_role(*role), None, None)),
         CertIdentity::Device { namespace, device } => {
             Ok(Principal::Device { namespace: namespace.clone(), device: device.clone(), token: None })
+        }
+        CertIdentity::Edge { namespace, edge } => {
+            Ok(Principal::Edge { namespace: namespace.clone(), edge: edge.clone(), token: None })
         }
         CertIdentity::Peer { .. } => Err(unauthenticated("a peer certificate does not serve for the API")),
     }

@@ -10,6 +10,8 @@ pub enum Access {
     Public,
     /// Any authenticated caller, devices included; the handler checks which resource.
     Anyone,
+    /// An edge, and nobody else: not even an admin speaks for one. The handler checks which.
+    Edge,
     /// A viewer, operator or admin.
     Viewer,
     /// An operator or admin.
@@ -30,6 +32,7 @@ impl Access {
         };
         match self {
             Self::Public | Self::Anyone => true,
+            Self::Edge => role == Role::Edge,
             Self::Viewer => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
             Self::Operator => matches!(role, Role::Operator | Role::Admin),
             Self::Admin => role == Role::Admin,
@@ -97,6 +100,19 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.SavedQueryService/ListSavedQueries", Access::Viewer),
     ("/muster.v1.SavedQueryService/UpdateSavedQuery", Access::Operator),
     ("/muster.v1.SavedQueryService/DeleteSavedQuery", Access::Operator),
+    ("/muster.v1.EdgeService/CreateEdge", Access::Operator),
+    ("/muster.v1.EdgeService/GetEdge", Access::Anyone),
+    ("/muster.v1.EdgeService/ListEdges", Access::Viewer),
+    ("/muster.v1.EdgeService/UpdateEdge", Access::Operator),
+    ("/muster.v1.EdgeService/DeleteEdge", Access::Operator),
+    ("/muster.v1.EdgeService/GetEdgeStatus", Access::Anyone),
+    ("/muster.v1.EdgeService/ListEdgeStatuses", Access::Viewer),
+    ("/muster.v1.SiteService/CreateSite", Access::Operator),
+    ("/muster.v1.SiteService/GetSite", Access::Viewer),
+    ("/muster.v1.SiteService/ListSites", Access::Viewer),
+    ("/muster.v1.SiteService/UpdateSite", Access::Operator),
+    ("/muster.v1.SiteService/DeleteSite", Access::Operator),
+    ("/muster.v1.SyncService/Sync", Access::Edge),
     ("/muster.v1.ClusterService/GetStatus", Access::Viewer),
     ("/muster.v1.ClusterService/GetChainHash", Access::Viewer),
     ("/muster.v1.ClusterService/CreateToken", Access::Admin),

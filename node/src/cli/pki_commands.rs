@@ -52,12 +52,15 @@ pub(super) enum PkiCommand {
         /// Names the holder in the history, and the files
         #[arg(long)]
         name: String,
-        /// For the role device: where the device is registered
-        #[arg(long, required_if_eq("role", "device"))]
+        /// For the roles device and edge: where it is registered
+        #[arg(long, required_if_eq_any([("role", "device"), ("role", "edge")]))]
         namespace: Option<String>,
         /// For the role device: its id
         #[arg(long, required_if_eq("role", "device"))]
         device: Option<String>,
+        /// For the role edge: its id
+        #[arg(long, required_if_eq("role", "edge"))]
+        edge: Option<String>,
         /// Folder to write into [default: DIR]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -70,6 +73,7 @@ pub(super) enum RoleArgument {
     Operator,
     Admin,
     Device,
+    Edge,
 }
 
 impl PkiCommand {
@@ -82,8 +86,8 @@ impl PkiCommand {
                 say(&format!("node {id}: {} holds all it needs; copy it there", folder.display()));
                 Ok(())
             }
-            Self::IssueClient { dir, role, name, namespace, device, out } => {
-                let identity = identity(role, &name, namespace, device)?;
+            Self::IssueClient { dir, role, name, namespace, device, edge, out } => {
+                let identity = identity(role, &name, namespace, device, edge)?;
                 let out = out.unwrap_or_else(|| dir.clone());
                 pki::issue_client(&dir, &identity, &name, &out, &SystemClock, &OsIds)?;
                 say(&format!("wrote {name}.crt and {name}.key to {} for {identity}", out.display()));
@@ -117,6 +121,7 @@ fn identity(
     name: &str,
     namespace: Option<String>,
     device: Option<String>,
+    edge: Option<String>,
 ) -> anyhow::Result<CertIdentity> {
     let role = match role {
         RoleArgument::Viewer => Role::Viewer,
@@ -125,9 +130,17 @@ fn identity(
         RoleArgument::Device => {
             let namespace = namespace.context("--role device needs --namespace")?;
             let device = device.context("--role device needs --device")?;
+            anyhow::ensure!(edge.is_none(), "--edge goes with --role edge only");
             return Ok(CertIdentity::Device { namespace, device });
         }
+        RoleArgument::Edge => {
+            let namespace = namespace.context("--role edge needs --namespace")?;
+            let edge = edge.context("--role edge needs --edge")?;
+            anyhow::ensure!(device.is_none(), "--device goes with --role device only");
+            return Ok(CertIdentity::Edge { namespace, edge });
+        }
     };
-    anyhow::ensure!(namespace.is_none() && device.is_none(), "--namespace and --device go with --role device only");
+    let bound = namespace.is_some() || device.is_some() || edge.is_some();
+    anyhow::ensure!(!bound, "--namespace, --device and --edge go with the roles device and edge only");
     Ok(CertIdentity::Role { role, name: name.to_owned() })
 }

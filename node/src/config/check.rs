@@ -2,7 +2,7 @@
 //!
 //! Deliberately opens no socket and parses no certificate: what only the machine can tell is found when starting.
 
-use super::{Config, Limits, Member, Queries};
+use super::{Config, Limits, Member, Queries, Sync};
 use crate::files;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -54,6 +54,7 @@ pub(super) fn values(config: &Config) -> Vec<Problem> {
     transport_security(config, &mut problems);
     raft_and_storage(config, &mut problems);
     queries(config, &mut problems);
+    sync(config, &mut problems);
     limits(config, &mut problems);
     let level = is_log_level(&config.log.level);
     problems.unless(level, "log.level", "must be a level or a list such as \"info,muster_node::raft=debug\"");
@@ -235,6 +236,13 @@ fn queries(config: &Config, problems: &mut Problems) {
     let rule = format!("must be 0 or 1000 to 86400000, and is {interval}");
     let is_valid = interval == 0 || (1_000..=86_400_000).contains(&interval);
     problems.unless(is_valid, "queries.views_checkpoint_interval_ms", rule);
+}
+
+fn sync(config: &Config, problems: &mut Problems) {
+    let Sync { sessions_max, heartbeat_ms, window_operations } = config.sync;
+    problems.range("sync.sessions_max", sessions_max, 1, 1_000_000);
+    problems.range("sync.heartbeat_ms", heartbeat_ms, 100, 600_000);
+    problems.range("sync.window_operations", window_operations, 1, 65_536);
 }
 
 fn limits(config: &Config, problems: &mut Problems) {

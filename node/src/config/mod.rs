@@ -18,7 +18,7 @@ pub use check::Problem;
 pub use reference::{KEYS, Key, markdown, node_toml, show};
 pub use sections::{
     ClientListener, ClientTlsFiles, Cluster, Http, Limits, Log, LogFormat, Member, Node, PeerListener, PeerTlsFiles,
-    Queries, Raft, Security, Storage,
+    Queries, Raft, Security, Storage, Sync,
 };
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ pub struct Config {
     pub storage: Storage,
     /// What queries may take, and the views behind them.
     pub queries: Queries,
+    /// Edges that connect.
+    pub sync: Sync,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// Keys and tokens.

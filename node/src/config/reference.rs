@@ -210,6 +210,16 @@ pub const KEYS: &[Key] = &[
         always written at a stop. 1000 to 86400000; 0 for none between.",
     ),
     key(
+        "sync.sessions_max",
+        "Edges that are connected to this node at a time; more are refused with RESOURCE_EXHAUSTED. 1 to 1000000.",
+    ),
+    key(
+        "sync.heartbeat_ms",
+        "An edge hears of this node at least this often; after three times that without a word the link is dead to either side. \
+        100 to 600000.",
+    ),
+    key("sync.window_operations", "Operations of one edge that may be unanswered at a time. 1 to 65536."),
+    key(
         "limits.propose_queue_commands",
         "Commands that wait for the Raft log; more are refused with RESOURCE_EXHAUSTED. 1 to 1000000.",
     ),

@@ -245,6 +245,22 @@ impl Default for Queries {
     }
 }
 
+/// `[sync]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each key is described once, in reference.rs")]
+pub struct Sync {
+    pub sessions_max: usize,
+    pub heartbeat_ms: u64,
+    pub window_operations: u32,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self { sessions_max: 20_000, heartbeat_ms: 20_000, window_operations: 512 }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -18,6 +18,7 @@ pub mod asset_resource;
 pub mod asset_status;
 pub mod cursor;
 pub mod device;
+pub mod edge;
 pub mod endpoints;
 pub mod event;
 pub mod event_json;
@@ -28,6 +29,7 @@ pub mod namespace;
 pub mod resource;
 pub mod retention;
 pub mod saved_query;
+pub mod site;
 pub mod token;
 pub mod twin;
 

@@ -16,6 +16,8 @@ pub fn to_proto(key: &Key, record: &Record, parts: Parts) -> Option<v1::Resource
         Body::Twin(_) => super::twin::to_proto(key, record, parts).map(Resource::Twin),
         Body::Asset(_) => super::asset_resource::to_proto(key, record).map(Resource::Asset),
         Body::SavedQuery(_) => super::saved_query::to_proto(key, record).map(Resource::SavedQuery),
+        Body::Edge(_) => super::edge::to_proto(key, record).map(Resource::Edge),
+        Body::Site(_) => super::site::to_proto(key, record).map(Resource::Site),
         _ => None,
     };
     resource.map(|resource| v1::Resource { resource: Some(resource) })

@@ -179,6 +179,7 @@ fn subject_of(identity: &CertIdentity) -> String {
     match identity {
         CertIdentity::Role { name, .. } => name.clone(),
         CertIdentity::Device { device, .. } => device.clone(),
+        CertIdentity::Edge { edge, .. } => edge.clone(),
         CertIdentity::Peer { node_id, .. } => format!("node {node_id}"),
     }
 }

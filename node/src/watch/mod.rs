@@ -31,10 +31,12 @@ mod follower;
 mod frame;
 mod lane;
 mod published;
+mod tail;
 
 pub(crate) use follower::{FollowError, Follower, Following, Told};
 pub(crate) use frame::{Content, Frame};
 pub(crate) use published::{Audience, Images};
+pub(crate) use tail::{Tail, Tailed, Tailing};
 
 use lane::{Lane, LaneKey, LaneLimits};
 
@@ -68,7 +70,8 @@ struct Seat {
     watches: Arc<Watches>,
     key: LaneKey,
     lane: Arc<Lane>,
-    _place: OwnedSemaphorePermit,
+    /// Of a caller's watch.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Watches {
@@ -95,6 +98,10 @@ impl Watches {
             TryAcquireError::NoPermits => FollowError::Full,
             TryAcquireError::Closed => FollowError::Stopping,
         })?;
+        Ok(self.take_seat(filter, Some(place)))
+    }
+
+    fn take_seat(self: &Arc<Self>, filter: &EventFilter, place: Option<OwnedSemaphorePermit>) -> Seat {
         let key = lane_of(&filter.scope);
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         if lanes.is_empty() {
@@ -112,7 +119,7 @@ impl Watches {
         lane.join();
         drop(lanes);
         metrics::gauge!("muster_watch_watches").increment(1.0);
-        Ok(Seat { watches: Arc::clone(self), key, lane, _place: place })
+        Seat { watches: Arc::clone(self), key, lane, _place: place }
     }
 
     /// How far all lanes are filled.

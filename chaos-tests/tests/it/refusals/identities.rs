@@ -105,6 +105,10 @@ async fn tokens(table: &mut Table, client: &Client) {
     let device = proto::Token { namespace: NAMESPACE.to_owned(), ..token(proto::Role::Device) };
     let admin = proto::Token { namespace: NAMESPACE.to_owned(), ..token(proto::Role::Admin) };
     let viewer = proto::Token { device_id: "pump7".to_owned(), ..token(proto::Role::Viewer) };
+    let edge = proto::Token { namespace: NAMESPACE.to_owned(), ..token(proto::Role::Edge) };
+    let both = proto::Token { edge_id: "hall4".to_owned(), device_id: "pump7".to_owned(), ..edge.clone() };
+    let operator = proto::Token { edge_id: "hall4".to_owned(), ..token(proto::Role::Operator) };
+    let spelled = proto::Token { edge_id: "Hall 4".to_owned(), ..edge.clone() };
     let late = proto::Token { expire_time: Some(past.into()), ..token(proto::Role::Viewer) };
     let long = proto::Token { description: "x".repeat(129), ..token(proto::Role::Viewer) };
     for (case, token, expected) in [
@@ -112,6 +116,11 @@ async fn tokens(table: &mut Table, client: &Client) {
         ("no role", Some(token(proto::Role::Unspecified)), invalid("INVALID_FIELD", "token.role")),
         ("device of no namespace", Some(token(proto::Role::Device)), invalid("INVALID_FIELD", "token.namespace")),
         ("device without id", Some(device), invalid("INVALID_FIELD", "token.device_id")),
+        ("edge of no namespace", Some(token(proto::Role::Edge)), invalid("INVALID_FIELD", "token.namespace")),
+        ("edge without id", Some(edge), invalid("INVALID_FIELD", "token.edge_id")),
+        ("edge with a device", Some(both), invalid("INVALID_FIELD", "token.device_id")),
+        ("operator with an edge", Some(operator), invalid("INVALID_FIELD", "token.edge_id")),
+        ("edge of a bad id", Some(spelled), invalid("INVALID_ID", "token.edge_id")),
         ("admin of a namespace", Some(admin), invalid("INVALID_FIELD", "token.namespace")),
         ("viewer with a device", Some(viewer), invalid("INVALID_FIELD", "token.device_id")),
         ("expired before it exists", Some(late), invalid("INVALID_FIELD", "token.expire_time")),

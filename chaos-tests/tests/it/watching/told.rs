@@ -184,6 +184,8 @@ fn name(resource: &proto::Resource) -> Option<String> {
         Resource::Twin(twin) => twin.name.clone(),
         Resource::Asset(asset) => asset.name.clone(),
         Resource::SavedQuery(query) => query.name.clone(),
+        Resource::Edge(edge) => edge.name.clone(),
+        Resource::Site(site) => site.name.clone(),
     })
 }
 

@@ -116,7 +116,7 @@ impl Apply<'_> {
         &mut self,
         namespace: &str,
         id: &str,
-        wanted: Asset,
+        mut wanted: Asset,
     ) -> Result<(Action, Vec<Difference>), CallError> {
         let assets = self.session.client.assets();
         let name = names::asset(namespace, id);
@@ -145,6 +145,7 @@ impl Apply<'_> {
             }
             return Ok((Action::Create, differences));
         };
+        stay(&mut wanted, &current);
         let enabled = wanted.enabled;
         let now = if enabled.is_some() { Some(current.enabled.unwrap_or(true)) } else { None };
         let differences = diff::compare(&defined(&current, now), &defined(&wanted, enabled));
@@ -166,6 +167,16 @@ impl Apply<'_> {
             assets.update(request).await?;
         }
         Ok((Action::Update, differences))
+    }
+}
+
+/// Device Registry has no word for edges and sites: what a manifest does not say of them stays as it is.
+fn stay(wanted: &mut Asset, current: &Asset) {
+    let (Some(wanted), Some(current)) = (&mut wanted.definition, &current.definition) else { return };
+    for (said, kept) in [(&mut wanted.edge, &current.edge), (&mut wanted.site, &current.site)] {
+        if said.is_empty() {
+            said.clone_from(kept);
+        }
     }
 }
 

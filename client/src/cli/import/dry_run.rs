@@ -164,6 +164,11 @@ fn planned(import: &ImportDevice, current: Option<Current>) -> Plan {
             module_identity(authentication, &import.managed_by)
         };
         to.extend(new.as_object().cloned().unwrap_or_default());
+        // What IoT Hub's format has no word for stays when a line does not say it.
+        for name in ["edge", "site"] {
+            let kept = current.as_ref().map_or("", |current| text(&current.identity, name));
+            put(&mut to, name, Some(text(&new, name)).filter(|said| !said.is_empty()).unwrap_or(kept));
+        }
         from.extend(current.as_ref().and_then(|current| current.identity.as_object().cloned()).unwrap_or_default());
     }
     let twin = current.as_ref().and_then(|current| current.twin.as_ref());
@@ -200,6 +205,8 @@ fn identity(device: &proto::Device, authentication: Option<&proto::Authenticatio
     let scope = if device.device_scope.is_empty() && device.iot_edge { current_scope } else { &device.device_scope };
     put(&mut object, "deviceScope", scope);
     put(&mut object, "parentScopes", device.parent_scopes.clone());
+    put(&mut object, "edge", device.edge.as_str());
+    put(&mut object, "site", device.site.as_str());
     let mut registry = device::registry_to_json(device);
     if let Value::Object(members) = &mut registry {
         // Made once and never changed.

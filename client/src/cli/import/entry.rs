@@ -125,6 +125,8 @@ fn identity(fields: &mut Fields, ignored: &mut Vec<String>) -> Result<Device, Sh
         iot_edge: capabilities.bool("iotEdge")?.unwrap_or_default(),
         device_scope: fields.text("deviceScope")?,
         parent_scopes: fields.texts("parentScopes")?,
+        edge: fields.text("edge")?,
+        site: fields.text("site")?,
         ..Default::default()
     };
     capabilities.finish(ignored);
@@ -183,7 +185,7 @@ mod tests {
             "authentication":{"type":"selfSigned","symmetricKey":{"primaryKey":null,"secondaryKey":null},
             "x509Thumbprint":{"primaryThumbprint":"AB","secondaryThumbprint":null}},"twinETag":"AA==",
             "tags":{"z": 1.0, "a":52.32025},"properties":{"desired":{"$version":3},"reported":null},
-            "capabilities":{"iotEdge":true},"deviceScope":"s","parentScopes":["p"],
+            "capabilities":{"iotEdge":true},"deviceScope":"s","parentScopes":["p"],"edge":"e1","site":"hall-1",
             "deviceRegistry":{"manufacturer":"Contoso","attributes":{"line":3}}}"#,
         )
         .expect("is valid");
@@ -196,6 +198,7 @@ mod tests {
         assert_eq!(device.status(), DeviceStatus::Disabled);
         assert!(device.iot_edge);
         assert_eq!((device.device_scope.as_str(), device.parent_scopes.len()), ("s", 1));
+        assert_eq!((device.edge.as_str(), device.site.as_str()), ("e1", "hall-1"));
         assert_eq!((device.manufacturer.as_str(), device.attributes_json.as_str()), ("Contoso", r#"{"line":3}"#));
         let authentication = device.authentication.expect("has one");
         assert_eq!(authentication.r#type(), AuthenticationType::SelfSigned);

@@ -10,6 +10,37 @@ use super::{document, put, time};
 
 pub(crate) use super::asset_read::{classic_from_fields, definition_from_fields, status_from_fields};
 
+/// The definition's fields by their names in an update mask, but for `edge` and `site`: a file that says nothing of them leaves
+/// the asset where it is.
+pub(crate) const DEFINITION_MASK: [&str; 26] = [
+    "definition.device_ref",
+    "definition.external_asset_id",
+    "definition.display_name",
+    "definition.description",
+    "definition.manufacturer",
+    "definition.manufacturer_uri",
+    "definition.model",
+    "definition.product_code",
+    "definition.serial_number",
+    "definition.hardware_revision",
+    "definition.software_revision",
+    "definition.documentation_uri",
+    "definition.asset_type_refs",
+    "definition.attributes_json",
+    "definition.discovered_asset_refs",
+    "definition.default_datasets_configuration",
+    "definition.default_events_configuration",
+    "definition.default_streams_configuration",
+    "definition.default_management_groups_configuration",
+    "definition.default_datasets_destinations",
+    "definition.default_events_destinations",
+    "definition.default_streams_destinations",
+    "definition.datasets",
+    "definition.event_groups",
+    "definition.streams",
+    "definition.management_groups",
+];
+
 /// An asset as `muster asset get --output json` shows it.
 pub(crate) fn to_json(asset: &Asset) -> Value {
     let mut object = Map::new();
@@ -53,6 +84,8 @@ pub(crate) fn definition_to_json(definition: &AssetDefinition) -> Map<String, Va
         ("hardwareRevision", &definition.hardware_revision),
         ("softwareRevision", &definition.software_revision),
         ("documentationUri", &definition.documentation_uri),
+        ("edge", &definition.edge),
+        ("site", &definition.site),
         ("defaultDatasetsConfiguration", &definition.default_datasets_configuration),
         ("defaultEventsConfiguration", &definition.default_events_configuration),
         ("defaultStreamsConfiguration", &definition.default_streams_configuration),
@@ -256,4 +289,22 @@ fn status_error(error: &StatusError) -> Value {
     };
     put(&mut object, "details", error.details.iter().map(detail).collect::<Value>());
     Value::Object(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn the_mask_names_the_whole_definition_but_where_the_asset_is() {
+        let files = prost_types::FileDescriptorSet::decode(muster_proto::FILE_DESCRIPTOR_SET).expect("decodes").file;
+        let file = files.iter().find(|file| file.name() == "muster/v1/asset.proto").expect("is there");
+        let message = file.message_type.iter().find(|message| message.name() == "AssetDefinition").expect("is there");
+        let names = message.field.iter().map(|field| format!("definition.{}", field.name()));
+        let expected: Vec<_> =
+            names.filter(|name| !["definition.edge", "definition.site"].contains(&&**name)).collect();
+        assert_eq!(DEFINITION_MASK.to_vec(), expected);
+    }
 }

@@ -31,6 +31,8 @@ fn common(fields: &mut Fields) -> Result<AssetDefinition, ShapeError> {
         hardware_revision: fields.text("hardwareRevision")?,
         software_revision: fields.text("softwareRevision")?,
         documentation_uri: fields.text("documentationUri")?,
+        edge: fields.text("edge")?,
+        site: fields.text("site")?,
         attributes_json: fields.object_text("attributes")?,
         discovered_asset_refs: fields.texts("discoveredAssetRefs")?,
         default_datasets_configuration: fields.text("defaultDatasetsConfiguration")?,

@@ -52,6 +52,8 @@ pub(crate) fn to_json(device: &Device) -> Value {
     put(&mut object, "capabilities", json!({"iotEdge": device.iot_edge}));
     put(&mut object, "deviceScope", device.device_scope.as_str());
     put(&mut object, "parentScopes", device.parent_scopes.clone());
+    put(&mut object, "edge", device.edge.as_str());
+    put(&mut object, "site", device.site.as_str());
     put(&mut object, "deviceRegistry", registry_to_json(device));
     put(&mut object, "createTime", time(device.create_time.as_ref()));
     put(&mut object, "updateTime", time(device.update_time.as_ref()));

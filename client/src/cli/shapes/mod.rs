@@ -5,12 +5,14 @@ pub(crate) mod asset;
 mod asset_read;
 pub(crate) mod authentication;
 pub(crate) mod device;
+pub(crate) mod edge;
 pub(crate) mod endpoints;
 pub(crate) mod fields;
 pub(crate) mod history;
 pub(crate) mod module;
 pub(crate) mod namespace;
 pub(crate) mod saved_query;
+pub(crate) mod site;
 pub(crate) mod twin;
 
 use muster_client::proto;
@@ -55,6 +57,8 @@ pub(crate) fn any(resource: &proto::Resource) -> Value {
         Some(Resource::Twin(twin)) => twin::to_json(twin),
         Some(Resource::Asset(asset)) => asset::to_json(asset),
         Some(Resource::SavedQuery(query)) => saved_query::to_json(query),
+        Some(Resource::Edge(edge)) => edge::to_json(edge),
+        Some(Resource::Site(site)) => site::to_json(site),
         None => Value::Null,
     }
 }
@@ -69,5 +73,7 @@ pub(crate) fn resource(resource: &proto::get_at_response::Resource) -> Value {
         Resource::Twin(twin) => twin::to_json(twin),
         Resource::Asset(asset) => asset::to_json(asset),
         Resource::SavedQuery(query) => saved_query::to_json(query),
+        Resource::Edge(edge) => edge::to_json(edge),
+        Resource::Site(site) => site::to_json(site),
     }
 }

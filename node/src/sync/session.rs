@@ -1,0 +1,260 @@
+//! One session: what its edge says is taken in, and what is to be said is said, pulled by the connection.
+//!
+//! ```text
+//! edge ─▶ operations ─▶ up ──▶ operations_result ─┐
+//!         received, compare, fetch ─▶ down ──▶ items, marks, differences ─┴─▶ next() ─▶ connection
+//! ```
+//!
+//! There is no queue to the edge: a message is made when the connection takes it. What the edge sends is read one message at a
+//! time. It knows messages, and neither how scopes are kept nor how commands are decided. Invariants:
+//!
+//! - The caller's right to go on, the edge's existence and its epoch are looked at before each message and every few seconds.
+//! - A session that hears nothing for three heartbeats ends.
+//! - Of two sessions of an edge on one node the older one ends (`E3-fencing`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use muster_domain::{Body, Key, Reason, Rejection};
+use muster_proto::v1;
+use muster_proto::v1::sync_request::Message as Asked;
+use muster_proto::v1::sync_response::Message as Told;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::down::Down;
+use super::opening::{Hello, Opened};
+use super::sessions::{Ending, Seat};
+use super::up::Up;
+use super::{EdgeSync, SyncError, uplink};
+use crate::authorize::{self, Caller};
+use crate::read::{Consistency, ReadError};
+
+/// What comes from an edge.
+pub(crate) type Inbound = BoxStream<'static, Result<v1::SyncRequest, tonic::Status>>;
+
+/// How often a session that is quiet is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// Failed proofs in a row after which a session ends: another node may be better off.
+const UNPROVED_MAX: u32 = 2;
+/// Heartbeats after which an edge that is silent is dead.
+const SILENT_HEARTBEATS: u32 = 3;
+
+/// See the module.
+pub(crate) struct Session {
+    sync: Arc<EdgeSync>,
+    caller: Caller,
+    namespace: String,
+    edge: String,
+    epoch: u64,
+    inbound: Inbound,
+    seat: Seat,
+    ending: watch::Receiver<Option<Ending>>,
+    down: Down,
+    up: Up,
+    /// Answers that are ready.
+    ready: Option<Told>,
+    heard_at: Instant,
+    told_at: Instant,
+    looked_at: Instant,
+    unproved: u32,
+    is_over: bool,
+}
+
+/// What a session waits for.
+enum Woken {
+    Ending,
+    Heard(Option<Result<v1::SyncRequest, tonic::Status>>),
+    Landed(Option<Result<crate::outcome::Outcome, crate::propose::ProposeError>>),
+    Changed,
+}
+
+impl Session {
+    /// Begins; `welcome` is the first message.
+    pub(super) fn new(
+        sync: &Arc<EdgeSync>,
+        caller: Caller,
+        inbound: Inbound,
+        hello: Hello,
+        opened: &Opened,
+        seat: Seat,
+        down: Down,
+    ) -> Self {
+        let epoch = opened.record.epoch;
+        let window = sync.settings.window_operations;
+        let up = Up::new(&hello.namespace, &hello.edge, epoch, window, opened.record.last_sequence);
+        let now = Instant::now();
+        let (ending, ready) = (seat.ending(), Some(Told::Welcome(opened.welcome(sync))));
+        Self {
+            sync: Arc::clone(sync),
+            caller,
+            namespace: hello.namespace,
+            edge: hello.edge,
+            epoch,
+            inbound,
+            seat,
+            ending,
+            down,
+            up,
+            ready,
+            heard_at: now,
+            told_at: now,
+            looked_at: now,
+            unproved: 0,
+            is_over: false,
+        }
+    }
+
+    /// The next message; waits for it. `None` when the session has ended.
+    pub(crate) async fn next(&mut self) -> Result<Option<v1::SyncResponse>, SyncError> {
+        let told = if self.is_over { None } else { self.find().await? };
+        self.told_at = Instant::now();
+        Ok(told.map(|told| v1::SyncResponse { message: Some(told) }))
+    }
+
+    async fn find(&mut self) -> Result<Option<Told>, SyncError> {
+        loop {
+            self.look()?;
+            if let Some(told) = self.ready.take() {
+                return Ok(Some(told));
+            }
+            // One message in for each one out: neither way waits for the other to be done.
+            if let Some(heard) = self.inbound.next().now_or_never() {
+                if !self.take(heard).await? {
+                    return Ok(None);
+                }
+                if self.ready.is_some() {
+                    continue;
+                }
+            }
+            self.up.launch(&self.sync, &self.caller)?;
+            if let Some(told) = self.down.next(&self.sync.reader).await? {
+                return Ok(Some(told));
+            }
+            if self.told_at.elapsed() >= self.sync.settings.heartbeat {
+                return self.heartbeat().await.map(Some);
+            }
+            match self.wait().await {
+                Woken::Ending => return self.end(),
+                Woken::Heard(heard) => {
+                    if !self.take(heard).await? {
+                        return Ok(None);
+                    }
+                }
+                Woken::Landed(Some(outcome)) => {
+                    let result = self.up.settle(&self.sync.reader, outcome).await?;
+                    self.ready = result.map(Told::OperationsResult);
+                }
+                Woken::Landed(None) | Woken::Changed => {}
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let look = (self.looked_at + LOOK_AGAIN).min(self.told_at + self.sync.settings.heartbeat);
+        tokio::select! {
+            biased;
+            _ = self.ending.changed() => Woken::Ending,
+            landed = self.up.landed() => Woken::Landed(landed),
+            heard = self.inbound.next() => Woken::Heard(heard),
+            () = self.down.changed() => Woken::Changed,
+            () = sleep_until(look) => Woken::Changed,
+        }
+    }
+
+    /// Refuses to go on when the caller may not, or the edge is gone, disabled or elsewhere by now.
+    fn look(&mut self) -> Result<(), SyncError> {
+        let reader = &self.sync.reader;
+        authorize::still(&self.caller, reader, self.sync.clock.now_ms())?;
+        let now = Instant::now();
+        self.looked_at = now;
+        if self.down.is_over() || self.sync.sessions.is_closed() && self.ending.borrow().is_none() {
+            return Err(SyncError::Stopping);
+        }
+        if now.duration_since(self.heard_at) > self.sync.settings.heartbeat * SILENT_HEARTBEATS {
+            return Err(SyncError::Silent);
+        }
+        let view = reader.local();
+        let key = Key::Edge(self.namespace.clone(), self.edge.clone());
+        match view.get(&key)?.as_deref().map(|record| &record.body) {
+            Some(Body::Edge(edge)) if edge.definition.enabled => {}
+            Some(Body::Edge(_)) => {
+                return Err(Rejection::new(Reason::EdgeDisabled, "edge", format!("{key} was disabled")).into());
+            }
+            _ => return Err(Rejection::not_found(key).into()),
+        }
+        let session = Key::EdgeSession(self.namespace.clone(), self.edge.clone());
+        let epoch = view.get(&session)?.map_or(0, |record| record.version());
+        if epoch > self.epoch { Err(self.fenced(epoch)) } else { Ok(()) }
+    }
+
+    fn fenced(&self, newest: u64) -> SyncError {
+        let message = format!("the edge has opened a session of epoch {newest} since; this one has {}", self.epoch);
+        Rejection::new(Reason::EpochFenced, "epoch", message).into()
+    }
+
+    /// Says that the session is over, where that is a message.
+    fn end(&mut self) -> Result<Option<Told>, SyncError> {
+        let ending = *self.ending.borrow_and_update();
+        match ending {
+            Some(Ending::Replaced) => Err(self.fenced(self.epoch + 1)),
+            Some(Ending::Stopping(reconnect_after_ms)) => {
+                self.is_over = true;
+                let reason = "the node is stopping".to_owned();
+                Ok(Some(Told::Goodbye(v1::SyncGoodbye { reason, reconnect_after_ms })))
+            }
+            None => Err(SyncError::Stopping),
+        }
+    }
+
+    /// Takes in what the edge says; false when it has ended.
+    async fn take(&mut self, heard: Option<Result<v1::SyncRequest, tonic::Status>>) -> Result<bool, SyncError> {
+        let Some(message) = heard.transpose().map_err(SyncError::Broken)? else {
+            self.is_over = true;
+            return Ok(false);
+        };
+        self.heard_at = Instant::now();
+        match message.message {
+            Some(Asked::Operations(operations)) => self.up.take(uplink::read(&self.namespace, operations)?)?,
+            Some(Asked::Received(received)) => {
+                self.down.received(&received)?;
+                let items = self.down.len();
+                self.seat.note(|presence| {
+                    presence.cursor = received.cursor;
+                    presence.agrees = received.agrees;
+                    presence.items = items;
+                    presence.queued_operations = received.queued_operations;
+                    presence.dropped_operations = received.dropped_operations;
+                });
+            }
+            Some(Asked::Compare(compare)) => self.ready = Some(self.down.compare(&self.sync.reader, compare).await?),
+            Some(Asked::Fetch(fetch)) => self.down.fetch(fetch)?,
+            Some(Asked::Hello(_)) => return Err(invalid("hello", "hello comes once, as the first message").into()),
+            None => return Err(invalid("message", "the message is none that this version knows").into()),
+        }
+        Ok(true)
+    }
+
+    /// Something to be heard by. Proves that this node was not cut off from its cluster: an edge that only listens would never
+    /// find out.
+    async fn heartbeat(&mut self) -> Result<Told, SyncError> {
+        match self.sync.reader.view(Consistency::Linearizable).await {
+            Ok(_) => self.unproved = 0,
+            Err(ReadError::Stopping) => return Err(SyncError::Stopping),
+            Err(error) => {
+                self.unproved += 1;
+                if self.unproved >= UNPROVED_MAX {
+                    return Err(error.into());
+                }
+                return Ok(Told::Items(v1::SyncItems::default()));
+            }
+        }
+        self.down.heartbeat(&self.sync.reader).await
+    }
+}
+
+fn invalid(field: &str, message: &str) -> Rejection {
+    Rejection::new(Reason::InvalidField, field, message)
+}

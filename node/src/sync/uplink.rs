@@ -1,0 +1,138 @@
+//! Operations of an edge, from messages to what the log takes. It checks their form; what they may do is decided in the log.
+//!
+//! - A refusal names the message's field, and the operation by its place in it.
+
+use muster_domain::edge::UplinkChange;
+use muster_domain::{Key, Reason, Rejection};
+use muster_proto::v1;
+use prost::Message;
+
+use crate::convert::asset_status::asset_status_from_proto;
+
+/// Operations of one message.
+const OPERATIONS_MAX: usize = 256;
+/// Their bytes.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Operations of one message.
+#[derive(Debug)]
+pub(super) struct Operations {
+    pub(super) epoch: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) changes: Vec<UplinkChange>,
+}
+
+/// Reads the operations of an edge of `namespace`.
+pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Operations, Rejection> {
+    let count = message.operations.len();
+    if count == 0 || count > OPERATIONS_MAX {
+        let message = format!("operations.operations must have 1 to {OPERATIONS_MAX} elements, and has {count}");
+        return Err(Rejection::new(Reason::TooMany, "operations.operations", message));
+    }
+    let bytes = message.encoded_len();
+    if bytes > BYTES_MAX {
+        let message = format!("operations must take at most {BYTES_MAX} bytes in all, and take {bytes}");
+        return Err(Rejection::new(Reason::TooLarge, "operations", message));
+    }
+    let (epoch, first) = (message.epoch, message.first_sequence);
+    let last = first.checked_add(count as u64 - 1).filter(|_| first > 0).ok_or_else(|| {
+        let field = "operations.first_sequence";
+        Rejection::new(Reason::InvalidField, field, format!("{field} must be 1 or more, and is {first}"))
+    })?;
+    let mut changes = Vec::with_capacity(count);
+    for (at, operation) in message.operations.into_iter().enumerate() {
+        let within = |refusal: Rejection| refusal.within(&format!("operations.operations[{at}]"));
+        changes.push(change(namespace, operation).map_err(within)?);
+    }
+    Ok(Operations { epoch, first, last, changes })
+}
+
+fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
+    use v1::sync_operation::Operation;
+    match operation.operation {
+        Some(Operation::Report(report)) => {
+            let key = Key::parse(&report.name).and_then(|key| key.twin());
+            let pattern = "namespaces/{namespace}/devices/{device}[/modules/{module}]/twin";
+            let key = key.ok_or_else(|| malformed("report.name", pattern))?;
+            Ok(UplinkChange::Report { key, patch: report.reported_json })
+        }
+        Some(Operation::AssetStatus(update)) => {
+            let pattern = "namespaces/{namespace}/assets/{asset} in the edge's own namespace";
+            let Some(Key::Asset(own, asset)) = Key::parse(&update.name) else {
+                return Err(malformed("asset_status.name", pattern));
+            };
+            if own != namespace {
+                return Err(malformed("asset_status.name", pattern));
+            }
+            let status = update.status.ok_or_else(|| malformed("asset_status.status", "given"))?;
+            let status = asset_status_from_proto(status).map_err(|refusal| refusal.within("asset_status"))?;
+            Ok(UplinkChange::AssetStatus { asset, status: Box::new(status) })
+        }
+        None => Err(malformed("operation", "one that this version knows")),
+    }
+}
+
+fn malformed(field: &str, rule: &str) -> Rejection {
+    Rejection::new(Reason::InvalidField, field, format!("{field} must be {rule}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use v1::sync_operation::Operation;
+
+    use super::*;
+
+    fn report(name: &str) -> v1::SyncOperation {
+        let report = v1::SyncReport { name: name.to_owned(), reported_json: "{}".to_owned() };
+        v1::SyncOperation { queued_ms: 1, operation: Some(Operation::Report(report)) }
+    }
+
+    fn status(name: &str, status: Option<v1::AssetStatus>) -> v1::SyncOperation {
+        let update = v1::SyncAssetStatus { name: name.to_owned(), status };
+        v1::SyncOperation { queued_ms: 1, operation: Some(Operation::AssetStatus(update)) }
+    }
+
+    fn message(first_sequence: u64, operations: Vec<v1::SyncOperation>) -> v1::SyncOperations {
+        v1::SyncOperations { epoch: 1, first_sequence, operations }
+    }
+
+    #[test]
+    fn a_device_stands_for_its_twin() {
+        let good = report("namespaces/p/devices/d");
+        let read = read("p", message(4, vec![good.clone(), good])).expect("well formed");
+        let key = Key::DeviceTwin("p".to_owned(), "d".to_owned());
+        assert_eq!((read.first, read.last), (4, 5));
+        assert_eq!(read.changes[0], UplinkChange::Report { key, patch: "{}".to_owned() });
+    }
+
+    #[test]
+    fn malformed_operations_are_refused_by_name() {
+        let good = || report("namespaces/p/devices/d/twin");
+        let empty = v1::SyncOperation::default();
+        let mut large = good();
+        large.operation = Some(Operation::Report(v1::SyncReport {
+            name: "namespaces/p/devices/d".to_owned(),
+            reported_json: "x".repeat(BYTES_MAX),
+        }));
+        let whole = Some(v1::AssetStatus::default());
+        for (message, field) in [
+            (message(1, vec![]), "operations.operations"),
+            (message(1, vec![good(); 257]), "operations.operations"),
+            (message(0, vec![good()]), "operations.first_sequence"),
+            (message(u64::MAX, vec![good(); 2]), "operations.first_sequence"),
+            (message(1, vec![large]), "operations"),
+            (message(1, vec![good(), report("pump")]), "operations.operations[1].report.name"),
+            (message(1, vec![report("namespaces/p/assets/a")]), "operations.operations[0].report.name"),
+            (message(1, vec![empty]), "operations.operations[0].operation"),
+            (
+                message(1, vec![status("namespaces/q/assets/a", whole.clone())]),
+                "operations.operations[0].asset_status.name",
+            ),
+            (message(1, vec![status("namespaces/p/devices/a", whole)]), "operations.operations[0].asset_status.name"),
+            (message(1, vec![status("namespaces/p/assets/a", None)]), "operations.operations[0].asset_status.status"),
+        ] {
+            assert_eq!(read("p", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
+        }
+    }
+}
