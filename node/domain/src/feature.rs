@@ -13,6 +13,8 @@ use crate::{Body, Command, Key, Operation, Reason, Rejection, States};
 
 /// The newest level, which this version supports; a new cluster starts with it.
 pub const FEATURE_LEVEL: u32 = 4;
+/// From this one on there are sites and edges, and things may name them.
+const ASSIGNMENT_LEVEL: u32 = 4;
 
 impl Operation {
     /// The level from which on the operation may be in the log.
@@ -69,21 +71,49 @@ impl Operation {
             | Self::UpdateEdge { .. }
             | Self::DeleteEdge { .. }
             | Self::OpenEdgeSession { .. }
-            | Self::ApplyUplink { .. } => 4,
+            | Self::ApplyUplink { .. } => ASSIGNMENT_LEVEL,
         }
     }
 }
 
-/// The level of an operation of the first level, and of one that says what only members of level 4 understand.
-fn assignment(speaks_of_edges: bool) -> u32 {
-    if speaks_of_edges { 4 } else { 1 }
+/// The level of an older operation, if it names an edge or a site or not.
+fn assignment(names_one: bool) -> u32 {
+    if names_one { ASSIGNMENT_LEVEL } else { 1 }
 }
 
 fn is_assigned(edge: &str, site: &str) -> bool {
     !edge.is_empty() || !site.is_empty()
 }
 
+impl Operation {
+    /// Leaves out what says nothing at `level`: an update of all fields names some that members may not know yet, and that
+    /// nothing can have yet.
+    fn leave_out_above(&mut self, level: u32) {
+        if level >= ASSIGNMENT_LEVEL {
+            return;
+        }
+        match self {
+            Self::UpdateDevice { definition, fields, .. } => fields.retain(|field| match field {
+                DeviceField::Edge => !definition.edge.is_empty(),
+                DeviceField::Site => !definition.site.is_empty(),
+                _ => true,
+            }),
+            Self::UpdateAsset { definition, fields, .. } => fields.retain(|field| match field {
+                AssetField::Edge => !definition.edge.is_empty(),
+                AssetField::Site => !definition.site.is_empty(),
+                _ => true,
+            }),
+            _ => {}
+        }
+    }
+}
+
 impl Command {
+    /// Leaves out what says nothing in a cluster at `level`, so that members that do not know it can go on.
+    pub fn leave_out_above(&mut self, level: u32) {
+        self.operations.iter_mut().for_each(|operation| operation.leave_out_above(level));
+    }
+
     /// The highest level of its operations.
     #[must_use]
     pub fn feature_level(&self) -> u32 {

@@ -140,7 +140,7 @@ impl Proposer {
         request_id: &str,
         body_hash: [u8; 16],
     ) -> Result<Outcome, ProposeError> {
-        let request = Encoded::new(command, request_id, body_hash);
+        let request = self.encoded(command, request_id, body_hash);
         let retry_unknown = !request_id.is_empty();
         let first = self.begin_attempt(request.clone());
         let outcome = self.finish(first, request, retry_unknown).await?;
@@ -162,7 +162,7 @@ impl Proposer {
         request_id: &str,
         body_hash: [u8; 16],
     ) -> oneshot::Receiver<Result<Outcome, ProposeError>> {
-        let request = Encoded::new(command, request_id, body_hash);
+        let request = self.encoded(command, request_id, body_hash);
         let retry_unknown = !request_id.is_empty();
         let (answer, outcome) = oneshot::channel();
         let first = self.begin_attempt(request.clone());
@@ -246,15 +246,28 @@ impl Proposer {
         if needed <= 1 {
             return Ok(());
         }
-        let record = self.reader.local().get(&Key::Cluster).map_err(Arc::new)?;
-        let level = match record.as_deref().map(|record| &record.body) {
-            Some(Body::Cluster(cluster)) => cluster.feature_level,
-            _ => 0,
-        };
+        let level = self.feature_level()?;
         if needed <= level {
             return Ok(());
         }
         Err(ProposeError::FeatureLevel(Box::new(feature::too_low(needed, level))))
+    }
+
+    fn feature_level(&self) -> Result<u32, ProposeError> {
+        let record = self.reader.local().get(&Key::Cluster).map_err(Arc::new)?;
+        Ok(match record.as_deref().map(|record| &record.body) {
+            Some(Body::Cluster(cluster)) => cluster.feature_level,
+            _ => 0,
+        })
+    }
+
+    fn encoded(&self, command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Encoded {
+        let mut request = request_of(command, request_id, body_hash);
+        if request.command.feature_level() > 1 {
+            // A level that cannot be read is judged by the leader.
+            request.command.leave_out_above(self.feature_level().unwrap_or(feature::FEATURE_LEVEL));
+        }
+        Encoded { feature_level: request.command.feature_level(), bytes: codec::encode_request(&request) }
     }
 
     async fn end_attempt(&self, begun: Begun, request: &Encoded) -> Attempt {
@@ -301,13 +314,6 @@ enum Begun {
 struct Encoded {
     bytes: Bytes,
     feature_level: u32,
-}
-
-impl Encoded {
-    fn new(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Self {
-        let request = request_of(command, request_id, body_hash);
-        Self { feature_level: request.command.feature_level(), bytes: codec::encode_request(&request) }
-    }
 }
 
 fn request_of(command: Authorized<Command>, request_id: &str, body_hash: [u8; 16]) -> Request {

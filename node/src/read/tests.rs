@@ -10,6 +10,7 @@ use super::*;
 use crate::outcome::OperationResult;
 
 mod compare;
+mod edges;
 mod node;
 mod random;
 mod retention;

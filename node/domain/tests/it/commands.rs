@@ -14,6 +14,8 @@ use crate::asset::{asset_definition, full_definition};
 use crate::memory::{device_definition, endpoint, sas};
 use crate::token::token;
 
+mod edges;
+
 /// One of the ids that the operations share, so that they meet; now and then any text.
 fn id(known: &'static [&'static str]) -> BoxedStrategy<String> {
     prop_oneof![19 => prop::sample::select(known).prop_map(str::to_owned), 1 => any::<String>()].boxed()
@@ -413,6 +415,7 @@ fn operation() -> BoxedStrategy<Operation> {
         1 => on_tokens(),
         2 => on_cursors(),
         2 => on_saved_queries(),
+        8 => edges::around_edges(),
     ]
     .boxed()
 }

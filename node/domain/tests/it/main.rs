@@ -4,6 +4,9 @@
 mod asset;
 mod commands;
 mod device;
+mod edge;
+mod edge_play;
+mod edge_session;
 mod import;
 mod memory;
 mod model;
@@ -14,5 +17,6 @@ mod policy;
 mod restored;
 mod retention;
 mod saved_query;
+mod site;
 mod token;
 mod twin;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_domain::edge::EdgeSession;
 use muster_domain::{At, Body, Change, EventKind, Key, Operation, Reason, Record, evolve, limits};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -55,6 +56,8 @@ fn check_openness(memory: &Memory, changes: &[Change]) {
                 | EventKind::ModuleCreated(_)
                 | EventKind::TwinCreated
                 | EventKind::AssetCreated { .. }
+                | EventKind::SiteCreated(_)
+                | EventKind::EdgeCreated(_)
         );
         if creates {
             let namespace = Key::Namespace(event.key.namespace().expect("lives in one").to_owned());
@@ -114,7 +117,13 @@ fn check_relations(memory: &Memory) {
                 assert!(asset.status.parts.keys().all(|part| parts.contains(part)), "{key} knows its parts");
                 assert!(asset.status.config_version <= asset.version, "{key} has no status of the future");
             }
-            (Key::Cluster, Body::Cluster(_))
+            (Key::Site(ns, site), Body::Site(_)) => check_site(memory, ns, site),
+            (Key::EdgeSession(ns, edge), Body::EdgeSession(session)) => {
+                assert!(memory.is_alive(&Key::Edge(ns.clone(), edge.clone())), "{key} has its edge");
+                check_session(key, session);
+            }
+            (Key::Edge(..), Body::Edge(_))
+            | (Key::Cluster, Body::Cluster(_))
             | (Key::Namespace(_), Body::Namespace(_))
             | (Key::Token(_), Body::Token(_))
             | (Key::Cursor(..), Body::Cursor(_))
@@ -122,6 +131,28 @@ fn check_relations(memory: &Memory) {
             (key, body) => panic!("{key} holds {body:?}"),
         }
     }
+}
+
+/// From a site upwards there are sites only, few of them, and so none twice.
+fn check_site(memory: &Memory, namespace: &str, site: &str) {
+    let (mut levels, mut next) = (0, site.to_owned());
+    while !next.is_empty() {
+        levels += 1;
+        assert!(levels <= limits::SITE_DEPTH_MAX, "{site} lies too deep");
+        let key = Key::Site(namespace.to_owned(), next);
+        // Within a namespace that is being deleted sites go one by one.
+        let Some(record) = memory.records.get(&key).filter(|record| record.is_alive()) else { return };
+        let Body::Site(above) = &record.body else { panic!("{key} is a site") };
+        next = above.definition.parent.clone();
+    }
+}
+
+fn check_session(key: &Key, session: &EdgeSession) {
+    let numbers: Vec<u64> = session.refusals.iter().map(|refusal| refusal.sequence).collect();
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{key} tells each refusal once, in order");
+    let newest = |number: &u64| *number <= session.last_sequence && number + limits::REFUSALS_KEPT > session.last_sequence;
+    assert!(numbers.iter().all(newest), "{key} tells refusals of the newest operations");
+    assert!(session.unused_since <= session.epoch, "{key} knows no epoch of the future");
 }
 
 /// What all events lead to, from nothing.
@@ -238,13 +269,25 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
         Reason::JoinTokenStale,
         Reason::NodeRemoved,
         Reason::FeatureLevelTooLow,
+        Reason::OutsideScope,
+        Reason::ClusterMismatch,
+        Reason::CursorFromTheFuture,
     ];
     let missing: Vec<Reason> =
         Reason::ALL.into_iter().filter(|reason| !reasons.contains(reason) && !elsewhere.contains(reason)).collect();
     assert_eq!(missing, Vec::<Reason>::new(), "reasons of refusals");
 }
 
-const EVENT_KINDS: [&str; 30] = [
+const EVENT_KINDS: [&str; 39] = [
+    "site.created",
+    "site.updated",
+    "site.deleted",
+    "edge.created",
+    "edge.updated",
+    "edge.deleted",
+    "edge_session.opened",
+    "edge_session.uplink_applied",
+    "edge_session.ended",
     "saved_query.created",
     "saved_query.updated",
     "saved_query.deleted",

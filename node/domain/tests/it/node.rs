@@ -7,7 +7,7 @@ use muster_domain::{Body, Event, Key, Limits, Operation, Reason};
 
 use crate::memory::{Memory, STEP_MS};
 
-fn founded(feature_level: u32) -> Memory {
+pub(crate) fn founded(feature_level: u32) -> Memory {
     let mut memory = Memory::default();
     let cluster = Cluster {
         cluster_id: "c".into(),

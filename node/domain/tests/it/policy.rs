@@ -8,8 +8,11 @@ use muster_domain::token::Token;
 use muster_domain::{Command, Key, Limits, Operation, Reason};
 
 use crate::asset::{asset_definition, create_asset, delete_asset};
+use crate::edge::{create_edge, delete_edge, enable_edge};
+use crate::edge_session::{open, uplink};
 use crate::memory::{Memory, create_device, create_namespace, delete_device, device_definition, device_key, twin_key};
 use crate::module::create_module;
+use crate::site::{create_site, delete_site};
 use crate::token::{create, token};
 
 fn user(role: Role, namespace: Option<&str>) -> Principal {
@@ -18,6 +21,10 @@ fn user(role: Role, namespace: Option<&str>) -> Principal {
 
 fn press() -> Principal {
     Principal::Device { namespace: "plant".into(), device: "press".into(), token: None }
+}
+
+fn hall() -> Principal {
+    Principal::Edge { namespace: "plant".into(), edge: "hall".into(), token: None }
 }
 
 fn initialize() -> Operation {
@@ -89,6 +96,11 @@ fn within() -> Vec<Operation> {
         Operation::ReplaceTwin { key: module_twin(), tags: None, desired: None, etag: None },
         report(twin_key("plant", "press"), false),
         Operation::ImportDevice(Box::new(line)),
+        create_site("works", "", ""),
+        delete_site("works"),
+        create_edge("hall"),
+        enable_edge("hall", false),
+        delete_edge("hall"),
     ]
 }
 
@@ -114,6 +126,8 @@ fn roles_change_what_they_may() {
         (user(Role::Viewer, None), false, false, false),
         (user(Role::Viewer, Some("plant")), false, false, false),
         (user(Role::Device, None), false, false, false),
+        (user(Role::Edge, None), false, false, false),
+        (hall(), false, false, false),
         (user(Role::Operator, None), false, true, true),
         (user(Role::Operator, Some("plant")), false, false, true),
         (user(Role::Operator, Some("depot")), false, false, false),
@@ -155,6 +169,22 @@ fn a_device_reports_for_itself_and_its_modules() {
 }
 
 #[test]
+fn an_edge_opens_its_own_sessions_and_sends_in_them() {
+    for edge in ["hall", "dock"] {
+        for operation in [open(edge, 1, 0, 1), uplink(edge, 1, 1, Vec::new())] {
+            assert_eq!(may(&hall(), &operation), edge == "hall", "{operation:?}");
+            let elsewhere = Principal::Edge { namespace: "depot".into(), edge: "hall".into(), token: None };
+            assert!(!may(&elsewhere, &operation), "{operation:?}");
+            for denied in [press(), user(Role::Viewer, None), user(Role::Operator, Some("depot")), Principal::Node(1)] {
+                assert!(!may(&denied, &operation), "{denied:?} {operation:?}");
+            }
+        }
+    }
+    assert!(!may(&hall(), &report(twin_key("plant", "press"), false)));
+    assert_eq!(hall().actor(), "edge:plant/hall");
+}
+
+#[test]
 fn a_command_is_permitted_as_a_whole() {
     let operations =
         vec![create_device("plant", "a", device_definition()), create_device("depot", "a", device_definition())];
@@ -176,6 +206,7 @@ fn roles_read_what_they_may() {
         twin(false),
         ReadScope::Keys { namespace: "plant" },
         ReadScope::Tokens,
+        ReadScope::EdgeScope { namespace: "plant", edge: "hall" },
     ];
     let other = |namespace: &str, device: &str| Principal::Device {
         namespace: namespace.into(),
@@ -183,18 +214,22 @@ fn roles_read_what_they_may() {
         token: None,
     };
     for (principal, allowed) in [
-        (user(Role::Viewer, None), "CANDTt.."),
-        (user(Role::Viewer, Some("plant")), "C.NDTt.."),
-        (user(Role::Viewer, Some("depot")), "C......."),
-        (user(Role::Operator, None), "CANDTtK."),
-        (user(Role::Operator, Some("plant")), "C.NDTtK."),
-        (user(Role::Operator, Some("depot")), "C......."),
-        (user(Role::Admin, None), "CANDTtKS"),
-        (user(Role::Device, None), "........"),
-        (press(), ".....t.."),
-        (other("plant", "drill"), "........"),
-        (other("depot", "press"), "........"),
-        (Principal::Node(1), "........"),
+        (user(Role::Viewer, None), "CANDTt..E"),
+        (user(Role::Viewer, Some("plant")), "C.NDTt..E"),
+        (user(Role::Viewer, Some("depot")), "C........"),
+        (user(Role::Operator, None), "CANDTtK.E"),
+        (user(Role::Operator, Some("plant")), "C.NDTtK.E"),
+        (user(Role::Operator, Some("depot")), "C........"),
+        (user(Role::Admin, None), "CANDTtKSE"),
+        (user(Role::Device, None), "........."),
+        (press(), ".....t..."),
+        (other("plant", "drill"), "........."),
+        (other("depot", "press"), "........."),
+        (user(Role::Edge, None), "........."),
+        (hall(), "........E"),
+        (Principal::Edge { namespace: "plant".into(), edge: "dock".into(), token: None }, "........."),
+        (Principal::Edge { namespace: "depot".into(), edge: "hall".into(), token: None }, "........."),
+        (Principal::Node(1), "........."),
     ] {
         for (scope, letter) in scopes.into_iter().zip(allowed.chars()) {
             assert_eq!(may_read(&principal, scope).is_ok(), letter != '.', "{principal:?} {scope:?}");
@@ -228,6 +263,14 @@ fn a_token_counts_as_long_as_it_says_the_same() {
     assert!(valid(Some(&device), &device_bearer("press"), u64::MAX));
     assert!(!valid(Some(&device), &device_bearer("drill"), 0), "another device");
     assert!(valid(None, &user(Role::Viewer, None), 0), "a certificate has no token");
+    let of_edge = Token { edge: Some("hall".into()), ..token(Role::Edge, Some("plant"), None) };
+    memory.accept(create("hall", of_edge));
+    let edge = memory.record(&Key::Token("hall".into()));
+    let edge_bearer =
+        |id: &str| Principal::Edge { namespace: "plant".into(), edge: id.into(), token: Some("hall".into()) };
+    assert!(valid(Some(&edge), &edge_bearer("hall"), u64::MAX));
+    assert!(!valid(Some(&edge), &edge_bearer("dock"), 0), "another edge");
+    assert!(!valid(Some(&edge), &device_bearer("hall"), 0), "not a device");
 
     memory.accept(Operation::RevokeToken { id: "ci".into() });
     let revoked = memory.get_any(&Key::Token("ci".into()));

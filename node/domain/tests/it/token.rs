@@ -18,6 +18,10 @@ pub(crate) fn token(role: Role, namespace: Option<&str>, device: Option<&str>) -
     }
 }
 
+fn edge_token(namespace: Option<&str>, edge: Option<&str>) -> Token {
+    Token { edge: edge.map(str::to_owned), ..token(Role::Edge, namespace, None) }
+}
+
 pub(crate) fn create(id: &str, token: Token) -> Operation {
     Operation::CreateToken { id: id.into(), token }
 }
@@ -32,6 +36,7 @@ fn each_role_has_its_scope() {
         token(Role::Operator, Some("plant"), None),
         token(Role::Admin, None, None),
         token(Role::Device, Some("plant"), Some("press")),
+        edge_token(Some("plant"), Some("hall")),
     ]
     .into_iter()
     .enumerate()
@@ -44,6 +49,19 @@ fn each_role_has_its_scope() {
         (token(Role::Viewer, None, Some("press")), Reason::InvalidField, "token.device_id"),
         (token(Role::Device, None, Some("press")), Reason::InvalidField, "token.namespace"),
         (token(Role::Device, Some("plant"), None), Reason::InvalidField, "token.device_id"),
+        (edge_token(None, Some("hall")), Reason::InvalidField, "token.namespace"),
+        (edge_token(Some("plant"), None), Reason::InvalidField, "token.edge_id"),
+        (edge_token(Some("plant"), Some("A")), Reason::InvalidId, "token.edge_id"),
+        (
+            Token { role: Role::Viewer, ..edge_token(Some("plant"), Some("hall")) },
+            Reason::InvalidField,
+            "token.edge_id",
+        ),
+        (
+            Token { device: Some("press".into()), ..edge_token(Some("plant"), Some("hall")) },
+            Reason::InvalidField,
+            "token.device_id",
+        ),
         (token(Role::Viewer, Some("Not A Namespace"), None), Reason::InvalidId, "token.namespace"),
         (token(Role::Device, Some("plant"), Some("a b")), Reason::InvalidId, "token.device_id"),
         (

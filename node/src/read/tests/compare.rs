@@ -45,6 +45,18 @@ pub(super) async fn check_lists(view: &View, model: &Model) {
             });
             let found = list(view, ListRange::Assets { namespace, prefix: "p" }, revision).await;
             assert_eq!(found, expected, "assets of {namespace} at {revision}");
+            let expected = ids_of(then, |key| match key {
+                Key::Site(of, site) if of == namespace => Some(site),
+                _ => None,
+            });
+            let found = list(view, ListRange::Sites { namespace, prefix }, revision).await;
+            assert_eq!(found, expected, "sites of {namespace} at {revision}");
+            let expected = ids_of(then, |key| match key {
+                Key::Edge(of, edge) if of == namespace => Some(edge),
+                _ => None,
+            });
+            let found = list(view, ListRange::Edges { namespace, prefix }, revision).await;
+            assert_eq!(found, expected, "edges of {namespace} at {revision}");
             for device in DEVICES {
                 let expected = ids_of(then, |key| match key {
                     Key::Module(of, parent, module) if of == namespace && parent == device => Some(module),

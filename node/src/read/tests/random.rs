@@ -26,7 +26,7 @@ impl Numbers {
         usize::try_from(self.0 >> 33).expect("31 bits") % end
     }
 
-    fn of(&mut self, ids: &[&str]) -> String {
+    pub(super) fn of(&mut self, ids: &[&str]) -> String {
         ids[self.below(ids.len())].to_owned()
     }
 
@@ -43,7 +43,7 @@ impl Numbers {
         operations
     }
 
-    fn twin(&mut self) -> Key {
+    pub(super) fn twin(&mut self) -> Key {
         let (namespace, device) = (self.of(&NAMESPACES), self.of(&DEVICES));
         if self.below(3) == 0 {
             Key::ModuleTwin(namespace, device, self.of(&MODULES))
@@ -52,7 +52,7 @@ impl Numbers {
         }
     }
 
-    fn patch(&mut self) -> String {
+    pub(super) fn patch(&mut self) -> String {
         let value = self.below(1_000);
         match self.below(4) {
             0 => format!(r#"{{"p{}":null}}"#, self.below(4)),
@@ -62,7 +62,7 @@ impl Numbers {
 
     fn operation(&mut self) -> Operation {
         let (namespace, device) = (self.of(&NAMESPACES), self.of(&DEVICES));
-        match self.below(40) {
+        match self.below(48) {
             0..=2 => Operation::CreateNamespace { namespace, definition: NamespaceDefinition::default() },
             3 => Operation::DeleteNamespace { namespace, etag: None, force: self.below(2) == 0 },
             4..=9 => Operation::CreateDevice { namespace, device, definition: Box::new(device_definition()) },
@@ -98,6 +98,7 @@ impl Numbers {
             },
             25 => Operation::DeleteAsset { namespace, asset: self.of(&ASSETS), etag: None },
             26..=33 => Operation::PatchTwin { key: self.twin(), tags: None, desired: Some(self.patch()), etag: None },
+            34..=41 => self.around_edges(),
             _ => Operation::ReportProperties {
                 key: self.twin(),
                 reported: self.patch(),
@@ -164,7 +165,7 @@ pub(super) fn asset_definition(device: String) -> AssetDefinition {
 
 /// Every key that the operations can touch.
 pub(super) fn keys() -> Vec<Key> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<_> = super::edges::keys().collect();
     for namespace in NAMESPACES.map(str::to_owned) {
         keys.push(Key::Namespace(namespace.clone()));
         keys.extend(ASSETS.map(|asset| Key::Asset(namespace.clone(), asset.to_owned())));

@@ -150,8 +150,12 @@ fn a_record_that_its_events_do_not_lead_to_is_named() {
 #[test]
 fn a_stray_secondary_key_is_noticed() {
     let store = Store::new(0);
-    store.put(columns::SECONDARY, keys::asset_by_device("plant", "d", "pump"), b"");
-    assert!(store.refused().contains("secondary"), "{}", store.refused());
+    for stray in [keys::asset_by_device("plant", "d", "pump"), keys::site_by_parent("plant", "works", "floor")] {
+        store.put(columns::SECONDARY, &stray, b"");
+        assert!(store.refused().contains("secondary"), "{}", store.refused());
+        store.db.delete_cf(family(&store.db, columns::SECONDARY).unwrap(), stray).unwrap();
+    }
+    store.verify().expect("whole again");
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! An edge's side: what its store holds, and what it does with answers.
+
+use std::collections::VecDeque;
+
+use muster_domain::edge::UplinkChange;
+use muster_domain::{Operation, Reason};
+
+use crate::edge_session::uplink;
+
+use super::world::EDGES;
+
+/// An operation that waits; `id` is another one for each that was ever queued anywhere.
+#[derive(Debug, Clone)]
+pub(super) struct Queued {
+    pub(super) id: u64,
+    pub(super) change: UplinkChange,
+}
+
+/// What lies on an edge's disk, and the stream it has, which does not.
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    pub(super) edge: usize,
+    pub(super) incarnation: u8,
+    pub(super) epoch: u64,
+    pub(super) session: u8,
+    /// Operations up to this one are done; the first in the queue is the next.
+    pub(super) done: u64,
+    pub(super) queue: VecDeque<Queued>,
+    /// The ids of all operations that were ever queued here or in what this is a copy of.
+    pub(super) ever: Vec<u64>,
+    /// The stream, by its number; answers to older ones are not heard.
+    pub(super) stream: Option<u64>,
+    pub(super) is_welcome: bool,
+    /// It was told that another one goes on, or found that it does not fit.
+    pub(super) stopped: bool,
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    Welcome { epoch: u64, last_sequence: u64 },
+    Done { last_sequence: u64 },
+    Refused(Reason),
+}
+
+impl Store {
+    pub(super) fn new(edge: usize, incarnation: u8, session: u8) -> Self {
+        Self {
+            edge,
+            incarnation,
+            epoch: 0,
+            session,
+            done: 0,
+            queue: VecDeque::new(),
+            ever: Vec::new(),
+            stream: None,
+            is_welcome: false,
+            stopped: false,
+        }
+    }
+
+    /// What a clone of the disk finds when it starts.
+    pub(super) fn copied(&self) -> Self {
+        Self { stream: None, is_welcome: false, ..self.clone() }
+    }
+
+    pub(super) fn hello(&mut self, stream: u64, node_id: u64) -> Operation {
+        self.stream = Some(stream);
+        self.is_welcome = false;
+        Operation::OpenEdgeSession {
+            namespace: "plant".into(),
+            edge: EDGES[self.edge].into(),
+            incarnation: [self.incarnation; 16],
+            known_epoch: self.epoch,
+            session: [self.session; 16],
+            node_id,
+        }
+    }
+
+    /// Up to `count` operations of the queue after `skip`; nothing without a session.
+    pub(super) fn send(&self, skip: usize, count: usize) -> Option<Operation> {
+        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).map(|queued| queued.change.clone()).collect();
+        let is_open = self.stream.is_some() && self.is_welcome && !self.stopped;
+        let first = self.done + 1 + skip as u64;
+        (is_open && !changes.is_empty()).then(|| uplink(EDGES[self.edge], self.epoch, first, changes))
+    }
+
+    /// An answer on the newest stream. `next_session` is used if it is a welcome.
+    pub(super) fn hear(&mut self, answer: &Answer, next_session: u8) {
+        match answer {
+            Answer::Welcome { .. } if self.is_welcome => {}
+            Answer::Welcome { last_sequence, .. } if *last_sequence < self.done => self.stopped = true,
+            Answer::Welcome { epoch, last_sequence } => {
+                self.epoch = *epoch;
+                self.session = next_session;
+                self.is_welcome = true;
+                self.take(*last_sequence);
+            }
+            Answer::Done { last_sequence } => self.take(*last_sequence),
+            Answer::Refused(Reason::EdgeReplaced) => self.stopped = true,
+            Answer::Refused(_) => {
+                self.stream = None;
+                self.is_welcome = false;
+            }
+        }
+    }
+
+    fn take(&mut self, last_sequence: u64) {
+        let newly = usize::try_from(last_sequence.saturating_sub(self.done)).expect("few");
+        self.queue.drain(..newly.min(self.queue.len()));
+        self.done = self.done.max(last_sequence);
+    }
+}
