@@ -27,7 +27,7 @@ mod past;
 mod pinned;
 mod scans;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 
 pub use events::{EventPage, PageLimits};

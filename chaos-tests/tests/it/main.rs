@@ -16,6 +16,7 @@ mod requests;
 mod retention;
 mod snapshots;
 mod sync;
+mod sync_cloud;
 mod table;
 mod verification;
 mod watching;

@@ -11,7 +11,7 @@ use crate::outcome::OperationResult;
 
 mod compare;
 mod edges;
-mod node;
+pub(crate) mod node;
 mod random;
 mod retention;
 mod views;

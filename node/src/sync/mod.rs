@@ -182,7 +182,8 @@ impl EdgeSync {
             Rejection::new(Reason::EpochFenced, "hello", message)
         })?;
         let namespace = self.namespace(&hello.namespace);
-        let shared = namespace.join(&hello.edge).await.ok_or(SyncError::Stopping)?;
+        // Not before its own opening: its cursor may be newer than what this node had told until then.
+        let shared = namespace.join(&hello.edge, opened.revision).await.ok_or(SyncError::Stopping)?;
         // Below the floor it cannot be told what changed: everything is sent.
         let floor = self.reader.local().event_floor_of(&hello.namespace)?;
         let cursor = if hello.cursor + 1 < floor { 0 } else { hello.cursor };

@@ -8,7 +8,7 @@
 //!
 //! - Nobody waits for a session: a scope is changed under a lock that is held for a moment.
 //! - [`Namespace::told`] names a revision only when every scope is as of it.
-//! - When events were lost everything is looked at again; when the store fails or the node stops, all sessions are woken and see
+//! - When events were lost everything is looked at again; when the store fails or the node stops, sessions see
 //!   [`Namespace::is_over`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -87,6 +87,8 @@ pub(super) struct Namespace {
 
 struct Joining {
     edge: Arc<str>,
+    /// The scope must not be older than this.
+    from: u64,
     answer: oneshot::Sender<Arc<Shared>>,
 }
 
@@ -101,15 +103,24 @@ impl Namespace {
         namespace
     }
 
-    /// The scope of an edge, kept up to date from now on; `None` when that has ended.
-    pub(super) async fn join(&self, edge: &str) -> Option<Arc<Shared>> {
+    /// The scope of an edge as of `from`, a revision of this namespace, or later, kept up to date from then on; `None` when that
+    /// has ended.
+    pub(super) async fn join(&self, edge: &str, from: u64) -> Option<Arc<Shared>> {
         let (answer, joined) = oneshot::channel();
-        self.lock().push(Joining { edge: Arc::from(edge), answer });
+        self.lock().push(Joining { edge: Arc::from(edge), from, answer });
         self.joined.notify_one();
         if self.is_over() {
             self.lock().clear();
         }
         joined.await.ok()
+    }
+
+    /// Those who join and want nothing newer than `upto`.
+    fn joining(&self, upto: u64) -> Vec<Joining> {
+        let mut waiting = self.lock();
+        let (now, later) = std::mem::take(&mut *waiting).into_iter().partition(|joining| joining.from <= upto);
+        *waiting = later;
+        now
     }
 
     /// The revision up to which all scopes are known.
@@ -150,26 +161,11 @@ async fn run(namespace: Weak<Namespace>, tail: Tail, reader: Arc<Reader>) {
     }
 }
 
-/// Whoever is woken by the end of this sees that it is over.
-struct Waking(Option<Routing>, Weak<Namespace>);
-
-impl Drop for Waking {
-    fn drop(&mut self) {
-        if let Some(namespace) = self.1.upgrade() {
-            namespace.end();
-        }
-        if let Some(routing) = &self.0 {
-            routing.wake_all();
-        }
-    }
-}
-
 async fn follow(weak: &Weak<Namespace>, mut tail: Tail, reader: &Arc<Reader>) -> Result<(), FollowError> {
     let Some((id, joined)) = weak.upgrade().map(|own| (Arc::clone(&own.id), Arc::clone(&own.joined))) else {
         return Ok(());
     };
-    let found = find_places(reader, &id, tail.first() - 1).await?;
-    let mut waking = Waking(Some(found), weak.clone());
+    let mut routing = find_places(reader, &id, tail.first() - 1).await?;
     joined.notify_one();
     loop {
         let tailed = tokio::select! {
@@ -177,30 +173,27 @@ async fn follow(weak: &Weak<Namespace>, mut tail: Tail, reader: &Arc<Reader>) ->
             () = joined.notified() => None,
         };
         let Some(namespace) = weak.upgrade() else { return Ok(()) };
-        let Some(mut routing) = waking.0.take() else { return Ok(()) };
-        let lost = match &tailed {
+        let mut lost = None;
+        let upto = match &tailed {
+            Some(Tailed::Events(tailing)) => tailing.upto(),
             Some(Tailed::Lost) => {
                 metrics::counter!("muster_sync_rebuilds_total").increment(1);
                 let newest = reader.local().revision();
                 tail.skip_to(newest);
-                Some(find_places(reader, &id, newest).await?)
+                lost = Some(find_places(reader, &id, newest).await?);
+                newest
             }
-            Some(Tailed::Events(_)) | None => None,
+            None => routing.revision,
         };
-        let joining = std::mem::take(&mut *namespace.lock());
-        if let Some(Tailed::Events(tailing)) = &tailed
-            && joining.is_empty()
-            && !routing.is_concerned(tailing)
-        {
-            routing.revision = tailing.upto();
-            namespace.told.store(routing.revision, Ordering::Release);
-            waking.0 = Some(routing);
-            continue;
-        }
+        let joining = namespace.joining(upto);
+        let is_quiet = lost.is_none() && joining.is_empty();
         let view = reader.local_for_followers();
-        routing = view.beside(move |view| step(routing, view, tailed, lost, joining)).await?;
+        routing = match tailed {
+            Some(Tailed::Events(tailing)) if is_quiet && !routing.is_concerned(&tailing) => routing.at(upto),
+            None if is_quiet => routing,
+            tailed => view.beside(move |view| step(routing, view, tailed, lost, joining)).await?,
+        };
         namespace.told.store(routing.revision, Ordering::Release);
-        waking.0 = Some(routing);
     }
 }
 
@@ -217,7 +210,7 @@ fn step(
     if let Some(Tailed::Events(tailing)) = &tailed {
         routing.step(view, tailing)?;
     }
-    for Joining { edge, answer } in joining {
+    for Joining { edge, answer, .. } in joining {
         let shared = routing.join(view, &edge)?;
         // One that went away meanwhile needs no scope.
         drop(answer.send(shared));

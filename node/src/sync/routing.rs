@@ -40,6 +40,11 @@ impl Routing {
         Self { revision, places: Places::default(), scopes: HashMap::new() }
     }
 
+    /// Nothing that concerns it happened up to `revision`.
+    pub(super) fn at(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
     /// Puts a device or asset where it belongs.
     pub(super) fn put(&mut self, states: &Pinned<'_>, thing: &Key) {
         self.places.put(&Name::from(thing.to_string()), items::placed(states, thing));
@@ -179,11 +184,6 @@ impl Routing {
     fn scope(&self, edge: &Arc<str>) -> Option<Arc<Shared>> {
         self.scopes.get(edge)?.upgrade()
     }
-
-    /// Wakes all sessions: nothing will change any more.
-    pub(super) fn wake_all(&self) {
-        self.scopes.values().filter_map(Weak::upgrade).for_each(|shared| shared.wake());
-    }
 }
 
 /// Whether the event's resource is gone after it.
@@ -193,3 +193,6 @@ fn ends(kind: &EventKind) -> bool {
         EventKind::DeviceDeleted | EventKind::ModuleDeleted | EventKind::TwinDeleted | EventKind::AssetDeleted
     )
 }
+
+#[cfg(test)]
+mod tests;

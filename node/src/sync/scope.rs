@@ -68,6 +68,11 @@ impl Scope {
         scope
     }
 
+    #[cfg(test)]
+    pub(super) fn items(&self) -> BTreeMap<Name, u64> {
+        self.items.clone()
+    }
+
     /// How many items it holds.
     pub(super) fn len(&self) -> usize {
         self.items.len()

@@ -39,6 +39,8 @@ pub(crate) type Inbound = BoxStream<'static, Result<v1::SyncRequest, tonic::Stat
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// Failed proofs in a row after which a session ends: another node may be better off.
 const UNPROVED_MAX: u32 = 2;
+/// When an edge may come back that a fault of this node sends away.
+const COME_BACK_MS: u32 = 1_000;
 /// Heartbeats after which an edge that is silent is dead.
 const SILENT_HEARTBEATS: u32 = 3;
 
@@ -116,6 +118,9 @@ impl Session {
 
     async fn find(&mut self) -> Result<Option<Told>, SyncError> {
         loop {
+            if self.ending.borrow().is_some() || self.down.is_over() {
+                return self.end();
+            }
             self.look()?;
             if let Some(told) = self.ready.take() {
                 return Ok(Some(told));
@@ -170,9 +175,6 @@ impl Session {
         authorize::still(&self.caller, reader, self.sync.clock.now_ms())?;
         let now = Instant::now();
         self.looked_at = now;
-        if self.down.is_over() || self.sync.sessions.is_closed() && self.ending.borrow().is_none() {
-            return Err(SyncError::Stopping);
-        }
         if now.duration_since(self.heard_at) > self.sync.settings.heartbeat * SILENT_HEARTBEATS {
             return Err(SyncError::Silent);
         }
@@ -200,13 +202,14 @@ impl Session {
         let ending = *self.ending.borrow_and_update();
         match ending {
             Some(Ending::Replaced) => Err(self.fenced(self.epoch + 1)),
-            Some(Ending::Stopping(reconnect_after_ms)) => {
-                self.is_over = true;
-                let reason = "the node is stopping".to_owned();
-                Ok(Some(Told::Goodbye(v1::SyncGoodbye { reason, reconnect_after_ms })))
-            }
-            None => Err(SyncError::Stopping),
+            Some(Ending::Stopping(after_ms)) => Ok(Some(self.goodbye("the node is stopping", after_ms))),
+            None => Ok(Some(self.goodbye("the node does not follow this namespace any more", COME_BACK_MS))),
         }
+    }
+
+    fn goodbye(&mut self, reason: &str, reconnect_after_ms: u32) -> Told {
+        self.is_over = true;
+        Told::Goodbye(v1::SyncGoodbye { reason: reason.to_owned(), reconnect_after_ms })
     }
 
     /// Takes in what the edge says; false when it has ended.

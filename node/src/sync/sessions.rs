@@ -85,7 +85,8 @@ impl Sessions {
         self.places.is_closed()
     }
 
-    /// Takes the place of an edge, and ends its older session. `None` when a newer one is here already.
+    /// Takes the place of an edge, and ends its older session. `None` when a newer one is here already,
+    /// or the node stops.
     pub(super) fn enter(
         self: &Arc<Self>,
         place: OwnedSemaphorePermit,
@@ -97,7 +98,7 @@ impl Sessions {
         let edge = (namespace.to_owned(), edge.to_owned());
         let entry = Arc::new(Entry { epoch, presence: Mutex::new(presence), ending: watch::Sender::new(None) });
         let mut entries = self.lock();
-        if entries.get(&edge).is_some_and(|other| other.epoch >= epoch) {
+        if self.is_closed() || entries.get(&edge).is_some_and(|other| other.epoch >= epoch) {
             return None;
         }
         if let Some(older) = entries.insert(edge.clone(), Arc::clone(&entry)) {
@@ -117,8 +118,9 @@ impl Sessions {
 
     /// Tells all sessions that the node stops, with delays spread over `spread_ms`; takes no new ones.
     pub(super) fn close(&self, spread_ms: u32, ids: &dyn IdsSource) {
+        let entries = self.lock();
         self.places.close();
-        for entry in self.lock().values() {
+        for entry in entries.values() {
             let mut random = [0; 4];
             ids.fill(&mut random);
             let after_ms = u32::from_le_bytes(random) % spread_ms.max(1);

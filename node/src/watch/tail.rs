@@ -53,6 +53,13 @@ pub(crate) struct Tailing {
 }
 
 impl Tailing {
+    /// As if these had come.
+    #[cfg(test)]
+    pub(crate) fn of(entries: Vec<crate::read::RevisionEntry>, upto: u64) -> Self {
+        let entries = entries.into_iter().map(|entry| Arc::new(Published::new(entry, 0))).collect();
+        Self { entries, upto }
+    }
+
     /// Nothing is missing up to here.
     pub(crate) fn upto(&self) -> u64 {
         self.upto

@@ -25,14 +25,14 @@ use crate::views::{CheckpointFile, Views};
 
 pub(super) const START_MS: u64 = 1_795_000_000_000;
 
-pub(super) struct Node {
+pub(crate) struct Node {
     dir: TempDir,
     open: Option<(Arc<States>, Arc<Applier>)>,
     log_index: u64,
 }
 
 impl Node {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut node = Self { dir: tempfile::tempdir().unwrap(), open: None, log_index: 0 };
         node.reopen();
         node.found();
@@ -130,7 +130,7 @@ impl Node {
     }
 
     /// Applies one command as a batch of its own.
-    pub(super) fn run(&mut self, operations: Vec<Operation>) -> Outcome {
+    pub(crate) fn run(&mut self, operations: Vec<Operation>) -> Outcome {
         self.apply(&[vec![request(START_MS, operations)]]).remove(0)
     }
 
@@ -138,7 +138,7 @@ impl Node {
         self.parts().1.views()
     }
 
-    pub(super) fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         let (states, applier) = self.parts();
         let position = *applier.positions().borrow();
         View { states: Arc::clone(states), position, scans: Scans::new(Duration::from_secs(30)) }

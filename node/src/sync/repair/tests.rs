@@ -64,6 +64,7 @@ fn name(at: u16) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn after_a_repair_both_sides_are_equal(
         common in 0_u16..3_000,

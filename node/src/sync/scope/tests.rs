@@ -92,7 +92,7 @@ proptest! {
                 }
             }
             for (revision, then) in &marks {
-                prop_assert_eq!(scope.items_at(*revision).as_ref(), Some(then));
+                prop_assert_eq!(scope.items_at(*revision), Some(then.clone()));
                 prop_assert_eq!(scope.sum_at(*revision), Some(sum(then)));
             }
             let held: usize = scope.marks.back().map_or(0, |mark| mark.before.len());
