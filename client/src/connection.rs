@@ -24,7 +24,7 @@ pub enum ConfigError {
     #[error("no endpoint is given")]
     NoEndpoint,
     /// Not an address.
-    #[error("`{endpoint}` is not an endpoint: write https://HOST:PORT")]
+    #[error("`{endpoint}` is not an endpoint: write https://HOST:PORT, or unix:PATH for the socket of an edge agent")]
     Endpoint {
         /// What was given.
         endpoint: String,
@@ -72,7 +72,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Endpoints in order of preference: `https://HOST:PORT`, or `http://` on loopback.
+    /// Endpoints in order of preference: `https://HOST:PORT`, `http://` on loopback, or `unix:PATH`.
     pub fn new<E: Into<String>>(endpoints: impl IntoIterator<Item = E>) -> Self {
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
@@ -159,6 +159,11 @@ impl ClientConfig {
     /// A channel that connects when first used.
     fn channel(&self, address: &str) -> Result<Channel, ConfigError> {
         let not_one = || ConfigError::Endpoint { endpoint: address.to_owned() };
+        if address.starts_with("unix:") {
+            // A socket of this machine, such as an edge agent's: who may open it is the file system's business.
+            let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| not_one())?;
+            return Ok(endpoint.connect_timeout(self.connect_timeout).connect_lazy());
+        }
         let uri: Uri = address.parse().map_err(|_| not_one())?;
         let host = uri.host().ok_or_else(not_one)?.to_owned();
         let endpoint = Endpoint::from(uri.clone())

@@ -43,6 +43,7 @@ mod query_watches;
 mod retention;
 mod saved_queries;
 mod sites;
+mod sync;
 mod twins;
 mod watches;
 
@@ -68,6 +69,7 @@ pub use retention::Retention;
 pub use retry::{RetryPolicy, new_request_id};
 pub use saved_queries::SavedQueries;
 pub use sites::Sites;
+pub use sync::SyncLink;
 pub use tonic::Code;
 pub use twin_stream::{PatchReceiver, PatchSender};
 pub use twins::Twins;

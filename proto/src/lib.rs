@@ -9,6 +9,14 @@ pub mod v1 {
     tonic::include_proto!("muster.v1");
 }
 
+/// What an edge agent says of itself, package `muster.edge.v1`.
+pub mod edge {
+    /// Version 1 of the agent's own API.
+    pub mod v1 {
+        tonic::include_proto!("muster.edge.v1");
+    }
+}
+
 /// What nodes say to each other, package `muster.peer.v1`.
 pub mod peer {
     /// Version 1 of the peer protocol.

@@ -12,6 +12,7 @@ mod defined;
 mod door;
 mod refused;
 mod sites;
+mod told;
 
 const NAMESPACE: &str = "plant1";
 

@@ -15,6 +15,7 @@ mod refusals;
 mod requests;
 mod retention;
 mod snapshots;
+mod sync;
 mod sync_cloud;
 mod table;
 mod verification;

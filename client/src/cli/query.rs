@@ -194,7 +194,7 @@ async fn watch(session: &Session, wording: Wording, ask: &Ask) -> anyhow::Result
     if let Err(error) = session.client.cluster().learn_members().await {
         talk(format_args!("only the given endpoints are used: {error}"));
     }
-    let of_rows = is_of_rows(session, wording.clone()).await?;
+    let explained = session.client.queries().explain(explanation(session, wording.clone(), false)).await?;
     let request = proto::WatchQueryRequest {
         parent: session.parent(),
         text: wording.text,
@@ -202,18 +202,11 @@ async fn watch(session: &Session, wording: Wording, ask: &Ask) -> anyhow::Result
         read: session.read,
         resume_revision: ask.resume,
     };
-    if of_rows {
+    if explained.watchable_rows {
         watch_rows(session, request, ask.count).await
     } else {
         watch_answers(session, request, ask.count).await
     }
-}
-
-/// Whether a query's answer is a set of rows that change one by one: the plan tells.
-async fn is_of_rows(session: &Session, wording: Wording) -> anyhow::Result<bool> {
-    let plan = session.client.queries().explain(explanation(session, wording, false)).await?.plan;
-    let first = plan.lines().next().unwrap_or_default();
-    Ok((first.starts_with("documents") || first.starts_with("rows")) && !first.contains("ordered"))
 }
 
 async fn watch_rows(session: &Session, request: proto::WatchQueryRequest, count: Option<u64>) -> anyhow::Result<()> {

@@ -73,6 +73,10 @@ fn resolve(
     if !globals.endpoint.is_empty() {
         context.endpoints = endpoint_urls(globals)?;
         context.tls_server_name = None;
+        if context.endpoints.iter().any(|endpoint| endpoint.starts_with(SOCKET)) {
+            // The cluster's credentials are nothing for the agent of an edge, which asks for none.
+            context = Context { endpoints: context.endpoints, namespace: context.namespace, ..Context::default() };
+        }
     }
     for (flag, setting) in [
         (&globals.ca_file, &mut context.ca_file),
@@ -92,8 +96,14 @@ pub(crate) fn endpoint_urls(globals: &Globals) -> Result<Vec<String>, UsageError
     globals.endpoint.iter().map(|endpoint| endpoint_url(endpoint, globals.insecure)).collect()
 }
 
-/// `HOST:PORT` becomes a URL; plaintext has to be asked for.
+/// What the address of a socket begins with.
+const SOCKET: &str = "unix:";
+
+/// `HOST:PORT` becomes a URL; plaintext has to be asked for. A socket of this machine is one already.
 fn endpoint_url(endpoint: &str, insecure: bool) -> Result<String, UsageError> {
+    if endpoint.starts_with(SOCKET) {
+        return Ok(endpoint.to_owned());
+    }
     match (endpoint.split_once("://"), insecure) {
         (None, false) => Ok(format!("https://{endpoint}")),
         (None, true) => Ok(format!("http://{endpoint}")),
@@ -102,7 +112,9 @@ fn endpoint_url(endpoint: &str, insecure: bool) -> Result<String, UsageError> {
             "--endpoint {endpoint} is not encrypted; add --insecure to mean it (loopback only)"
         ))),
         (Some(("https", _)), true) => Err(UsageError(format!("--insecure contradicts --endpoint {endpoint}"))),
-        (Some(_), _) => Err(UsageError(format!("--endpoint {endpoint}: write HOST:PORT or https://HOST:PORT"))),
+        (Some(_), _) => {
+            Err(UsageError(format!("--endpoint {endpoint}: write HOST:PORT, https://HOST:PORT or unix:PATH")))
+        }
     }
 }
 
@@ -140,6 +152,13 @@ mod tests {
         assert_eq!(context.token_file, Some("other".into()));
         assert_eq!(context.ca_file, Some("ca".into()));
         assert_eq!(context.tls_server_name, None);
+    }
+
+    #[test]
+    fn the_socket_of_an_edge_gets_no_credentials_of_the_cluster() {
+        let context = resolve(&globals(&["--endpoint", "unix:/run/edge.sock"]), |_| Ok(stored())).expect("fits");
+        assert_eq!(context.endpoints, ["unix:/run/edge.sock"]);
+        assert_eq!((context.token_file, context.ca_file), (None, None));
     }
 
     #[test]

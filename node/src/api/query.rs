@@ -261,10 +261,12 @@ async fn explain(read: &Read, request: v1::ExplainRequest) -> Result<v1::Explain
     let namespace = namespace(read, &request.parent)?;
     let wording = Wording::of(&namespace, &request.text, &request.saved_query)?;
     let view = view_of(read, &namespace, request.read).await?;
-    let question = question(read, &namespace, &wording.said(&view)?, None)?;
+    let said = wording.said(&view)?;
+    let question = question(read, &namespace, &said, None)?;
     let queries = &read.services.queries;
     queries.ready().await?;
     let (mut revision, explanation) = queries.explain(&view, &question)?;
+    let watchable_rows = query_watch::check_rows(&question.plan, &said).is_ok();
     let mut cost = None;
     if request.analyze {
         let answered = queries.answer(&view, question, None).await?;
@@ -280,7 +282,7 @@ async fn explain(read: &Read, request: v1::ExplainRequest) -> Result<v1::Explain
         });
     }
     let (plan, residual) = (explanation.plan, explanation.residual);
-    Ok(v1::ExplainResponse { header: read.header(revision), plan, residual, cost })
+    Ok(v1::ExplainResponse { header: read.header(revision), plan, residual, cost, watchable_rows })
 }
 
 async fn diff(read: &Read, request: v1::DiffQueryRequest) -> Result<v1::DiffQueryResponse, Failure> {

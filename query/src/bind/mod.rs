@@ -13,6 +13,7 @@ mod binder;
 mod calls;
 mod fold;
 mod names;
+mod narrow;
 mod output;
 mod polygon;
 mod words;
@@ -56,7 +57,7 @@ pub fn bind(select: &ast::Select, schema: &Schema) -> Result<Plan, QueryError> {
     let relation = select.from.join.as_ref().map(|name| names::relation(name, collection)).transpose()?;
     let as_of = select.from.as_of.as_ref().map(as_of).transpose()?;
     let mut binder = Binder::new(collection, relation);
-    let filter = select.filter.as_ref().map(|filter| binder.expr(filter)).transpose()?;
+    let filter = select.filter.as_ref().map(|filter| binder.expr(filter)).transpose()?.map(narrow::narrow);
     let output = output(&mut binder, select)?;
     let order = order(&mut binder, select)?;
     if select.distinct {

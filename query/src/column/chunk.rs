@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::bits::Bits;
+use super::cells::Cells;
 
 /// Kinds of the cells of a chunk.
 #[derive(Debug, Clone)]
@@ -42,20 +43,20 @@ impl Kinds {
 pub(super) struct Chunk {
     pub(super) kinds: Kinds,
     /// Numbers by their bits; for texts their first bytes, when the column asks for that.
-    pub(super) wide: Option<Box<[u64]>>,
+    pub(super) wide: Cells<u64>,
     /// Codes of texts.
-    pub(super) codes: Option<Box<[u32]>>,
+    pub(super) codes: Cells<u32>,
     len: u32,
 }
 
 impl Chunk {
     pub(super) fn new(len: usize, kind: Kind) -> Self {
         let kinds = Kinds::One(kind, Bits::none(len / 64));
-        Self { kinds, wide: None, codes: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
+        Self::restore(len, kinds, Cells::None, Cells::None)
     }
 
     /// One of known parts, each of the length that goes with `len`.
-    pub(super) fn restore(len: usize, kinds: Kinds, wide: Option<Box<[u64]>>, codes: Option<Box<[u32]>>) -> Self {
+    pub(super) fn restore(len: usize, kinds: Kinds, wide: Cells<u64>, codes: Cells<u32>) -> Self {
         Self { kinds, wide, codes, len: u32::try_from(len).unwrap_or(u32::MAX) }
     }
 
@@ -80,28 +81,30 @@ impl Chunk {
 
     #[inline]
     pub(super) fn wide(&self, at: usize) -> u64 {
-        self.wide.as_ref().map_or(0, |wide| wide[at])
+        self.wide.at(at)
     }
 
     /// The first bytes of a text, when they are kept.
     pub(super) fn begins(&self, at: usize) -> Option<u64> {
-        self.wide.as_ref().map(|wide| wide[at])
+        (!self.wide.is_none()).then(|| self.wide.at(at))
     }
 
     #[inline]
     pub(super) fn code(&self, at: usize) -> u32 {
-        self.codes.as_ref().map_or(0, |codes| codes[at])
+        self.codes.at(at)
     }
 
     /// Puts a cell in; `wide` and `code` where the kind has them.
     pub(super) fn set(&mut self, at: usize, kind: Kind, wide: Option<u64>, code: Option<u32>) {
         self.set_kind(at, kind);
         let len = self.len as usize;
-        if let Some(value) = wide {
-            self.wide.get_or_insert_with(|| vec![0; len].into())[at] = value;
+        match wide {
+            Some(value) => self.wide.put(at, value, len),
+            None => self.wide.take(at),
         }
-        if let Some(value) = code {
-            self.codes.get_or_insert_with(|| vec![0; len].into())[at] = value;
+        match code {
+            Some(value) => self.codes.put(at, value, len),
+            None => self.codes.take(at),
         }
     }
 
@@ -183,8 +186,7 @@ impl Chunk {
             Kinds::Booleans(present, truths) => present.memory_bytes() + truths.memory_bytes(),
             Kinds::Each(kinds) => kinds.len(),
         };
-        let numbers = self.wide.as_ref().map_or(0, |wide| 8 * wide.len());
-        size_of::<Self>() + 16 + kinds + numbers + self.codes.as_ref().map_or(0, |codes| 4 * codes.len())
+        size_of::<Self>() + 16 + kinds + self.wide.memory_bytes() + self.codes.memory_bytes()
     }
 }
 

@@ -77,7 +77,7 @@ impl<'c> Coding<'c> {
 
     /// Codes of the rows of a chunk; those of rows without a value stay as they are.
     pub(super) fn chunk(&mut self, chunk: &Chunk, of_row: &mut [u16]) {
-        match (&chunk.kinds, &chunk.wide, &chunk.codes) {
+        match (&chunk.kinds, chunk.wide.each(), chunk.codes.each()) {
             (Kinds::One(Kind::String, present), _, Some(texts)) => {
                 for (word, present) in present.iter().enumerate() {
                     let range = 64 * word..64 * word + 64;

@@ -145,8 +145,8 @@ impl<'v> Numbers<'v> {
             return one_by_one(column, chunk, word, open, self.op, self.value);
         }
         let (mut yes, mut no) = nulls(chunk, word, self.op);
-        let Some(wide) = &chunk.wide else { return (yes, no) };
-        let wide = &wide[64 * word..64 * word + 64];
+        let mut room = None;
+        let Some(wide) = chunk.wide.word(word, &mut room) else { return (yes, no) };
         let mut take = |cells: u64, found: Option<u64>| {
             let (found, missed) = match found {
                 Some(found) => (found & cells, !found & cells),

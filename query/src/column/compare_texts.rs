@@ -19,9 +19,10 @@ pub(super) fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s st
                 return by_code.few(chunk, word, open, op);
             }
             let (yes, no) = nulls(chunk, word, op);
-            let Some(codes) = &chunk.codes else { return (yes, no) };
+            let mut room = None;
+            let Some(codes) = chunk.codes.word(word, &mut room) else { return (yes, no) };
             let texts = chunk.of_kind(word, Kind::String);
-            let found = by_code.bits(&codes[64 * word..64 * word + 64]);
+            let found = by_code.bits(codes);
             (yes | found & texts, no | !found & texts)
         });
     }
@@ -29,8 +30,8 @@ pub(super) fn compare_texts<'s>(column: &'s Column, op: BinaryOp, wanted: &'s st
     Condition::of_column(column, 2, move |chunk, word, open| {
         let (yes, no) = nulls(chunk, word, op);
         let texts = chunk.of_kind(word, Kind::String);
-        let Some(wide) = &chunk.wide else { return (yes, no) };
-        let wide = &wide[64 * word..64 * word + 64];
+        let mut room = None;
+        let Some(wide) = chunk.wide.word(word, &mut room) else { return (yes, no) };
         // Mostly the first bytes tell; where they are the same, the text decides.
         let same = bits(wide, |bits| *bits == begins) & texts;
         let before = match op {

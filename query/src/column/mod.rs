@@ -15,6 +15,7 @@
 
 mod bits;
 mod by_text;
+mod cells;
 mod checkpoint;
 mod chunk;
 mod codes;

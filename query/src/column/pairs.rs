@@ -43,7 +43,8 @@ impl<'c> Pair<'c> {
             && kind == other
         {
             let both = in_a[word] & in_b[word];
-            let numbers = (&left.wide, &right.wide, &left.codes, &right.codes, &self.numbers);
+            let (wide_a, wide_b) = (left.wide.each(), right.wide.each());
+            let numbers = (wide_a, wide_b, left.codes.each(), right.codes.each(), &self.numbers);
             let yes = match (kind, numbers) {
                 (Kind::Int, (Some(a), Some(b), ..)) => {
                     pairwise(self.op, &a[range.clone()], &b[range], |bits| bits.cast_signed())

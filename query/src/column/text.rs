@@ -64,8 +64,9 @@ impl Beginning {
 
     fn ask(&self, column: &Column, chunk: &Chunk, word: usize, wanted: &str) -> (u64, u64) {
         let is_text = chunk.of_kind(word, Kind::String);
-        let Some(wide) = &chunk.wide else { return (0, 0) };
-        let begins = bits(&wide[64 * word..64 * word + 64], |bits| bits & self.mask == self.wanted) & is_text;
+        let mut room = None;
+        let Some(wide) = chunk.wide.word(word, &mut room) else { return (0, 0) };
+        let begins = bits(wide, |bits| bits & self.mask == self.wanted) & is_text;
         let mut yes = begins;
         // Shorter texts than eight bytes are filled up with zeros, which a text may hold too: the text itself decides.
         if !self.is_all || wanted.contains('\0') {
@@ -82,20 +83,20 @@ impl Beginning {
 
 /// By an answer for each text of a dictionary.
 fn by_answers(chunk: &Chunk, word: usize, answers: &[bool]) -> (u64, u64) {
-    let Some(codes) = &chunk.codes else { return (0, 0) };
+    let mut room = None;
+    let Some(codes) = chunk.codes.word(word, &mut room) else { return (0, 0) };
     let is_text = chunk.of_kind(word, Kind::String);
     // Cells without a text have any code.
-    let yes = bits(&codes[64 * word..64 * word + 64], |code| answers.get(*code as usize).copied().unwrap_or(false));
+    let yes = bits(codes, |code| answers.get(*code as usize).copied().unwrap_or(false));
     (yes & is_text, !yes & is_text)
 }
 
 /// By what is known of each text of a dictionary.
 fn by_codes(chunk: &Chunk, word: usize, by_code: &[Option<bool>]) -> (u64, u64) {
-    let Some(codes) = &chunk.codes else { return (0, 0) };
+    let mut room = None;
+    let Some(codes) = chunk.codes.word(word, &mut room) else { return (0, 0) };
     let is_text = chunk.of_kind(word, Kind::String);
-    let of = |wanted: bool| {
-        let codes = &codes[64 * word..64 * word + 64];
-        bits(codes, |code| by_code.get(*code as usize).copied().flatten() == Some(wanted)) & is_text
-    };
+    let of =
+        |wanted: bool| bits(codes, |code| by_code.get(*code as usize).copied().flatten() == Some(wanted)) & is_text;
     (of(true), of(false))
 }

@@ -104,7 +104,7 @@ impl First {
 #[inline]
 fn keys_in(chunk: &Chunk, word: usize) -> Option<[u64; 64]> {
     let Kinds::One(kind, _) = &chunk.kinds else { return None };
-    let wide = &chunk.wide.as_ref()?[64 * word..64 * word + 64];
+    let wide = &chunk.wide.each()?[64 * word..64 * word + 64];
     let mut keys = [0; 64];
     let pairs = keys.iter_mut().zip(wide);
     match kind {

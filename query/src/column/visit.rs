@@ -34,7 +34,7 @@ enum Cells<'s, 'c> {
 
 impl<'s, 'c> Cells<'s, 'c> {
     fn new(column: &'s Column, chunk: &'c Chunk) -> Self {
-        match (&chunk.kinds, &chunk.wide) {
+        match (&chunk.kinds, chunk.wide.each()) {
             (Kinds::One(Kind::Int, _), Some(wide)) => Self::Ints(wide),
             (Kinds::One(Kind::Float, _), Some(wide)) => Self::Doubles(wide),
             _ => Self::Any(column, chunk),

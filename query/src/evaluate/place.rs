@@ -4,7 +4,7 @@ use super::{Datum, number};
 use crate::plan::PlaceAt;
 
 /// Metres.
-const RADIUS: f64 = 6_371_008.8;
+pub(crate) const RADIUS: f64 = 6_371_008.8;
 
 /// Whether the place is at most `metres` from `center` (latitude, longitude); `None` when it is no place.
 pub(super) fn near(place: Option<(f64, f64)>, center: (f64, f64), metres: f64) -> Option<bool> {

@@ -159,7 +159,7 @@ async fn an_import_that_does_not_say_where_a_device_is_leaves_it_there() -> anyh
     let wrong = proto::Device { site: "nowhere".to_owned(), ..Default::default() };
     let error = import("both", wrong).await?.error.context("a refusal")?;
     let told = (Code::from(error.code), error.reason.as_str(), error.field.as_str());
-    table.same("refused", told, (Code::NotFound, "PARENT_NOT_FOUND", "device.site"));
+    table.same("refused", told, (Code::NotFound, "PARENT_NOT_FOUND", "devices[0].device.site"));
     table.same("and nothing moved", place("both").await?, owned("press", "hall"));
     table.finish();
     Ok(())

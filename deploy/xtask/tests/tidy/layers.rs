@@ -16,10 +16,12 @@ const MODULES: [(&str, &[&str]); 6] = [
 ];
 
 /// Files below the folder may not name these libraries.
-const FORBIDDEN_LIBRARIES: [(&str, &[&str]); 4] = [
+const FORBIDDEN_LIBRARIES: [(&str, &[&str]); 6] = [
     ("node/domain/src", &["tokio", "rocksdb", "openraft", "tonic", "prost", "rand", "muster_proto"]),
     ("query/src", &["tokio", "rocksdb", "openraft", "tonic", "muster_domain", "muster_node", "muster_proto"]),
     ("client/src", &["muster_node", "muster_domain", "muster_query"]),
+    ("client/edge/src", &["muster_node", "muster_query", "rocksdb", "openraft"]),
+    ("client/edge/src/protocol", &["tokio", "tonic", "redb", "rand"]),
     ("proto/src", &["muster_node", "muster_domain", "muster_query", "muster_client"]),
 ];
 

@@ -21,7 +21,7 @@ use super::{Snapshot, Table};
 /// The first bytes.
 const MAGIC: [u8; 8] = *b"MSTRCOLS";
 /// Rises with every change of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// In the place of the one kind of a chunk: booleans of both kinds, and a kind for each cell.
 const BOOLEANS: u8 = 254;
 const EACH: u8 = 255;

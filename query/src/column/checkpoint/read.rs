@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use super::frame::Unframed;
 use super::{BOOLEANS, CHUNK_ROWS_MAX, CheckpointError, EACH, MAGIC, VERSION};
 use crate::column::bits::Bits;
+use crate::column::cells::Cells;
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Stored;
 use crate::column::strings::Texts;
@@ -122,15 +123,33 @@ fn chunk(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Chunk> {
         EACH => Kinds::Each(frames.bytes(len)?.into_iter().map(kind).collect::<Result<_>>()?),
         one => Kinds::One(kind(one)?, bits(frames, len)?),
     };
-    let parts = frames.byte()?;
-    let wide = if parts & 1 == 1 { Some(words(frames, len)?) } else { None };
-    let codes = if parts & 2 == 2 {
-        let bytes = frames.bytes(4 * len)?;
-        Some(bytes.as_chunks::<4>().0.iter().map(|code| u32::from_le_bytes(*code)).collect())
-    } else {
-        None
-    };
+    let wide = cells(frames, len, u64::from_le_bytes)?;
+    let codes = cells(frames, len, u32::from_le_bytes)?;
     Ok(Chunk::restore(len, kinds, wide, codes))
+}
+
+fn cells<T: Copy + Default, const N: usize>(
+    frames: &mut Unframed<'_, impl Read>,
+    len: usize,
+    value: impl Fn([u8; N]) -> T,
+) -> Result<Cells<T>> {
+    match frames.byte()? {
+        0 => Ok(Cells::None),
+        1 => {
+            let count = frames.len()?;
+            sane(count <= Cells::<T>::few_max(len), "a chunk holds more than a few")?;
+            let mut few: Vec<(u32, T)> = Vec::with_capacity(count);
+            for _ in 0..count {
+                let place = frames.bytes(4)?.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
+                let is_next = few.last().is_none_or(|(last, _)| *last < place) && (place as usize) < len;
+                sane(is_next, "a cell is in no place")?;
+                few.push((place, frames.bytes(N)?.first_chunk().map_or_else(T::default, |bytes| value(*bytes))));
+            }
+            Ok(Cells::Few(few))
+        }
+        2 => Ok(Cells::Each(frames.bytes(N * len)?.as_chunks::<N>().0.iter().map(|bytes| value(*bytes)).collect())),
+        _ => Err(CheckpointError::Damaged("no such form of cells")),
+    }
 }
 
 fn bits(frames: &mut Unframed<'_, impl Read>, len: usize) -> Result<Bits> {
@@ -149,11 +168,11 @@ fn is_consistent(chunk: &Chunk, len: usize, texts: &Texts) -> bool {
         return false;
     }
     (0..len).all(|at| match chunk.kind(at) {
-        Kind::Int => chunk.wide.is_some(),
-        Kind::Float => chunk.wide.is_some() && f64::from_bits(chunk.wide(at)).is_finite(),
+        Kind::Int => chunk.wide.holds(at),
+        Kind::Float => chunk.wide.holds(at) && f64::from_bits(chunk.wide(at)).is_finite(),
         Kind::String | Kind::Array => {
             let code = chunk.code(at);
-            let is_text = chunk.codes.is_some() && (code as usize) < texts.len();
+            let is_text = chunk.codes.holds(at) && (code as usize) < texts.len();
             is_text
                 && (texts.is_dictionary || chunk.begins(at) == Some(crate::column::strings::beginning(texts.get(code))))
         }

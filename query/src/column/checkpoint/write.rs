@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use super::frame::Frames;
 use super::{BOOLEANS, EACH, MAGIC, VERSION};
+use crate::column::cells::Cells;
 use crate::column::chunk::{Chunk, Kinds};
 use crate::column::stored::Column;
 use crate::column::{Row, Snapshot};
@@ -79,14 +80,28 @@ fn chunk(chunk: &Chunk, frames: &mut Frames<'_, impl Write>) -> io::Result<()> {
             frames.bytes(&kinds.iter().map(|kind| *kind as u8).collect::<Vec<_>>())?;
         }
     }
-    frames.byte(u8::from(chunk.wide.is_some()) | u8::from(chunk.codes.is_some()) << 1)?;
-    if let Some(wide) = &chunk.wide {
-        frames.bytes(&words(wide))?;
+    cells(&chunk.wide, frames, |wide| wide.to_le_bytes())?;
+    cells(&chunk.codes, frames, |code| code.to_le_bytes())
+}
+
+fn cells<T: Copy, const N: usize>(
+    cells: &Cells<T>,
+    frames: &mut Frames<'_, impl Write>,
+    bytes: impl Fn(T) -> [u8; N],
+) -> io::Result<()> {
+    match cells {
+        Cells::None => frames.byte(0),
+        Cells::Few(few) => {
+            frames.byte(1)?;
+            frames.len(few.len())?;
+            let written = |(place, value): &(u32, T)| place.to_le_bytes().into_iter().chain(bytes(*value));
+            frames.bytes(&few.iter().flat_map(written).collect::<Vec<_>>())
+        }
+        Cells::Each(each) => {
+            frames.byte(2)?;
+            frames.bytes(&each.iter().flat_map(|value| bytes(*value)).collect::<Vec<_>>())
+        }
     }
-    if let Some(codes) = &chunk.codes {
-        frames.bytes(&codes.iter().flat_map(|code| code.to_le_bytes()).collect::<Vec<_>>())?;
-    }
-    Ok(())
 }
 
 fn words(words: &[u64]) -> Vec<u8> {

@@ -1,0 +1,259 @@
+//! Real edges and real nodes: what is wanted comes down, what is reported goes up once, whatever happens to links, nodes and
+//! agents in between.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, ensure};
+use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::eventually::eventually;
+use muster_client::{Client, Code, names, proto};
+
+mod agent;
+mod link;
+
+use agent::{Agent, PATIENCE};
+use link::Wire;
+
+const NAMESPACE: &str = "plant1";
+const EDGE: &str = "press";
+/// Short, so that a dead link is found while a test waits.
+const SETTINGS: &str = "[sync]\nheartbeat_ms = 1000\n";
+
+/// A cluster with an edge that holds `devices` devices, a wire to it, and its agent in step.
+async fn connected(nodes: u64, devices: usize) -> anyhow::Result<(Cluster, Client, Wire, Agent)> {
+    let cluster = Cluster::start(Options { nodes, settings: SETTINGS.to_owned() }).await?;
+    let client = cluster.client()?;
+    let request = proto::CreateNamespaceRequest { namespace_id: NAMESPACE.to_owned(), ..Default::default() };
+    client.namespaces().create(request).await?;
+    let parent = names::namespace(NAMESPACE);
+    let request = proto::CreateEdgeRequest {
+        parent: parent.clone(),
+        edge_id: EDGE.to_owned(),
+        edge: Some(proto::Edge::default()),
+        ..Default::default()
+    };
+    client.edges().create(request).await?;
+    for number in 0..devices {
+        create(&client, &device(number), EDGE).await?;
+    }
+    create(&client, "elsewhere", "").await?;
+    let wire = Wire::to(cluster.ids().into_iter().map(|id| cluster.endpoint(id)).collect()).await?;
+    let mut agent = Agent::prepare(&cluster, EDGE, &wire.endpoints()).await?;
+    agent.start().await?;
+    agent.in_step(1).await?;
+    Ok((cluster, client, wire, agent))
+}
+
+fn device(number: usize) -> String {
+    format!("pump-{number:03}")
+}
+
+async fn create(client: &Client, id: &str, edge: &str) -> anyhow::Result<()> {
+    let device = proto::Device { edge: edge.to_owned(), ..Default::default() };
+    let request = proto::CreateDeviceRequest {
+        parent: names::namespace(NAMESPACE),
+        device_id: id.to_owned(),
+        device: Some(device),
+        ..Default::default()
+    };
+    client.devices().create(request).await?;
+    Ok(())
+}
+
+/// Sets desired properties; returns the revision.
+async fn want(client: &Client, id: &str, desired: &str) -> anyhow::Result<u64> {
+    let request = proto::PatchTwinRequest {
+        name: names::twin(NAMESPACE, id),
+        desired_json: Some(desired.to_owned()),
+        ..Default::default()
+    };
+    Ok(client.twins().patch(request).await?.header.context("a header")?.revision)
+}
+
+async fn report(
+    client: &Client,
+    id: &str,
+    reported: &str,
+) -> Result<proto::TwinChangeResponse, muster_client::CallError> {
+    let request = proto::ReportPropertiesRequest {
+        name: names::twin(NAMESPACE, id),
+        reported_json: reported.to_owned(),
+        ..Default::default()
+    };
+    client.twins().report(request).await
+}
+
+async fn twin(client: &Client, id: &str) -> anyhow::Result<proto::Twin> {
+    let request = proto::GetTwinRequest { name: names::twin(NAMESPACE, id), omit_metadata: true, ..Default::default() };
+    client.twins().get(request).await?.twin.context("a twin")
+}
+
+fn members(section: Option<&proto::SectionDocument>) -> anyhow::Result<serde_json::Map<String, serde_json::Value>> {
+    Ok(serde_json::from_str(&section.context("a section")?.json)?)
+}
+
+/// Every report set a member of its own, so versions count effects: no more of them than members means that none came twice.
+async fn check_once(client: &Client, id: &str, told: &[u64]) -> anyhow::Result<()> {
+    let twin = twin(client, id).await?;
+    let reported = members(twin.reported.as_ref())?;
+    for number in told {
+        ensure!(reported.contains_key(&format!("k{number}")), "report {number} was answered and has no effect on {id}");
+    }
+    let effects = twin.reported.context("reported")?.version - 1;
+    ensure!(effects == reported.len() as u64, "{id}: {effects} effects of {} reports", reported.len());
+    Ok(())
+}
+
+async fn newest(client: &Client) -> anyhow::Result<u64> {
+    let request = proto::GetNamespaceRequest { name: names::namespace(NAMESPACE), ..Default::default() };
+    Ok(client.namespaces().get(request).await?.header.context("a header")?.revision)
+}
+
+/// Applications that report at the edge until it goes away.
+struct Reporters {
+    next: Arc<AtomicU64>,
+    told: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Reporters {
+    fn new() -> Self {
+        Self { next: Arc::default(), told: Arc::default() }
+    }
+
+    fn start(&self, client: &Client, id: &str) -> tokio::task::JoinHandle<()> {
+        let (client, id) = (client.clone(), id.to_owned());
+        let (next, told) = (Arc::clone(&self.next), Arc::clone(&self.told));
+        tokio::spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                if report(&client, &id, &format!(r#"{{"k{number}":1}}"#)).await.is_err() {
+                    return;
+                }
+                told.lock().expect("not poisoned").push(number);
+            }
+        })
+    }
+
+    fn told(&self) -> Vec<u64> {
+        self.told.lock().expect("not poisoned").clone()
+    }
+
+    async fn wait_for(&self, more: usize) -> anyhow::Result<()> {
+        let wanted = self.told().len() + more;
+        eventually("reports are answered", PATIENCE, async || {
+            let told = self.told().len();
+            if told >= wanted { Ok(()) } else { Err(format!("{told} of {wanted}")) }
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_comes_down_and_what_is_reported_goes_up_over_an_outage() -> anyhow::Result<()> {
+    let _turn = super::turn().await;
+    let (_cluster, client, wire, agent) = connected(1, 40).await?;
+    let local = agent.client()?;
+    let request =
+        proto::ListDevicesRequest { parent: names::namespace(NAMESPACE), page_size: 1_000, ..Default::default() };
+    assert_eq!(local.devices().list(request).await?.devices.len(), 40, "what is not this edge's does not come");
+    let error = twin(&local, "elsewhere").await.expect_err("not held").to_string();
+    assert!(error.contains("not in the scope of this edge"), "{error}");
+
+    agent.in_step(want(&client, &device(3), r#"{"fw":"2"}"#).await?).await?;
+    assert_eq!(members(twin(&local, &device(3)).await?.desired.as_ref())?["fw"], "2");
+    report(&local, &device(3), r#"{"k0":1}"#).await?;
+    agent.in_step(0).await?;
+    check_once(&client, &device(3), &[0]).await?;
+
+    wire.cut();
+    for number in 1..40 {
+        report(&local, &device(3), &format!(r#"{{"k{number}":1}}"#)).await?;
+    }
+    assert_eq!(members(twin(&local, &device(3)).await?.reported.as_ref())?.len(), 40, "it reads its own writes");
+    assert_eq!(twin(&client, &device(3)).await?.reported.context("reported")?.version, 2, "nothing gets through");
+    want(&client, &device(3), r#"{"fw":"3"}"#).await?;
+    create(&client, "new", EDGE).await?;
+    let moved = proto::Device { name: names::device(NAMESPACE, &device(7)), ..Default::default() };
+    report(&local, &device(7), r#"{"late":true}"#).await?;
+    let mask = prost_types::FieldMask { paths: vec!["edge".to_owned()] };
+    let request = proto::UpdateDeviceRequest { device: Some(moved), update_mask: Some(mask), ..Default::default() };
+    client.devices().update(request).await?;
+
+    wire.mend();
+    let status = agent.in_step(newest(&client).await?).await?;
+    check_once(&client, &device(3), &(0..40).collect::<Vec<_>>()).await?;
+    assert_eq!(members(twin(&local, &device(3)).await?.desired.as_ref())?["fw"], "3");
+    twin(&local, "new").await.context("it came into the scope")?;
+    let gone = local.devices().get(proto::GetDeviceRequest { name: names::device(NAMESPACE, &device(7)), read: None });
+    assert_eq!(gone.await.expect_err("it left the scope").code(), Code::NotFound);
+    assert_eq!(status["refusals"][0]["reason"], "OUTSIDE_SCOPE", "{status}");
+    assert_eq!(members(twin(&client, &device(7)).await?.reported.as_ref())?.len(), 0, "an older word has no effect");
+    assert_eq!((status["repairs"].as_u64(), status["defects"].as_u64()), (Some(1), Some(0)), "{status}");
+    assert_eq!(status["repaired_items"].as_u64(), Some(2), "the device and its twin, and nothing else: {status}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_links_and_agents_die_and_every_answered_report_has_one_effect() -> anyhow::Result<()> {
+    let _turn = super::turn().await;
+    let (mut cluster, client, wire, mut agent) = connected(3, 4).await?;
+    let reporters = Reporters::new();
+    let mut running = Vec::new();
+    for number in 0..4 {
+        running.push(reporters.start(&agent.client()?, &device(number)));
+    }
+    reporters.wait_for(40).await?;
+    wire.cut();
+    reporters.wait_for(40).await?;
+    wire.mend();
+    reporters.wait_for(20).await?;
+
+    let name = names::edge(NAMESPACE, EDGE);
+    let status = client.edges().status(proto::GetEdgeStatusRequest { name, ..Default::default() }).await?;
+    let serving = status.status.and_then(|status| status.session).context("a session")?.node_id;
+    cluster.kill(&[serving]).await?;
+    reporters.wait_for(40).await?;
+    agent.kill().await?;
+    for reporter in running.drain(..) {
+        reporter.await?;
+    }
+    agent.start().await?;
+    for number in 0..4 {
+        running.push(reporters.start(&agent.client()?, &device(number)));
+    }
+    reporters.wait_for(40).await?;
+    cluster.start_node(serving)?;
+    cluster.wait_until_whole().await?;
+    reporters.wait_for(20).await?;
+    for reporter in running {
+        reporter.abort();
+        reporter.await.ok();
+    }
+    let before = agent.status().await?["newest_sequence"].as_u64().context("a number")?;
+    let status = agent.in_step(newest(&client).await?).await?;
+    assert!(status["acknowledged_sequence"].as_u64() >= Some(before), "{status}");
+    assert_eq!((status["refused_operations"].as_u64(), status["defects"].as_u64()), (Some(0), Some(0)), "{status}");
+    assert!(status["epoch"].as_u64() >= Some(3), "the link was lost several times: {status}");
+    let told = reporters.told();
+    let mut effects = 0;
+    for number in 0..4 {
+        let twin = twin(&client, &device(number)).await?;
+        effects += members(twin.reported.as_ref())?.len();
+        check_once(&client, &device(number), &[]).await?;
+        assert_eq!(
+            self::twin(&agent.client()?, &device(number)).await?.reported,
+            twin.reported,
+            "both sides hold the same"
+        );
+    }
+    assert!(effects >= told.len(), "{} reports were answered, {effects} took effect", told.len());
+    for number in told {
+        let mut found = false;
+        for id in (0..4).map(device) {
+            found |= members(twin(&client, &id).await?.reported.as_ref())?.contains_key(&format!("k{number}"));
+        }
+        assert!(found, "report {number} was answered and has no effect");
+    }
+    Ok(())
+}

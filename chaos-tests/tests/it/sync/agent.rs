@@ -1,0 +1,102 @@
+//! A real `muster-edge` in a folder, with a token of its own.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use muster_chaos::cluster::{Cluster, binary};
+use muster_chaos::eventually::eventually;
+use muster_client::{Client, ClientConfig, RetryPolicy, proto};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+
+use super::NAMESPACE;
+
+/// How long anything may take here.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// See the module. The process ends with it.
+pub(crate) struct Agent {
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+impl Agent {
+    /// The agent of an edge that exists; it is not started.
+    pub(crate) async fn prepare(cluster: &Cluster, edge: &str, endpoints: &[String]) -> anyhow::Result<Self> {
+        let folder = cluster.scratch().join(edge);
+        fs::create_dir(&folder)?;
+        let token = crate::wire::token(&cluster.client()?, proto::Role::Edge, NAMESPACE, edge).await?.1;
+        fs::write(folder.join("token"), token)?;
+        let ca = cluster.pki().join("client-ca.crt");
+        fs::write(
+            folder.join("edge.toml"),
+            format!(
+                "[edge]\nname = \"namespaces/{NAMESPACE}/edges/{edge}\"\nstore_dir = \"store\"\n\
+                 [cluster]\nendpoints = {endpoints:?}\nca_file = {ca:?}\ntoken_file = \"token\"\n\
+                 [local]\nsocket = \"edge.sock\"\n",
+            ),
+        )?;
+        Ok(Self { folder, process: None })
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = Command::new(binary("muster-edge")?);
+        command.env("MUSTER_EDGE_CONFIG", self.folder.join("edge.toml")).stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Starts it and waits until it answers.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
+        self.process =
+            Some(self.command()?.arg("run").stdout(Stdio::null()).stderr(log).spawn().context("muster-edge")?);
+        eventually("the agent answers", PATIENCE, async || self.status().await.map_err(|error| error.to_string()))
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        let pid = process.id().context("it runs")?;
+        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
+        process.wait().await?;
+        Ok(())
+    }
+
+    /// What `muster-edge status --json` says.
+    pub(crate) async fn status(&self) -> anyhow::Result<serde_json::Value> {
+        let output = self.command()?.args(["status", "--json"]).output().await?;
+        ensure!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Waits until status says that nothing waits, and that both sides agree at a revision from `revision` on.
+    pub(crate) async fn in_step(&self, revision: u64) -> anyhow::Result<serde_json::Value> {
+        let what = format!("in step at {revision}");
+        let waited = eventually(&what, PATIENCE, async || {
+            let status = self.status().await.map_err(|error| error.to_string())?;
+            let is_there = status["link"] == "in-step"
+                && status["queued_operations"] == 0
+                && status["cursor"].as_u64().is_some_and(|cursor| cursor >= revision);
+            if is_there { Ok(status) } else { Err(status.to_string()) }
+        });
+        waited.await.with_context(|| self.log())
+    }
+
+    /// A client of its socket; each call is tried once.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let socket = format!("unix:{}", self.folder.join("edge.sock").display());
+        let once = RetryPolicy { attempts_max: 1, ..RetryPolicy::default() };
+        Ok(Client::new(ClientConfig::new([socket]).retry(once))?)
+    }
+
+    fn log(&self) -> String {
+        let text = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().rev().take(40).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,220 @@
+//! The agent as a whole: starts its parts, hands out handles, and stops them in order.
+
+use std::sync::Arc;
+
+use muster_client::Client;
+use muster_proto::edge::v1::AgentStatus;
+use muster_proto::v1;
+use muster_proto::v1::sync_operation::Operation;
+use rand::Rng;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, ConfigError};
+use crate::keeper::{self, Job};
+use crate::published::Published;
+use crate::store::{Listed, Reader, Store, StoreError};
+use crate::submission::{Refused, Submission};
+use crate::{local, observe, session};
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its settings cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The way to the cluster cannot work.
+    #[error(transparent)]
+    Client(#[from] muster_client::ConfigError),
+    /// Its store is not sound.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address or socket cannot be listened on.
+    #[error("cannot listen on {place}: {cause}")]
+    Listen {
+        /// Where.
+        place: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+}
+
+/// A running agent.
+pub struct Agent {
+    handle: Handle,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    ended: oneshot::Receiver<Result<(), StoreError>>,
+}
+
+impl Agent {
+    /// Starts an agent inside a tokio runtime: opens the store, serves the socket, and connects as soon as it can.
+    ///
+    /// # Errors
+    /// When the settings, the store or an address cannot be used. That the cluster cannot be reached is none.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        config.check()?;
+        let client = Client::new(config.client()?)?;
+        let (store, loaded) = Store::open(&config.edge.store_dir, &config.edge.name, &mut || rand::rng().random())?;
+        let reader = store.reader();
+        let started = keeper::start(store, loaded, config.settings(), config.limits())?;
+        let handle = Handle {
+            edge: config.edge.name.as_str().into(),
+            jobs: started.jobs.clone(),
+            published: started.published,
+            reader,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = local::serve(&handle, config, &stopped)?;
+        tasks.extend(observe::serve(&handle, config, &stopped)?);
+        tasks.push(tokio::spawn(session::run(client, started.jobs, stopped)));
+        Ok(Self { handle, stop, tasks, ended: started.ended })
+    }
+
+    /// For those who read and report.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Returns when the store fails: the agent is of no use then.
+    pub async fn failed(&mut self) -> StoreError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error,
+            // The keeper outlives every handle, and this agent has one.
+            Ok(Ok(())) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Stops: no more calls are taken, the link is closed, and what was answered is durable already.
+    ///
+    /// # Errors
+    /// When the store failed before.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        let Self { handle, stop, tasks, ended } = self;
+        stop.send_replace(true);
+        for task in tasks {
+            task.await.ok();
+        }
+        drop(handle);
+        match tokio::time::timeout(std::time::Duration::from_secs(5), ended).await {
+            Ok(Ok(result)) => result,
+            // Somebody keeps a handle; the store is sound at any time.
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What an application reports of a twin.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The twin's name; that of its device or module will do.
+    pub name: String,
+    /// Merge patch of the reported section.
+    pub reported_json: String,
+    /// If not 0: the reported section's expected version.
+    pub expected_version: u64,
+    /// Repeated with the same id, it has one effect; may be empty.
+    pub request_id: String,
+    /// Judge only.
+    pub validate_only: bool,
+}
+
+/// Reads and reports. Clones are cheap.
+#[derive(Clone)]
+pub struct Handle {
+    edge: Arc<str>,
+    jobs: mpsc::Sender<Job>,
+    published: Arc<Published>,
+    reader: Reader,
+}
+
+impl Handle {
+    /// The edge's name.
+    #[must_use]
+    pub fn edge(&self) -> &str {
+        &self.edge
+    }
+
+    /// Queues a report; returns the twin with it merged in, when it is durable here.
+    ///
+    /// # Errors
+    /// When it breaks a rule, its twin is not held, or the queue is full. Nothing has changed then.
+    pub async fn report(&self, report: Report) -> Result<v1::Resource, Refused> {
+        let name = muster_domain::Key::parse(&report.name).and_then(|key| key.twin());
+        let name = name.ok_or_else(|| Refused::NotHeld(report.name.clone()))?.to_string();
+        let operation = Operation::Report(v1::SyncReport { name, reported_json: report.reported_json });
+        self.submit(operation, report.expected_version, report.request_id, report.validate_only).await
+    }
+
+    /// Queues the status of an asset's parts; as [`Self::report`].
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub async fn report_asset(
+        &self,
+        name: &str,
+        status: v1::AssetStatus,
+        request_id: String,
+        validate_only: bool,
+    ) -> Result<v1::Resource, Refused> {
+        let status = v1::SyncAssetStatus { name: name.to_owned(), status: Some(status) };
+        self.submit(Operation::AssetStatus(status), 0, request_id, validate_only).await
+    }
+
+    async fn submit(
+        &self,
+        operation: Operation,
+        expected_version: u64,
+        request_id: String,
+        is_dry_run: bool,
+    ) -> Result<v1::Resource, Refused> {
+        let (reply, answer) = oneshot::channel();
+        let operation = v1::SyncOperation { queued_ms: 0, operation: Some(operation) };
+        let submission = Submission { operation, expected_version, request_id, is_dry_run, reply };
+        self.jobs.send(Job::Submit(Box::new(submission))).await.map_err(|_| Refused::Stopping)?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    /// A resource that the edge holds, with what waits for it merged on top.
+    ///
+    /// # Errors
+    /// When its stored copy is damaged or cannot be read.
+    pub fn resource(&self, name: &str) -> Result<Option<v1::Resource>, StoreError> {
+        match self.published.read(|now| now.pending.get(name).cloned()) {
+            Some(resource) => Ok(Some((*resource).clone())),
+            None => Ok(self.reader.item(name)?.and_then(|item| item.resource)),
+        }
+    }
+
+    /// As [`Reader::list`], with what waits merged on top.
+    pub(crate) fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        is_wanted: impl Fn(&str) -> bool,
+        keep: impl Fn(&v1::SyncItem) -> bool,
+    ) -> Result<Listed, StoreError> {
+        let mut listed = self.reader.list(prefix, after, limit, is_wanted, keep)?;
+        self.published.read(|now| {
+            for item in &mut listed.items {
+                if let Some(resource) = now.pending.get(&item.name) {
+                    item.resource = Some((**resource).clone());
+                }
+            }
+        });
+        Ok(listed)
+    }
+
+    /// How the edge is; `None` when the agent is gone.
+    pub async fn status(&self) -> Option<AgentStatus> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    pub(crate) fn published(&self) -> &Published {
+        &self.published
+    }
+}

@@ -1,0 +1,115 @@
+//! `muster-edge status`: asks a running agent over its socket.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use muster_edge::Config;
+use muster_proto::edge::v1::agent_service_client::AgentServiceClient;
+use muster_proto::edge::v1::{AgentStatus, GetStatusRequest, LinkState};
+use tonic::transport::Endpoint;
+
+use super::print;
+
+/// How a running agent is.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// The configuration file of the agent, which names its socket
+    #[arg(long, short, env = "MUSTER_EDGE_CONFIG", required_unless_present = "socket")]
+    config: Option<PathBuf>,
+    /// The socket itself
+    #[arg(long)]
+    socket: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let socket = match (self.socket, self.config) {
+            (Some(socket), _) => socket,
+            (None, Some(config)) => Config::load(&config)?.local.socket,
+            (None, None) => anyhow::bail!("give --config or --socket"),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let status = runtime.block_on(ask(&socket))?;
+        print(&if self.json { json(&status) } else { text(&status) })
+    }
+}
+
+async fn ask(socket: &std::path::Path) -> anyhow::Result<AgentStatus> {
+    let address = format!("unix:{}", std::path::absolute(socket)?.display());
+    let endpoint =
+        Endpoint::from_shared(address)?.connect_timeout(Duration::from_secs(3)).timeout(Duration::from_secs(10));
+    let channel = endpoint.connect().await.with_context(|| format!("no agent answers on {}", socket.display()))?;
+    let answer = AgentServiceClient::new(channel).get_status(GetStatusRequest {}).await;
+    Ok(answer.map_err(|status| anyhow::anyhow!("{}", status.message().to_owned()))?.into_inner())
+}
+
+fn link(status: &AgentStatus) -> &'static str {
+    match status.link() {
+        LinkState::Unspecified => "unknown",
+        LinkState::Offline => "offline",
+        LinkState::Opening => "opening",
+        LinkState::Syncing => "syncing",
+        LinkState::InStep => "in-step",
+        LinkState::Stopped => "stopped",
+    }
+}
+
+fn json(status: &AgentStatus) -> String {
+    let refusals: Vec<_> = status
+        .refusals
+        .iter()
+        .map(|refusal| {
+            serde_json::json!({
+                "sequence": refusal.sequence, "reason": refusal.reason, "message": refusal.message,
+            })
+        })
+        .collect();
+    let value = serde_json::json!({
+        "edge": status.edge, "incarnation": status.incarnation, "cluster_id": status.cluster_id,
+        "epoch": status.epoch, "link": link(status), "stopped_reason": status.stopped_reason, "message": status.message,
+        "cursor": status.cursor, "mark_ms": status.mark_ms, "items": status.items, "scope_hash": status.scope_hash,
+        "damaged_items": status.damaged_items,
+        "queued_operations": status.queued_operations, "queued_bytes": status.queued_bytes,
+        "oldest_queued_ms": status.oldest_queued_ms, "acknowledged_sequence": status.acknowledged_sequence,
+        "newest_sequence": status.newest_sequence, "dropped_operations": status.dropped_operations,
+        "refused_operations": status.refused_operations, "refusals": refusals,
+        "sessions": status.sessions, "repairs": status.repairs, "repaired_items": status.repaired_items,
+        "defects": status.defects, "agent_version": status.agent_version,
+    });
+    format!("{value}\n")
+}
+
+fn text(status: &AgentStatus) -> String {
+    let none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let link = match (link(status), status.stopped_reason.as_str()) {
+        (link, "") => link.to_owned(),
+        (link, reason) => format!("{link}: {reason}"),
+    };
+    let mut rows = vec![
+        ("edge", status.edge.clone()),
+        ("link", link),
+        ("message", none(&status.message)),
+        ("cluster", none(&status.cluster_id)),
+        ("incarnation", status.incarnation.clone()),
+        ("epoch", status.epoch.to_string()),
+        ("revision", status.cursor.to_string()),
+        ("items", format!("{} ({} damaged)", status.items, status.damaged_items)),
+        ("scope hash", status.scope_hash.clone()),
+        ("queue", format!("{} operations, {} bytes", status.queued_operations, status.queued_bytes)),
+        ("answered", format!("{} of {}", status.acknowledged_sequence, status.newest_sequence)),
+        ("refused", status.refused_operations.to_string()),
+        ("dropped", status.dropped_operations.to_string()),
+        ("repairs", format!("{} ({} items, {} defects)", status.repairs, status.repaired_items, status.defects)),
+    ];
+    let newest = status.refusals.iter().rev().take(5);
+    rows.extend(
+        newest.map(|refusal| ("refusal", format!("{}: {}: {}", refusal.sequence, refusal.reason, refusal.message))),
+    );
+    rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+}

@@ -1,0 +1,12 @@
+//! Tests of the edge agent: the protocol against a model of the cluster's rules with faults at every step, the real binary
+//! under kill -9, and the local services.
+
+mod agent;
+mod cloud;
+mod converging;
+mod faults;
+mod kill;
+mod local;
+mod queue_full;
+mod served;
+mod world;
