@@ -295,9 +295,7 @@ pub fn token_still_valid(token: Option<&Record>, principal: &Principal, at_ms: u
                 && token.device.as_ref() == Some(device)
         }
         Principal::Edge { namespace, edge, .. } => {
-            token.role == Role::Edge
-                && token.namespace.as_ref() == Some(namespace)
-                && token.edge.as_ref() == Some(edge)
+            token.role == Role::Edge && token.namespace.as_ref() == Some(namespace) && token.edge.as_ref() == Some(edge)
         }
     };
     if same { Ok(()) } else { Err(denied(principal, "go on: its token has another role or scope now")) }

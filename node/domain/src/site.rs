@@ -188,7 +188,8 @@ impl<'a> Found<'a> {
         match states.sites_of(self.namespace, self.id, 1).first() {
             None => Ok(()),
             Some(inside) => {
-                let message = format!("{inside} and perhaps others are inside of {}: delete or move them first", self.key);
+                let message =
+                    format!("{inside} and perhaps others are inside of {}: delete or move them first", self.key);
                 Err(Rejection::new(Reason::SiteHasSites, "name", message))
             }
         }
@@ -223,11 +224,16 @@ fn check_parent(states: &dyn States, namespace: &str, site: &str, parent: &str) 
     check_exists(states, namespace, parent, FIELD)?;
     let above: Vec<String> = upwards(states, namespace, parent).map(|(id, _)| id).collect();
     if above.iter().any(|id| id == site) {
-        let message = format!("{} is inside of {}, and nothing can be inside of itself", key(namespace, parent), key(namespace, site));
+        let message = format!(
+            "{} is inside of {}, and nothing can be inside of itself",
+            key(namespace, parent),
+            key(namespace, site)
+        );
         return Err(Rejection::new(Reason::InvalidField, FIELD, message));
     }
     if !has_at_most(SITE_DEPTH_MAX - above.len(), states, namespace, site)? {
-        let message = format!("sites may lie at most {SITE_DEPTH_MAX} levels deep, and with this parent some would lie deeper");
+        let message =
+            format!("sites may lie at most {SITE_DEPTH_MAX} levels deep, and with this parent some would lie deeper");
         return Err(Rejection::new(Reason::InvalidField, FIELD, message));
     }
     Ok(())

@@ -69,11 +69,9 @@ impl Authentication {
                 Ok(Principal::Device { namespace: namespace.clone(), device: device.clone(), token: Some(parsed.id) })
             }
             (Role::Edge, Some(namespace), _) => match &token.edge {
-                Some(edge) => Ok(Principal::Edge {
-                    namespace: namespace.clone(),
-                    edge: edge.clone(),
-                    token: Some(parsed.id),
-                }),
+                Some(edge) => {
+                    Ok(Principal::Edge { namespace: namespace.clone(), edge: edge.clone(), token: Some(parsed.id) })
+                }
                 None => Err(invalid()),
             },
             (Role::Device | Role::Edge, _, _) => Err(invalid()),

@@ -184,10 +184,7 @@ pub fn is_twin(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn range_of(bytes: &[u8]) -> &[u8] {
     let in_namespace = |prefix: u8| {
-        matches!(
-            prefix,
-            SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN
-        )
+        matches!(prefix, SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN)
     };
     match bytes {
         [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),

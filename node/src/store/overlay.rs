@@ -180,16 +180,26 @@ impl DomainStates for Overlay<'_> {
 
     fn assets_of(&self, namespace: &str, device: &str, limit: usize) -> Vec<Key> {
         let index = keys::asset_by_device(namespace, device, "");
-        self.indexed(Kind::Asset, namespace, &index, limit, |asset| Key::Asset(namespace.to_owned(), asset), |body| {
-            matches!(body, Body::Asset(asset) if asset.definition.device_ref.device == device)
-        })
+        self.indexed(
+            Kind::Asset,
+            namespace,
+            &index,
+            limit,
+            |asset| Key::Asset(namespace.to_owned(), asset),
+            |body| matches!(body, Body::Asset(asset) if asset.definition.device_ref.device == device),
+        )
     }
 
     fn sites_of(&self, namespace: &str, parent: &str, limit: usize) -> Vec<Key> {
         let index = keys::site_by_parent(namespace, parent, "");
-        self.indexed(Kind::Site, namespace, &index, limit, |site| Key::Site(namespace.to_owned(), site), |body| {
-            matches!(body, Body::Site(site) if site.definition.parent == parent)
-        })
+        self.indexed(
+            Kind::Site,
+            namespace,
+            &index,
+            limit,
+            |site| Key::Site(namespace.to_owned(), site),
+            |body| matches!(body, Body::Site(site) if site.definition.parent == parent),
+        )
     }
 
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {

@@ -78,6 +78,8 @@ pub(crate) fn device_members(id: &str, device: &Device) -> Members {
         ("operatingSystem", &definition.operating_system),
         ("operatingSystemVersion", &definition.operating_system_version),
         ("discoveredDeviceRef", &definition.discovered_device_ref),
+        ("edge", &definition.edge),
+        ("site", &definition.site),
     ];
     let told = texts.into_iter().filter(|(_, text)| !text.is_empty());
     members.extend(told.map(|(name, text)| (name.to_owned(), Value::String(text.to_owned()))));

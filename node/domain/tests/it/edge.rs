@@ -148,12 +148,7 @@ fn a_resource_goes_with_its_own_edge_then_its_site_then_its_device() {
     let mut memory = with_edges();
     let asset = Key::Asset("plant".into(), "oven".into());
     let module = Key::Module("plant".into(), "press".into(), "vision".into());
-    let devices = [
-        device_key("plant", "press"),
-        twin_key("plant", "press"),
-        module.twin().expect("has one"),
-        module,
-    ];
+    let devices = [device_key("plant", "press"), twin_key("plant", "press"), module.twin().expect("has one"), module];
     let scope = |memory: &Memory, device: Option<&str>, of_asset: Option<&str>| {
         for key in &devices {
             assert_eq!(edge_of(memory, key).as_deref(), device, "{key}");

@@ -198,13 +198,7 @@ fn operations_of_one_command_see_each_other() {
     let changes = memory.carry_out(&uplink("hall", 1, 1, changes)).expect("accepted");
     assert_eq!(
         crate::memory::kinds(&changes),
-        [
-            "twin.reported",
-            "asset.status_updated",
-            "twin.reported",
-            "twin.reported",
-            "edge_session.uplink_applied"
-        ]
+        ["twin.reported", "asset.status_updated", "twin.reported", "twin.reported", "edge_session.uplink_applied"]
     );
     assert_eq!(reported(&memory, "press"), r#"{"b":1,"c":{"d":2,"e":3}}"#);
     let session = session(&memory, "hall");

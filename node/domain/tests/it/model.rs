@@ -150,7 +150,8 @@ fn check_site(memory: &Memory, namespace: &str, site: &str) {
 fn check_session(key: &Key, session: &EdgeSession) {
     let numbers: Vec<u64> = session.refusals.iter().map(|refusal| refusal.sequence).collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{key} tells each refusal once, in order");
-    let newest = |number: &u64| *number <= session.last_sequence && number + limits::REFUSALS_KEPT > session.last_sequence;
+    let newest =
+        |number: &u64| *number <= session.last_sequence && number + limits::REFUSALS_KEPT > session.last_sequence;
     assert!(numbers.iter().all(newest), "{key} tells refusals of the newest operations");
     assert!(session.unused_since <= session.epoch, "{key} knows no epoch of the future");
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use muster_domain::edge::{EdgeDefinition, Refusal};
-use muster_domain::{Limits, Reason};
 use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Destination, PartStatus, Target};
 use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
+use muster_domain::edge::{EdgeDefinition, Refusal};
 use muster_domain::module::ModuleDefinition;
 use muster_domain::node::{Node, NodeState};
 use muster_domain::saved_query::SavedQueryDefinition;
 use muster_domain::site::SiteDefinition;
+use muster_domain::{Limits, Reason};
 
 use super::*;
 

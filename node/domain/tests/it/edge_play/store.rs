@@ -9,13 +9,6 @@ use crate::edge_session::uplink;
 
 use super::world::EDGES;
 
-/// An operation that waits; `id` is another one for each that was ever queued anywhere.
-#[derive(Debug, Clone)]
-pub(super) struct Queued {
-    pub(super) id: u64,
-    pub(super) change: UplinkChange,
-}
-
 /// What lies on an edge's disk, and the stream it has, which does not.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
@@ -25,7 +18,7 @@ pub(super) struct Store {
     pub(super) session: u8,
     /// Operations up to this one are done; the first in the queue is the next.
     pub(super) done: u64,
-    pub(super) queue: VecDeque<Queued>,
+    pub(super) queue: VecDeque<UplinkChange>,
     /// The ids of all operations that were ever queued here or in what this is a copy of.
     pub(super) ever: Vec<u64>,
     /// The stream, by its number; answers to older ones are not heard.
@@ -79,7 +72,7 @@ impl Store {
 
     /// Up to `count` operations of the queue after `skip`; nothing without a session.
     pub(super) fn send(&self, skip: usize, count: usize) -> Option<Operation> {
-        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).map(|queued| queued.change.clone()).collect();
+        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).cloned().collect();
         let is_open = self.stream.is_some() && self.is_welcome && !self.stopped;
         let first = self.done + 1 + skip as u64;
         (is_open && !changes.is_empty()).then(|| uplink(EDGES[self.edge], self.epoch, first, changes))

@@ -7,8 +7,8 @@ use muster_domain::{Change, EventKind, Operation, Rejection};
 use proptest::sample::Index;
 
 use super::Action;
-use super::naive::{Named, Naive, Taken};
-use super::store::{Answer, Queued, Store};
+use super::naive::{Naive, Named, Taken};
+use super::store::{Answer, Store};
 use crate::edge::{assign, create_edge, delete_edge, enable_edge};
 use crate::edge_session::{report, session};
 use crate::memory::{Memory, create_device, device_definition};
@@ -138,7 +138,7 @@ impl World {
         let patch = if valid { format!(r#"{{"by":{id}}}"#) } else { format!("[{id}]") };
         let change = report(DEVICES[device], &patch);
         let store = &mut self.stores[at];
-        store.queue.push_back(Queued { id, change });
+        store.queue.push_back(change);
         store.ever.push(id);
     }
 
@@ -285,7 +285,8 @@ impl World {
     pub(super) fn check_all_taken(&self) {
         for store in &self.stores {
             assert!(!store.stopped, "{store:?}");
-            let taken = self.naive.taken.range((store.edge, store.incarnation, 0)..=(store.edge, store.incarnation, u64::MAX));
+            let taken =
+                self.naive.taken.range((store.edge, store.incarnation, 0)..=(store.edge, store.incarnation, u64::MAX));
             let taken: Vec<_> = taken.map(|((_, _, sequence), id)| (*sequence, *id)).collect();
             let queued: Vec<_> = (1..).zip(store.ever.iter().copied()).collect();
             assert_eq!(taken, queued, "E1-exactly-once, E2-order");

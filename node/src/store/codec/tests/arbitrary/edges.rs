@@ -88,8 +88,11 @@ pub(super) fn event_kind() -> BoxedStrategy<EventKind> {
 pub(super) fn operation() -> BoxedStrategy<Operation> {
     let etag = || option::of(text());
     prop_oneof![
-        (uniform2(text()), site_definition())
-            .prop_map(|([namespace, site], definition)| Operation::CreateSite { namespace, site, definition }),
+        (uniform2(text()), site_definition()).prop_map(|([namespace, site], definition)| Operation::CreateSite {
+            namespace,
+            site,
+            definition
+        }),
         (uniform2(text()), site_definition(), vec(variant::<SiteField>(), 0..4), etag()).prop_map(
             |([namespace, site], definition, fields, etag)| Operation::UpdateSite {
                 namespace,
@@ -99,10 +102,16 @@ pub(super) fn operation() -> BoxedStrategy<Operation> {
                 etag,
             }
         ),
-        (uniform2(text()), etag())
-            .prop_map(|([namespace, site], etag)| Operation::DeleteSite { namespace, site, etag }),
-        (uniform2(text()), edge_definition())
-            .prop_map(|([namespace, edge], definition)| Operation::CreateEdge { namespace, edge, definition }),
+        (uniform2(text()), etag()).prop_map(|([namespace, site], etag)| Operation::DeleteSite {
+            namespace,
+            site,
+            etag
+        }),
+        (uniform2(text()), edge_definition()).prop_map(|([namespace, edge], definition)| Operation::CreateEdge {
+            namespace,
+            edge,
+            definition
+        }),
         (uniform2(text()), edge_definition(), vec(variant::<EdgeField>(), 0..4), etag()).prop_map(
             |([namespace, edge], definition, fields, etag)| Operation::UpdateEdge {
                 namespace,
@@ -112,8 +121,11 @@ pub(super) fn operation() -> BoxedStrategy<Operation> {
                 etag,
             }
         ),
-        (uniform2(text()), etag())
-            .prop_map(|([namespace, edge], etag)| Operation::DeleteEdge { namespace, edge, etag }),
+        (uniform2(text()), etag()).prop_map(|([namespace, edge], etag)| Operation::DeleteEdge {
+            namespace,
+            edge,
+            etag
+        }),
         (uniform2(text()), session()).prop_map(|([namespace, edge], session)| Operation::OpenEdgeSession {
             namespace,
             edge,

@@ -76,7 +76,8 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         Just(EventKind::NodePromoted),
         text().prop_map(|name| EventKind::NodeRemoved { name }),
     ];
-    prop_oneof![about_devices, about_twins, about_assets, about_the_rest, about_nodes, super::edges::event_kind()].boxed()
+    prop_oneof![about_devices, about_twins, about_assets, about_the_rest, about_nodes, super::edges::event_kind()]
+        .boxed()
 }
 
 /// Any revision.

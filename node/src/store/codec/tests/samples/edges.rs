@@ -73,10 +73,7 @@ pub(super) fn events() -> [(Key, EventKind); 9] {
         (edge(), EventKind::EdgeCreated(edge_definition())),
         (edge(), EventKind::EdgeUpdated(edge_definition())),
         (edge(), EventKind::EdgeDeleted),
-        (
-            session(),
-            EventKind::EdgeSessionOpened { incarnation: INCARNATION, epoch: 7, session: SESSION, node_id: 3 },
-        ),
+        (session(), EventKind::EdgeSessionOpened { incarnation: INCARNATION, epoch: 7, session: SESSION, node_id: 3 }),
         (session(), EventKind::EdgeUplinkApplied { last_sequence: 42, refusals: refusals() }),
         (session(), EventKind::EdgeSessionEnded),
     ]
@@ -124,10 +121,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
                 node_id: 3,
             },
         ),
-        (
-            "",
-            Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes },
-        ),
+        ("", Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes }),
     ];
     operations.extend(assignments());
     operations
