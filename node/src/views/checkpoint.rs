@@ -24,7 +24,7 @@ const MAGIC: [u8; 8] = *b"MSTRVIEW";
 /// Rises with every change of the layout of this file.
 const FORMAT: u32 = 1;
 /// Rises whenever columns hold other members or values of the same records than before. A test notices.
-pub(crate) const DOCUMENTS: u32 = 1;
+pub(crate) const DOCUMENTS: u32 = 2;
 /// Bytes after which what is written is made durable: a burst at the end would hold up the log's own syncs.
 const SYNC_EVERY: usize = 8 << 20;
 /// Namespaces of a cluster at most, and bytes of a name.

@@ -83,8 +83,8 @@ pub(crate) fn device_members(id: &str, device: &Device) -> Members {
     ];
     let told = texts.into_iter().filter(|(_, text)| !text.is_empty());
     members.extend(told.map(|(name, text)| (name.to_owned(), Value::String(text.to_owned()))));
-    let edge = ("iotEdge".to_owned(), Value::Bool(definition.iot_edge));
-    members.push(("capabilities".to_owned(), Value::Object(vec![edge])));
+    let iot_edge = ("iotEdge".to_owned(), Value::Bool(definition.iot_edge));
+    members.push(("capabilities".to_owned(), Value::Object(vec![iot_edge])));
     push_authentication(&mut members, &definition.authentication);
     if !definition.parent_scopes.is_empty() {
         let scopes = definition.parent_scopes.iter().map(|scope| Value::String(scope.clone()));
