@@ -86,7 +86,7 @@ impl Session {
         down: Down,
     ) -> Self {
         let epoch = opened.record.epoch;
-        let window = sync.settings.window_operations;
+        let window = sync.settings.window_operations as usize;
         let up = Up::new(&hello.namespace, &hello.edge, epoch, window, opened.record.last_sequence);
         let now = Instant::now();
         let (ending, ready) = (seat.ending(), Some(Told::Welcome(opened.welcome(sync))));
