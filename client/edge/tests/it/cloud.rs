@@ -156,7 +156,10 @@ impl Cloud {
                 *stream = Some(opened);
             }
             (Said::Operations(_), Some(_)) if self.hold_results => {}
-            (Said::Operations(operations), Some(_)) => out.push(self.apply(operations)?),
+            (Said::Operations(operations), Some(stream)) => {
+                assert_eq!(operations.epoch, stream.epoch, "an edge sends in the epoch of its stream (S2)");
+                out.push(self.apply(operations)?);
+            }
             (Said::Received(received), Some(stream)) => self.received(stream, &received, &mut out),
             (Said::Compare(compare), Some(stream)) => out.push(self.compare(stream, &compare)),
             (Said::Fetch(fetch), Some(stream)) => fetch_items(stream, &fetch, &mut out),
@@ -303,11 +306,12 @@ impl Cloud {
 
     fn received(&self, stream: &mut Stream, received: &v1::SyncReceived, out: &mut Vec<Message>) {
         stream.received_items = received.items;
-        if let Some((mark, scope)) = &stream.checked {
-            if received.agrees && received.cursor >= mark.revision {
-                assert_eq!(sum(scope).items(), mark.items, "a mark is of its scope");
-                stream.checked = None;
-            }
+        if let Some((mark, scope)) = &stream.checked
+            && received.agrees
+            && received.cursor >= mark.revision
+        {
+            assert_eq!(sum(scope).items(), mark.items, "a mark is of its scope");
+            stream.checked = None;
         }
         if received.agrees {
             stream.agreed = Some(received.cursor);
