@@ -57,6 +57,10 @@ pub(crate) struct Cloud {
     pub(crate) comparisons: u64,
     /// Operations are not answered, as if no quorum were there.
     pub(crate) hold_results: bool,
+    /// The oldest revision whose changes are known: below it everything is sent.
+    pub(crate) floor: u64,
+    /// Items sent, to all streams.
+    pub(crate) items_sent: u64,
     record: Record,
 }
 
@@ -64,6 +68,9 @@ pub(crate) struct Cloud {
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     epoch: u64,
+    /// From where it began, and its newest mark: an edge that says more than that is wrong.
+    cursor: u64,
+    newest_mark: u64,
     /// Everything up to here was sent.
     sent: u64,
     /// The mark that has to agree before more is sent, and the scope as of it.
@@ -87,6 +94,8 @@ impl Cloud {
             window_operations: 3,
             comparisons: 0,
             hold_results: false,
+            floor: 0,
+            items_sent: 0,
             record: Record::default(),
         }
     }
@@ -156,7 +165,10 @@ impl Cloud {
                 *stream = Some(opened);
             }
             (Said::Operations(_), Some(_)) if self.hold_results => {}
-            (Said::Operations(operations), Some(_)) => out.push(self.apply(operations)?),
+            (Said::Operations(operations), Some(stream)) => {
+                assert_eq!(operations.epoch, stream.epoch, "an edge sends in the epoch of its stream (S2)");
+                out.push(self.apply(operations)?);
+            }
             (Said::Received(received), Some(stream)) => self.received(stream, &received, &mut out),
             (Said::Compare(compare), Some(stream)) => out.push(self.compare(stream, &compare)),
             (Said::Fetch(fetch), Some(stream)) => fetch_items(stream, &fetch, &mut out),
@@ -208,7 +220,9 @@ impl Cloud {
     }
 
     /// Items above the cursor, then a mark that asks for a check.
-    fn begin_down(&self, stream: &mut Stream, cursor: u64, out: &mut Vec<Message>) {
+    fn begin_down(&mut self, stream: &mut Stream, cursor: u64, out: &mut Vec<Message>) {
+        let cursor = if cursor + 1 < self.floor { 0 } else { cursor };
+        stream.cursor = cursor;
         stream.backlog = self.scope.values().filter(|item| item.revision > cursor).cloned().collect();
         stream.checked = Some((self.mark(true), self.scope.clone()));
         stream.sent = self.revision;
@@ -220,7 +234,7 @@ impl Cloud {
         v1::SyncMark { revision: self.revision, items: sum.items(), scope_hash: sum.to_bytes().to_vec().into(), check }
     }
 
-    fn send_backlog(&self, stream: &mut Stream, out: &mut Vec<Message>) {
+    fn send_backlog(&mut self, stream: &mut Stream, out: &mut Vec<Message>) {
         while !stream.backlog.is_empty() {
             let room = (stream.received_items + stream.window_items).saturating_sub(stream.sent_items);
             let count = usize::try_from(room).unwrap_or(0).min(FRAME_ITEMS).min(stream.backlog.len());
@@ -228,14 +242,16 @@ impl Cloud {
                 return;
             }
             stream.sent_items += count as u64;
+            self.items_sent += count as u64;
             out.push(Message::Items(v1::SyncItems { items: stream.backlog.drain(..count).collect() }));
         }
         let mark = stream.checked.as_ref().map_or_else(|| self.mark(false), |(mark, _)| mark.clone());
+        stream.newest_mark = mark.revision;
         out.push(Message::Mark(mark));
     }
 
     /// What changed since the last mark, if the stream is free for it.
-    pub(crate) fn live(&self, stream: &mut Stream) -> Vec<v1::SyncResponse> {
+    pub(crate) fn live(&mut self, stream: &mut Stream) -> Vec<v1::SyncResponse> {
         let mut out = Vec::new();
         if stream.checked.is_none() && stream.backlog.is_empty() && stream.sent < self.revision {
             let new = |revision: u64| revision > stream.sent;
@@ -301,13 +317,17 @@ impl Cloud {
         Ok(())
     }
 
-    fn received(&self, stream: &mut Stream, received: &v1::SyncReceived, out: &mut Vec<Message>) {
+    fn received(&mut self, stream: &mut Stream, received: &v1::SyncReceived, out: &mut Vec<Message>) {
+        let newest = stream.newest_mark.max(stream.cursor);
+        assert!(received.cursor <= newest, "cursor {} was told of a stream at {newest}", received.cursor);
+        assert!(received.items <= stream.sent_items, "more items were told than sent");
         stream.received_items = received.items;
-        if let Some((mark, scope)) = &stream.checked {
-            if received.agrees && received.cursor >= mark.revision {
-                assert_eq!(sum(scope).items(), mark.items, "a mark is of its scope");
-                stream.checked = None;
-            }
+        if let Some((mark, scope)) = &stream.checked
+            && received.agrees
+            && received.cursor >= mark.revision
+        {
+            assert_eq!(sum(scope).items(), mark.items, "a mark is of its scope");
+            stream.checked = None;
         }
         if received.agrees {
             stream.agreed = Some(received.cursor);

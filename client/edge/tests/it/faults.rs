@@ -163,3 +163,22 @@ fn a_link_that_is_silent_for_three_heartbeats_is_ended() {
     world.check_in_step(&"it came back");
     assert_eq!(world.edge.counts().sessions, 2);
 }
+
+#[test]
+fn an_edge_below_the_floor_gets_everything_and_drops_what_is_gone() {
+    let mut world = World::new(Fault::Nothing);
+    for device in 0..20 {
+        world.cloud.put_device(&format!("d{device:02}"), "{}");
+    }
+    world.settle();
+    world.set_online(false);
+    world.cloud.move_away("d07");
+    world.cloud.put_device("d20", "{}");
+    world.cloud.floor = world.cloud.revision;
+    let sent = world.cloud.items_sent;
+    world.set_online(true);
+    world.settle();
+    world.check_in_step(&"all of it again");
+    assert_eq!(world.cloud.items_sent - sent, 40, "more than a window, so credit is given before the first mark");
+    assert_eq!(world.edge.counts().repaired_items, 2, "what left meanwhile");
+}
