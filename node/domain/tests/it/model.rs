@@ -248,7 +248,7 @@ proptest! {
 fn random_commands_reach_every_kind_of_event_and_refusal() {
     let mut runner = TestRunner::deterministic();
     let (mut kinds, mut reasons) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..400 {
+    for _ in 0..1_500 {
         let commands = commands().new_tree(&mut runner).expect("a tree").current();
         let mut memory = Memory::new();
         for (operations, _) in &commands {

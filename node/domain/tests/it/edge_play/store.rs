@@ -109,7 +109,8 @@ impl Store {
     /// An answer on the newest stream. `next_session` is used if it is a welcome.
     pub(super) fn hear(&mut self, answer: &Answer, next_session: u8) {
         match answer {
-            Answer::Welcome { .. } if self.is_welcome => {}
+            // A node answers a hello once, however often that reaches the log.
+            Answer::Welcome { .. } | Answer::Refused(Reason::EdgeReplaced) if self.is_welcome => {}
             Answer::Welcome { last_sequence, .. } if *last_sequence < self.done => self.stopped = true,
             Answer::Welcome { epoch, last_sequence } => {
                 self.epoch = *epoch;
