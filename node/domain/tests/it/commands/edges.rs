@@ -98,12 +98,11 @@ fn of_edges() -> BoxedStrategy<Operation> {
                 node_id: 1,
             }
         ),
-        (namespace(), edge(), 0u64..4, 0u64..3, 0u64..4, prop::collection::vec(change(), 0..5)).prop_map(
-            |(namespace, edge, epoch, oldest_sequence, first_sequence, changes)| Operation::ApplyUplink {
+        (namespace(), edge(), 0u64..4, 0u64..4, prop::collection::vec(change(), 0..5)).prop_map(
+            |(namespace, edge, epoch, first_sequence, changes)| Operation::ApplyUplink {
                 namespace,
                 edge,
                 epoch,
-                oldest_sequence,
                 first_sequence,
                 changes,
             }
