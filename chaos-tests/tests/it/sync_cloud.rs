@@ -124,7 +124,7 @@ async fn patch(client: &Client, device: &str, desired: &str) -> anyhow::Result<u
 async fn reported(client: &Client, device: &str) -> anyhow::Result<serde_json::Value> {
     let request = proto::GetTwinRequest { name: names::twin(NAMESPACE, device), ..Default::default() };
     let twin = client.twins().get(request).await?.twin.context("a twin")?;
-    Ok(serde_json::from_str(&twin.reported_json)?)
+    Ok(serde_json::from_str(&twin.reported.context("reported")?.json)?)
 }
 
 fn mask(paths: &[&str]) -> Option<FieldMask> {

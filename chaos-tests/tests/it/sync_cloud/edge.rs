@@ -118,10 +118,10 @@ impl Store {
         self.items.keys().map(|name| name.strip_prefix(namespace).unwrap_or(name)).collect()
     }
 
-    /// The twin of a device.
-    pub(super) fn twin(&self, device: &str) -> Option<&proto::Twin> {
+    /// What is desired of a device.
+    pub(super) fn desired(&self, device: &str) -> Option<&str> {
         match self.items.get(&names::twin(NAMESPACE, device))?.1.resource.as_ref()? {
-            proto::resource::Resource::Twin(twin) => Some(twin),
+            proto::resource::Resource::Twin(twin) => Some(twin.desired.as_ref()?.json.as_str()),
             _ => None,
         }
     }

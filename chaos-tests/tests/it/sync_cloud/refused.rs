@@ -76,8 +76,8 @@ async fn a_wrong_first_message_is_refused() -> anyhow::Result<()> {
         };
         table.same(case, told(refused), wanted);
     }
-    let status = client.edges().status(proto::GetEdgeStatusRequest { name: press.edge.clone(), ..Default::default() });
-    let never = status.await?.status.map(|status| status.connection());
+    let request = proto::GetEdgeStatusRequest { name: press.edge.clone(), ..Default::default() };
+    let never = client.edges().status(request).await?.status.map(|status| status.connection());
     table.same("nothing was opened", never, Some(proto::EdgeConnection::Never));
     table.finish();
     Ok(())
