@@ -202,6 +202,8 @@ pub enum Operation {
         known_epoch: u64,
         /// Another one after each welcome that it made durable.
         session: [u8; 16],
+        /// The newest operation that it may have sent; 0: none.
+        sent_sequence: u64,
         /// The node that it is connected to.
         node_id: u64,
     },
@@ -213,6 +215,8 @@ pub enum Operation {
         edge: String,
         /// The epoch it was granted.
         epoch: u64,
+        /// The number of the oldest operation that the edge still has: what is missing before it was dropped. 0: nothing was.
+        oldest_sequence: u64,
         /// The number of the first operation.
         first_sequence: u64,
         /// The operations, 1 to [`limits::UPLINK_CHANGES_MAX`].

@@ -4,6 +4,7 @@
 //!   be it by another store, by a copy of its own or with the edge itself: it never goes on.
 
 use super::EdgeSession;
+use super::session::NO_SESSION;
 use crate::{At, Body, Change, EventKind, Key, Reason, Record, Rejection, States};
 
 /// What an edge says at the beginning.
@@ -14,13 +15,15 @@ pub(super) struct Hello<'a> {
     pub(super) known_epoch: u64,
     /// Another one after each welcome that it made durable.
     pub(super) session: &'a [u8; 16],
+    /// The newest operation that it may have sent.
+    pub(super) sent_sequence: u64,
 }
 
 /// Grants the next epoch, or refuses.
 pub(super) fn decide(
     states: &dyn States,
     key: Key,
-    hello: Hello<'_>,
+    hello: &Hello<'_>,
     node_id: u64,
     at: At,
 ) -> Result<Vec<Change>, Rejection> {
@@ -29,7 +32,7 @@ pub(super) fn decide(
         Some(Record { body: Body::EdgeSession(session), .. }) => Some(&**session),
         _ => None,
     };
-    if !goes_on(current, &hello) {
+    if !goes_on(current, hello) {
         return Err(replaced(&key));
     }
     // A deleted session remembers its epoch as its version.
@@ -42,13 +45,14 @@ pub(super) fn decide(
 fn goes_on(current: Option<&EdgeSession>, hello: &Hello<'_>) -> bool {
     match current {
         Some(current) if current.incarnation == *hello.incarnation => {
-            let unused = current.unused_since != 0;
-            hello.known_epoch == current.epoch
-                || unused && *hello.session == current.session
-                || unused && (current.unused_since..current.epoch).contains(&hello.known_epoch)
+            let welcome_was_lost = *hello.session != NO_SESSION && *hello.session == current.session;
+            let knows = (current.first_epoch..=current.epoch).contains(&hello.known_epoch);
+            // What took effect and was never sent from this store came from a copy of it.
+            (welcome_was_lost || knows) && current.last_sequence <= hello.sent_sequence
         }
-        // Another store begins again; it can have sent nothing before, because it sends only in an epoch that it knows.
-        Some(_) | None => hello.known_epoch == 0,
+        // A new store has sent nothing before, because it sends only in an epoch that it knows.
+        Some(current) => hello.known_epoch == 0 && !current.past_incarnations.contains(hello.incarnation),
+        None => hello.known_epoch == 0,
     }
 }
 

@@ -5,7 +5,7 @@
 //! - What was done before is skipped, so a repeated command without anything new changes nothing at all.
 
 use super::overlay::Overlay;
-use super::{EdgeSession, Refusal, edge_of, session_key};
+use super::{Refusal, edge_of, session_key};
 use crate::asset::AssetStatus;
 use crate::limits::UPLINK_CHANGES_MAX;
 use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States, asset, twin};
@@ -38,12 +38,21 @@ pub(super) struct From<'a> {
     pub(super) epoch: u64,
 }
 
-/// Decides operations that an enabled edge sent, from number `first` on.
+/// What it sends.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// The number of the oldest operation that it still has.
+    pub(super) oldest: u64,
+    /// The number of the first operation here.
+    pub(super) first: u64,
+    pub(super) changes: &'a [UplinkChange],
+}
+
+/// Decides operations that an enabled edge sent.
 pub(super) fn decide(
     states: &dyn States,
     from: From<'_>,
-    first: u64,
-    changes: &[UplinkChange],
+    Sent { oldest, first, changes }: Sent<'_>,
     at: At,
     limits: &Limits,
 ) -> Result<Vec<Change>, Rejection> {
@@ -54,13 +63,16 @@ pub(super) fn decide(
         Some(Record { body: Body::EdgeSession(session), .. }) if session.epoch == from.epoch => session,
         other => return Err(fenced(&key, from.epoch, other.map_or(0, Record::version))),
     };
-    check_gap(session, first)?;
-    if last <= session.last_sequence {
+    // What the edge dropped counts as done: its numbers are not given again.
+    let done = session.last_sequence.max(oldest.saturating_sub(1));
+    check_gap(done, first)?;
+    let last = last.max(done);
+    if last == session.last_sequence {
         return Ok(Vec::new());
     }
     let mut overlay = Overlay::new(states);
     let (mut effects, mut refusals) = (Vec::new(), Vec::new());
-    for (sequence, change) in (first..=last).zip(changes).filter(|(sequence, _)| *sequence > session.last_sequence) {
+    for (sequence, change) in (first..=last).zip(changes).filter(|(sequence, _)| *sequence > done) {
         match decide_one(&overlay, from, change, at, limits) {
             Ok(changes) => {
                 overlay.put(&changes);
@@ -87,15 +99,12 @@ fn check_form(first: u64, changes: &[UplinkChange]) -> Result<u64, Rejection> {
     })
 }
 
-fn check_gap(session: &EdgeSession, first: u64) -> Result<(), Rejection> {
-    if first - 1 <= session.last_sequence {
+fn check_gap(done: u64, first: u64) -> Result<(), Rejection> {
+    if first - 1 <= done {
         return Ok(());
     }
-    let message = format!(
-        "operations up to {} have come, so {} must be among the next; they begin with {first}",
-        session.last_sequence,
-        session.last_sequence + 1
-    );
+    let message =
+        format!("operations up to {done} have come, so {} must be among the next; they begin with {first}", done + 1);
     Err(Rejection::new(Reason::SequenceGap, "first_sequence", message))
 }
 

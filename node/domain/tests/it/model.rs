@@ -153,7 +153,9 @@ fn check_session(key: &Key, session: &EdgeSession) {
     let newest =
         |number: &u64| *number <= session.last_sequence && number + limits::REFUSALS_KEPT > session.last_sequence;
     assert!(numbers.iter().all(newest), "{key} tells refusals of the newest operations");
-    assert!(session.unused_since <= session.epoch, "{key} knows no epoch of the future");
+    assert!((1..=session.epoch).contains(&session.first_epoch), "{key} knows no epoch of the future");
+    assert!(session.past_incarnations.len() <= limits::INCARNATIONS_KEPT);
+    assert!(!session.past_incarnations.contains(&session.incarnation), "{key} has a store that was replaced");
 }
 
 /// What all events lead to, from nothing.

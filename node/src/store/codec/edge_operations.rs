@@ -70,7 +70,7 @@ pub(super) fn to_stored(operation: &Operation) -> Option<StoredOperation> {
         Operation::DeleteEdge { namespace, edge, etag } => {
             StoredOperation::DeleteEdge(stored::DeleteEdge { namespace, edge, etag })
         }
-        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, node_id } => {
+        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, sent_sequence, node_id } => {
             StoredOperation::OpenEdgeSession(stored::OpenEdgeSession {
                 namespace,
                 edge,
@@ -78,11 +78,19 @@ pub(super) fn to_stored(operation: &Operation) -> Option<StoredOperation> {
                 known_epoch,
                 session: Bytes::copy_from_slice(&session),
                 node_id,
+                sent_sequence,
             })
         }
-        Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes } => {
+        Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes } => {
             let changes = changes.iter().map(change_to_stored).collect();
-            StoredOperation::ApplyUplink(stored::ApplyUplink { namespace, edge, epoch, first_sequence, changes })
+            StoredOperation::ApplyUplink(stored::ApplyUplink {
+                namespace,
+                edge,
+                epoch,
+                first_sequence,
+                changes,
+                oldest_sequence,
+            })
         }
         _ => return None,
     })
@@ -118,17 +126,26 @@ pub(super) fn from_stored(operation: StoredOperation) -> Result<Operation, Codec
             known_epoch,
             session,
             node_id,
+            sent_sequence,
         }) => Operation::OpenEdgeSession {
             namespace,
             edge,
             incarnation: fixed(INCARNATION, &incarnation)?,
             known_epoch,
             session: fixed(SESSION, &session)?,
+            sent_sequence,
             node_id,
         },
-        StoredOperation::ApplyUplink(stored::ApplyUplink { namespace, edge, epoch, first_sequence, changes }) => {
+        StoredOperation::ApplyUplink(stored::ApplyUplink {
+            namespace,
+            edge,
+            epoch,
+            first_sequence,
+            changes,
+            oldest_sequence,
+        }) => {
             let changes = changes.into_iter().map(change_from_stored).collect::<Result<_, _>>()?;
-            Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes }
+            Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes }
         }
         _ => return Err(CodecError::UnknownKind { what: "an operation on a site or an edge" }),
     })

@@ -83,11 +83,13 @@ pub(super) fn session_to_stored(session: &EdgeSession) -> stored::EdgeSession {
         opened_ms: session.opened_ms,
         last_sequence: session.last_sequence,
         refusals: session.refusals.iter().map(refusal_to_stored).collect(),
-        unused_since: session.unused_since,
+        first_epoch: session.first_epoch,
+        past_incarnations: session.past_incarnations.iter().map(|past| Bytes::copy_from_slice(past)).collect(),
     }
 }
 
 pub(super) fn session_from_stored(session: stored::EdgeSession) -> Result<EdgeSession, CodecError> {
+    let past = session.past_incarnations.iter().map(|past| fixed(INCARNATION, past));
     Ok(EdgeSession {
         incarnation: fixed(INCARNATION, &session.incarnation)?,
         epoch: session.epoch,
@@ -96,7 +98,8 @@ pub(super) fn session_from_stored(session: stored::EdgeSession) -> Result<EdgeSe
         opened_ms: session.opened_ms,
         last_sequence: session.last_sequence,
         refusals: refusals_from_stored(session.refusals)?,
-        unused_since: session.unused_since,
+        first_epoch: session.first_epoch,
+        past_incarnations: past.collect::<Result<_, _>>()?,
     })
 }
 

@@ -5,16 +5,8 @@ use std::collections::VecDeque;
 use muster_domain::edge::UplinkChange;
 use muster_domain::{Operation, Reason};
 
-use crate::edge_session::uplink;
-
 use super::world::EDGES;
-
-/// An operation that waits; `id` is another one for each that was ever queued anywhere.
-#[derive(Debug, Clone)]
-pub(super) struct Queued {
-    pub(super) id: u64,
-    pub(super) change: UplinkChange,
-}
+use crate::edge_session::uplink_from;
 
 /// What lies on an edge's disk, and the stream it has, which does not.
 #[derive(Debug, Clone)]
@@ -23,11 +15,17 @@ pub(super) struct Store {
     pub(super) incarnation: u8,
     pub(super) epoch: u64,
     pub(super) session: u8,
-    /// Operations up to this one are done; the first in the queue is the next.
+    /// The newest operation that may have been sent.
+    pub(super) sent: u64,
+    /// Operations up to this one are done.
     pub(super) done: u64,
-    pub(super) queue: VecDeque<Queued>,
-    /// The ids of all operations that were ever queued here or in what this is a copy of.
+    /// The number of the first in the queue, or of the next that is queued.
+    pub(super) oldest: u64,
+    pub(super) queue: VecDeque<UplinkChange>,
+    /// The ids of all operations that were ever queued here or in what this is a copy of, by their numbers from 1 on.
     pub(super) ever: Vec<u64>,
+    /// The numbers that were dropped.
+    pub(super) dropped: Vec<u64>,
     /// The stream, by its number; answers to older ones are not heard.
     pub(super) stream: Option<u64>,
     pub(super) is_welcome: bool,
@@ -50,9 +48,12 @@ impl Store {
             incarnation,
             epoch: 0,
             session,
+            sent: 0,
             done: 0,
+            oldest: 1,
             queue: VecDeque::new(),
             ever: Vec::new(),
+            dropped: Vec::new(),
             stream: None,
             is_welcome: false,
             stopped: false,
@@ -64,6 +65,25 @@ impl Store {
         Self { stream: None, is_welcome: false, ..self.clone() }
     }
 
+    fn newest(&self) -> u64 {
+        self.ever.len() as u64
+    }
+
+    pub(super) fn queue(&mut self, id: u64, change: UplinkChange) {
+        self.ever.push(id);
+        self.queue.push_back(change);
+        if self.is_welcome {
+            self.sent = self.newest();
+        }
+    }
+
+    pub(super) fn drop_oldest(&mut self) {
+        if self.queue.pop_front().is_some() {
+            self.dropped.push(self.oldest);
+            self.oldest += 1;
+        }
+    }
+
     pub(super) fn hello(&mut self, stream: u64, node_id: u64) -> Operation {
         self.stream = Some(stream);
         self.is_welcome = false;
@@ -73,16 +93,17 @@ impl Store {
             incarnation: [self.incarnation; 16],
             known_epoch: self.epoch,
             session: [self.session; 16],
+            sent_sequence: self.sent,
             node_id,
         }
     }
 
     /// Up to `count` operations of the queue after `skip`; nothing without a session.
     pub(super) fn send(&self, skip: usize, count: usize) -> Option<Operation> {
-        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).map(|queued| queued.change.clone()).collect();
+        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).cloned().collect();
         let is_open = self.stream.is_some() && self.is_welcome && !self.stopped;
-        let first = self.done + 1 + skip as u64;
-        (is_open && !changes.is_empty()).then(|| uplink(EDGES[self.edge], self.epoch, first, changes))
+        let first = self.oldest + skip as u64;
+        (is_open && !changes.is_empty()).then(|| uplink_from(EDGES[self.edge], self.epoch, self.oldest, first, changes))
     }
 
     /// An answer on the newest stream. `next_session` is used if it is a welcome.
@@ -93,6 +114,7 @@ impl Store {
             Answer::Welcome { epoch, last_sequence } => {
                 self.epoch = *epoch;
                 self.session = next_session;
+                self.sent = self.newest();
                 self.is_welcome = true;
                 self.take(*last_sequence);
             }
@@ -106,8 +128,11 @@ impl Store {
     }
 
     fn take(&mut self, last_sequence: u64) {
-        let newly = usize::try_from(last_sequence.saturating_sub(self.done)).expect("few");
-        self.queue.drain(..newly.min(self.queue.len()));
+        assert!(last_sequence <= self.newest(), "E6-no-fork: more was done than this store ever had");
         self.done = self.done.max(last_sequence);
+        while self.oldest <= last_sequence {
+            self.queue.pop_front().expect("all that was not dropped");
+            self.oldest += 1;
+        }
     }
 }

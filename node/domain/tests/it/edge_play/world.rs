@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::Action;
 use super::naive::{Naive, Named, Taken};
-use super::store::{Answer, Queued, Store};
+use super::store::{Answer, Store};
 use crate::edge::{assign, create_edge, delete_edge, enable_edge};
 use crate::edge_session::{report, session};
 use crate::memory::{Memory, create_device, device_definition};
@@ -80,6 +80,7 @@ impl World {
             Action::Send { store, skip, count } => self.send(store.index(self.stores.len()), *skip, *count),
             Action::Deliver { at, again, answered } => self.deliver(*at, *again, *answered),
             Action::Lose { at } => self.lose(*at),
+            Action::Drop { store } => self.drop_oldest(store.index(self.stores.len())),
             Action::Move { device, to } => self.give(DEVICES[*device], *to),
             Action::Copy { store } => self.copy(store.index(self.stores.len())),
             Action::Renew { edge } => self.renew(*edge),
@@ -137,9 +138,11 @@ impl World {
         let id = self.number();
         let patch = if valid { format!(r#"{{"by":{id}}}"#) } else { format!("[{id}]") };
         let change = report(DEVICES[device], &patch);
-        let store = &mut self.stores[at];
-        store.queue.push_back(Queued { id, change });
-        store.ever.push(id);
+        self.stores[at].queue(id, change);
+    }
+
+    fn drop_oldest(&mut self, at: usize) {
+        self.stores[at].drop_oldest();
     }
 
     fn hello(&mut self, at: usize) {
@@ -165,9 +168,27 @@ impl World {
         let sent = if again { self.wire[at].clone() } else { self.wire.swap_remove(at) };
         let answer = self.apply(&sent);
         let next_session = self.session();
-        let store = &mut self.stores[sent.store];
-        if answered && store.stream == Some(sent.stream) {
-            store.hear(&answer, next_session);
+        if answered && self.stores[sent.store].stream == Some(sent.stream) {
+            self.stores[sent.store].hear(&answer, next_session);
+            self.check_own(&self.stores[sent.store]);
+        }
+    }
+
+    /// What a store takes for done are its own operations.
+    fn check_own(&self, store: &Store) {
+        for sequence in 1..=store.done {
+            let taken = self.naive.taken.get(&(store.edge, store.incarnation, sequence));
+            let own = store.ever[usize::try_from(sequence).expect("few") - 1];
+            match taken {
+                Some(id) => assert_eq!(*id, own, "E6-no-fork: number {sequence} was another's"),
+                // Perhaps by a copy: what one of them drops, the other waits for in vain.
+                None => assert!(
+                    self.stores
+                        .iter()
+                        .any(|other| { other.incarnation == store.incarnation && other.dropped.contains(&sequence) }),
+                    "E2-order: number {sequence} is missing"
+                ),
+            }
         }
     }
 
@@ -188,8 +209,8 @@ impl World {
                 Ok(changes) => self.opened(sent.store, edge, incarnation[0], changes[0].after.version()),
                 Err(refusal) => Answer::Refused(refusal.reason),
             },
-            Operation::ApplyUplink { epoch, first_sequence, changes, .. } => {
-                self.sent_up(sent.store, edge, *epoch, *first_sequence, changes, result)
+            Operation::ApplyUplink { epoch, oldest_sequence, first_sequence, changes, .. } => {
+                self.sent_up(sent.store, *epoch, [*oldest_sequence, *first_sequence], changes, result)
             }
             other => panic!("{other:?} is not an edge's"),
         }
@@ -211,14 +232,14 @@ impl World {
     fn sent_up(
         &mut self,
         by: usize,
-        edge: usize,
         epoch: u64,
-        first: u64,
+        numbers: [u64; 2],
         changes: &[UplinkChange],
         result: Result<Vec<Change>, Rejection>,
     ) -> Answer {
         let named: Vec<Named> = changes.iter().map(Named::of).collect();
-        let expected = self.naive.take(edge, epoch, first, &named);
+        let edge = self.stores[by].edge;
+        let expected = self.naive.take(edge, epoch, numbers, &named);
         let found = result.map(|changes| taken(&changes)).map_err(|refusal| refusal.reason);
         assert_eq!(found, expected, "what was taken is what should be");
         match expected {
@@ -288,8 +309,11 @@ impl World {
             let taken =
                 self.naive.taken.range((store.edge, store.incarnation, 0)..=(store.edge, store.incarnation, u64::MAX));
             let taken: Vec<_> = taken.map(|((_, _, sequence), id)| (*sequence, *id)).collect();
-            let queued: Vec<_> = (1..).zip(store.ever.iter().copied()).collect();
-            assert_eq!(taken, queued, "E1-exactly-once, E2-order");
+            let queued = (1..).zip(store.ever.iter().copied());
+            // What was dropped may have been on its way.
+            let expected: Vec<_> =
+                queued.filter(|one| !store.dropped.contains(&one.0) || taken.contains(one)).collect();
+            assert_eq!(taken, expected, "E1-exactly-once, E2-order");
         }
     }
 }

@@ -41,10 +41,21 @@ fn refusals() -> BoxedStrategy<Vec<Refusal>> {
 }
 
 fn session() -> BoxedStrategy<EdgeSession> {
-    (any::<[u8; 16]>(), any::<[u8; 16]>(), uniform5(number()), refusals())
-        .prop_map(|(incarnation, session, numbers, refusals)| {
-            let [epoch, node_id, opened_ms, last_sequence, unused_since] = numbers;
-            EdgeSession { incarnation, epoch, session, node_id, opened_ms, last_sequence, refusals, unused_since }
+    let past = vec(any::<[u8; 16]>(), 0..3);
+    (any::<[u8; 16]>(), any::<[u8; 16]>(), uniform5(number()), refusals(), past)
+        .prop_map(|(incarnation, session, numbers, refusals, past_incarnations)| {
+            let [epoch, node_id, opened_ms, last_sequence, first_epoch] = numbers;
+            EdgeSession {
+                incarnation,
+                epoch,
+                session,
+                node_id,
+                opened_ms,
+                last_sequence,
+                refusals,
+                first_epoch,
+                past_incarnations,
+            }
         })
         .boxed()
 }
@@ -132,13 +143,15 @@ pub(super) fn operation() -> BoxedStrategy<Operation> {
             incarnation: session.incarnation,
             known_epoch: session.epoch,
             session: session.session,
+            sent_sequence: session.last_sequence,
             node_id: session.node_id,
         }),
-        (uniform2(text()), uniform2(number()), vec(change(), 0..4)).prop_map(
-            |([namespace, edge], [epoch, first_sequence], changes)| Operation::ApplyUplink {
+        (uniform2(text()), uniform3(number()), vec(change(), 0..4)).prop_map(
+            |([namespace, edge], [epoch, oldest_sequence, first_sequence], changes)| Operation::ApplyUplink {
                 namespace,
                 edge,
                 epoch,
+                oldest_sequence,
                 first_sequence,
                 changes,
             }
