@@ -185,7 +185,8 @@ async fn what_is_wanted_comes_down_and_what_is_reported_goes_up_over_an_outage()
     check_once(&client, &device(3), &(0..40).collect::<Vec<_>>()).await?;
     assert_eq!(members(twin(&local, &device(3)).await?.desired.as_ref())?["fw"], "3");
     twin(&local, "new").await.context("it came into the scope")?;
-    let gone = local.devices().get(proto::GetDeviceRequest { name: names::device(NAMESPACE, &device(7)), read: None });
+    let devices = local.devices();
+    let gone = devices.get(proto::GetDeviceRequest { name: names::device(NAMESPACE, &device(7)), read: None });
     assert_eq!(gone.await.expect_err("it left the scope").code(), Code::NotFound);
     assert_eq!(status["refusals"][0]["reason"], "OUTSIDE_SCOPE", "{status}");
     assert_eq!(members(twin(&client, &device(7)).await?.reported.as_ref())?.len(), 0, "an older word has no effect");

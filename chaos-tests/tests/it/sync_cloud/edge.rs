@@ -214,13 +214,7 @@ impl Link {
     pub(super) async fn report(&self, first: u64, reports: &[(&str, String)]) -> anyhow::Result<()> {
         let operations = reports.iter().map(|(device, json)| report(device, json)).collect();
         let epoch = self.welcome.epoch;
-        self.say(Asked::Operations(proto::SyncOperations {
-            epoch,
-            first_sequence: first,
-            operations,
-            oldest_sequence: 0,
-        }))
-        .await
+        self.say(Asked::Operations(proto::SyncOperations { epoch, first_sequence: first, operations })).await
     }
 
     /// Waits for the result of an operation; all results that came until then.

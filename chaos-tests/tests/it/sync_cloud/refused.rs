@@ -95,12 +95,7 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
     let good = || report("oven", "{}");
     let operations = |first_sequence: u64, operations: Vec<proto::SyncOperation>| {
         move |epoch: u64| {
-            Asked::Operations(proto::SyncOperations {
-                epoch,
-                first_sequence,
-                operations: operations.clone(),
-                oldest_sequence: 0,
-            })
+            Asked::Operations(proto::SyncOperations { epoch, first_sequence, operations: operations.clone() })
         }
     };
     type Message = Box<dyn Fn(u64) -> Asked>;
@@ -118,12 +113,7 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
             "another epoch",
             Box::new(|epoch| {
                 let operations = vec![report("oven", "{}")];
-                Asked::Operations(proto::SyncOperations {
-                    epoch: epoch + 1,
-                    first_sequence: 1,
-                    operations,
-                    oldest_sequence: 0,
-                })
+                Asked::Operations(proto::SyncOperations { epoch: epoch + 1, first_sequence: 1, operations })
             }),
             expected(Code::Aborted, "EPOCH_FENCED", "operations.epoch"),
         ),

@@ -121,7 +121,7 @@ async fn the_status_of_an_asset_goes_up_and_comes_back_as_an_item() -> anyhow::R
     let operation = proto::sync_operation::Operation::AssetStatus(update);
     let operations = vec![proto::SyncOperation { queued_ms: 1, operation: Some(operation) }];
     let epoch = press.epoch;
-    let message = proto::SyncOperations { epoch, first_sequence: 1, operations, oldest_sequence: 0 };
+    let message = proto::SyncOperations { epoch, first_sequence: 1, operations };
     link.say(proto::sync_request::Message::Operations(message)).await?;
     let came = press.follow(&mut link, newest + 1).await?;
     let Some(proto::resource::Resource::Asset(asset)) =
