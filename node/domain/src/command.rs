@@ -215,8 +215,6 @@ pub enum Operation {
         edge: String,
         /// The epoch it was granted.
         epoch: u64,
-        /// The number of the oldest operation that the edge still has: what is missing before it was dropped. 0: nothing was.
-        oldest_sequence: u64,
         /// The number of the first operation.
         first_sequence: u64,
         /// The operations, 1 to [`limits::UPLINK_CHANGES_MAX`].

@@ -29,11 +29,10 @@ pub(crate) fn decide(
             let hello = open::Hello { incarnation, known_epoch, session, sent_sequence };
             open::decide(states, session_key(namespace, edge), &hello, *node_id, at)
         }
-        Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes } => {
+        Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes } => {
             check_enabled(states, namespace, edge)?;
             let from = uplink::From { namespace, edge, epoch: *epoch };
-            let sent = uplink::Sent { oldest: *oldest_sequence, first: *first_sequence, changes };
-            uplink::decide(states, from, sent, at, limits)
+            uplink::decide(states, from, *first_sequence, changes, at, limits)
         }
         _ => Ok(Vec::new()),
     }

@@ -4,7 +4,6 @@
 //!   be it by another store, by a copy of its own or with the edge itself: it never goes on.
 
 use super::EdgeSession;
-use super::session::NO_SESSION;
 use crate::{At, Body, Change, EventKind, Key, Reason, Record, Rejection, States};
 
 /// What an edge says at the beginning.
@@ -45,10 +44,12 @@ pub(super) fn decide(
 fn goes_on(current: Option<&EdgeSession>, hello: &Hello<'_>) -> bool {
     match current {
         Some(current) if current.incarnation == *hello.incarnation => {
-            let welcome_was_lost = *hello.session != NO_SESSION && *hello.session == current.session;
-            let knows = (current.first_epoch..=current.epoch).contains(&hello.known_epoch);
+            let is_unused = current.unused_since != 0;
+            let is_newest = hello.known_epoch == current.epoch
+                || is_unused && *hello.session == current.session
+                || is_unused && (current.unused_since..current.epoch).contains(&hello.known_epoch);
             // What took effect and was never sent from this store came from a copy of it.
-            (welcome_was_lost || knows) && current.last_sequence <= hello.sent_sequence
+            is_newest && current.last_sequence <= hello.sent_sequence
         }
         // A new store has sent nothing before, because it sends only in an epoch that it knows.
         Some(current) => hello.known_epoch == 0 && !current.past_incarnations.contains(hello.incarnation),

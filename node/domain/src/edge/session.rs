@@ -6,9 +6,6 @@
 use crate::limits::{INCARNATIONS_KEPT, REFUSAL_CHARS_MAX, REFUSALS_KEPT};
 use crate::{At, EventKind, Reason, Rejection};
 
-/// The session of a hello that must not be taken again.
-pub(super) const NO_SESSION: [u8; 16] = [0; 16];
-
 /// The newest session of an edge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EdgeSession {
@@ -16,20 +13,22 @@ pub struct EdgeSession {
     pub incarnation: [u8; 16],
     /// The newest epoch: operations of any other are fenced.
     pub epoch: u64,
-    /// The session it was granted to; zero once something was sent in the epoch: from then on the store knows it, and
-    /// whoever comes with this session is a copy that was made before.
+    /// The session it was granted to.
     pub session: [u8; 16],
     /// The node that opened it.
     pub node_id: u64,
     /// When, milliseconds since the epoch of time.
     pub opened_ms: u64,
-    /// Operations of the incarnation up to this one have taken effect, were refused, or were dropped by the edge.
+    /// Operations of the incarnation up to this one have taken effect or were refused.
     pub last_sequence: u64,
     /// Those that were refused among the newest [`REFUSALS_KEPT`], ascending.
     pub refusals: Vec<Refusal>,
-    /// The oldest epoch that the store may still know: all from there on were granted to the same session, because a hello
-    /// may reach the log more than once and its welcomes in another order.
-    pub first_epoch: u64,
+    /// All epochs from this one on were granted to `session`, and nothing was sent in any of them yet; 0: something was.
+    ///
+    /// A store that has sent in an epoch knows it, so from then on `session` alone proves nothing: whoever comes with it is
+    /// a copy that was made before. Until then each of these epochs is as good as the newest, because a hello may reach the
+    /// log more than once, and its welcomes in another order.
+    pub unused_since: u64,
     /// The newest [`INCARNATIONS_KEPT`] stores before this one, the newest last. They never go on.
     pub past_incarnations: Vec<[u8; 16]>,
 }
@@ -62,8 +61,8 @@ impl EdgeSession {
                 if before.is_some_and(|before| before.incarnation != *incarnation) {
                     next = next.replaced();
                 }
-                if next.session != *session || *session == NO_SESSION {
-                    next.first_epoch = *epoch;
+                if next.session != *session || next.unused_since == 0 {
+                    next.unused_since = *epoch;
                 }
                 next.incarnation = *incarnation;
                 next.epoch = *epoch;
@@ -73,8 +72,7 @@ impl EdgeSession {
             }
             EventKind::EdgeUplinkApplied { last_sequence, refusals } => {
                 next.last_sequence = *last_sequence;
-                next.first_epoch = next.epoch;
-                next.session = NO_SESSION;
+                next.unused_since = 0;
                 next.refusals.extend(refusals.iter().cloned());
                 next.refusals.retain(|refusal| refusal.sequence.saturating_add(REFUSALS_KEPT) > *last_sequence);
             }

@@ -38,21 +38,12 @@ pub(super) struct From<'a> {
     pub(super) epoch: u64,
 }
 
-/// What it sends.
-#[derive(Clone, Copy)]
-pub(super) struct Sent<'a> {
-    /// The number of the oldest operation that it still has.
-    pub(super) oldest: u64,
-    /// The number of the first operation here.
-    pub(super) first: u64,
-    pub(super) changes: &'a [UplinkChange],
-}
-
-/// Decides operations that an enabled edge sent.
+/// Decides operations that an enabled edge sent, from number `first` on.
 pub(super) fn decide(
     states: &dyn States,
     from: From<'_>,
-    Sent { oldest, first, changes }: Sent<'_>,
+    first: u64,
+    changes: &[UplinkChange],
     at: At,
     limits: &Limits,
 ) -> Result<Vec<Change>, Rejection> {
@@ -63,11 +54,9 @@ pub(super) fn decide(
         Some(Record { body: Body::EdgeSession(session), .. }) if session.epoch == from.epoch => session,
         other => return Err(fenced(&key, from.epoch, other.map_or(0, Record::version))),
     };
-    // What the edge dropped counts as done: its numbers are not given again.
-    let done = session.last_sequence.max(oldest.saturating_sub(1));
+    let done = session.last_sequence;
     check_gap(done, first)?;
-    let last = last.max(done);
-    if last == session.last_sequence {
+    if last <= done {
         return Ok(Vec::new());
     }
     let mut overlay = Overlay::new(states);

@@ -26,20 +26,8 @@ fn open_sent(edge: &str, incarnation: u8, known_epoch: u64, session: u8, sent_se
     }
 }
 
-/// Operations of an edge that dropped none.
 pub(crate) fn uplink(edge: &str, epoch: u64, first_sequence: u64, changes: Vec<UplinkChange>) -> Operation {
-    uplink_from(edge, epoch, 0, first_sequence, changes)
-}
-
-pub(crate) fn uplink_from(
-    edge: &str,
-    epoch: u64,
-    oldest_sequence: u64,
-    first_sequence: u64,
-    changes: Vec<UplinkChange>,
-) -> Operation {
-    let (namespace, edge) = ("plant".into(), edge.into());
-    Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes }
+    Operation::ApplyUplink { namespace: "plant".into(), edge: edge.into(), epoch, first_sequence, changes }
 }
 
 pub(crate) fn report(device: &str, patch: &str) -> UplinkChange {
@@ -94,7 +82,7 @@ fn a_new_store_begins_at_the_beginning() {
         opened_ms: memory.revision * STEP_MS,
         last_sequence: 0,
         refusals: Vec::new(),
-        first_epoch: 1,
+        unused_since: 1,
         past_incarnations: Vec::new(),
     };
     assert_eq!(session(&memory, "hall"), expected);
@@ -126,7 +114,7 @@ fn a_welcome_that_was_lost_is_asked_for_again() {
     let mut memory = with_session();
     memory.accept(open("hall", 1, 0, 1));
     memory.accept(open("hall", 1, 0, 1));
-    assert_eq!((session(&memory, "hall").epoch, session(&memory, "hall").first_epoch), (3, 1));
+    assert_eq!((session(&memory, "hall").epoch, session(&memory, "hall").unused_since), (3, 1));
     // A hello that reached the log twice, and its first welcome came through: still the same store.
     memory.accept(open("hall", 1, 2, 2));
     assert_eq!(session(&memory, "hall").epoch, 4);
@@ -151,7 +139,7 @@ fn another_store_begins_again_and_the_old_one_never_goes_on() {
     memory.accept(uplink("hall", 1, 1, vec![report("press", r#"{"a":1}"#), report("drill", "{}")]));
     memory.accept(open("hall", 2, 0, 9));
     let fresh = session(&memory, "hall");
-    assert_eq!((fresh.epoch, fresh.last_sequence, fresh.refusals.len(), fresh.first_epoch), (2, 0, 0, 2));
+    assert_eq!((fresh.epoch, fresh.last_sequence, fresh.refusals.len(), fresh.unused_since), (2, 0, 0, 2));
     assert_eq!(fresh.past_incarnations, [[1; 16]]);
     memory.refuse(open("hall", 1, 0, 1), Reason::EdgeReplaced, "edge");
     let message = memory.refuse(open("hall", 1, 1, 2), Reason::EdgeReplaced, "edge");
@@ -169,17 +157,6 @@ fn a_copy_whose_other_sent_what_it_never_did_does_not_go_on() {
 }
 
 #[test]
-fn no_session_is_nobodys_session() {
-    let mut memory = with_session();
-    memory.accept(uplink("hall", 1, 1, vec![report("press", "{}")]));
-    assert_eq!(session(&memory, "hall").session, [0; 16]);
-    memory.refuse(open("hall", 1, 0, 0), Reason::EdgeReplaced, "edge");
-    memory.accept(open("hall", 1, 1, 0));
-    memory.accept(open("hall", 1, 2, 0));
-    assert_eq!(session(&memory, "hall").first_epoch, 3, "not the same session twice");
-}
-
-#[test]
 fn the_newest_stores_before_are_known_again() {
     let mut memory = with_session();
     for incarnation in 2..=20 {
@@ -188,21 +165,6 @@ fn the_newest_stores_before_are_known_again() {
     let past = session(&memory, "hall").past_incarnations;
     assert_eq!(past, (4..=19).map(|incarnation| [incarnation; 16]).collect::<Vec<_>>());
     memory.refuse(open("hall", 4, 0, 1), Reason::EdgeReplaced, "edge");
-}
-
-#[test]
-fn what_an_edge_dropped_is_not_waited_for() {
-    let mut memory = with_session();
-    let patch = |n: u64| report("press", &format!(r#"{{"n":{n}}}"#));
-    memory.accept(uplink_from("hall", 1, 1, 1, vec![patch(1)]));
-    memory.refuse(uplink_from("hall", 1, 4, 5, vec![patch(5)]), Reason::SequenceGap, "first_sequence");
-    assert_eq!(session(&memory, "hall").last_sequence, 1, "nothing changes, not even by what was dropped");
-    memory.accept(uplink_from("hall", 1, 4, 4, vec![patch(4)]));
-    assert_eq!((session(&memory, "hall").last_sequence, reported(&memory, "press")), (4, r#"{"n":4}"#.into()));
-    // Some of it had been sent before it was dropped: it comes late, and counts as dropped.
-    let names = memory.accept(uplink_from("hall", 1, 8, 5, vec![patch(5), patch(6)]));
-    assert_eq!(names, ["namespaces/plant/edges/hall/session edge_session.uplink_applied"]);
-    assert_eq!((session(&memory, "hall").last_sequence, reported(&memory, "press")), (7, r#"{"n":4}"#.into()));
 }
 
 #[test]

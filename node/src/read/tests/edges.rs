@@ -72,7 +72,6 @@ impl Numbers {
                 namespace,
                 edge,
                 epoch: 1 + self.below(6) as u64,
-                oldest_sequence: 0,
                 first_sequence: 1 + self.below(3) as u64,
                 changes: (0..1 + self.below(12)).map(|_| self.change()).collect(),
             },

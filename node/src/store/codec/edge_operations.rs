@@ -81,16 +81,9 @@ pub(super) fn to_stored(operation: &Operation) -> Option<StoredOperation> {
                 sent_sequence,
             })
         }
-        Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes } => {
+        Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes } => {
             let changes = changes.iter().map(change_to_stored).collect();
-            StoredOperation::ApplyUplink(stored::ApplyUplink {
-                namespace,
-                edge,
-                epoch,
-                first_sequence,
-                changes,
-                oldest_sequence,
-            })
+            StoredOperation::ApplyUplink(stored::ApplyUplink { namespace, edge, epoch, first_sequence, changes })
         }
         _ => return None,
     })
@@ -136,16 +129,9 @@ pub(super) fn from_stored(operation: StoredOperation) -> Result<Operation, Codec
             sent_sequence,
             node_id,
         },
-        StoredOperation::ApplyUplink(stored::ApplyUplink {
-            namespace,
-            edge,
-            epoch,
-            first_sequence,
-            changes,
-            oldest_sequence,
-        }) => {
+        StoredOperation::ApplyUplink(stored::ApplyUplink { namespace, edge, epoch, first_sequence, changes }) => {
             let changes = changes.into_iter().map(change_from_stored).collect::<Result<_, _>>()?;
-            Operation::ApplyUplink { namespace, edge, epoch, oldest_sequence, first_sequence, changes }
+            Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes }
         }
         _ => return Err(CodecError::UnknownKind { what: "an operation on a site or an edge" }),
     })

@@ -83,7 +83,7 @@ pub(super) fn session_to_stored(session: &EdgeSession) -> stored::EdgeSession {
         opened_ms: session.opened_ms,
         last_sequence: session.last_sequence,
         refusals: session.refusals.iter().map(refusal_to_stored).collect(),
-        first_epoch: session.first_epoch,
+        unused_since: session.unused_since,
         past_incarnations: session.past_incarnations.iter().map(|past| Bytes::copy_from_slice(past)).collect(),
     }
 }
@@ -98,7 +98,7 @@ pub(super) fn session_from_stored(session: stored::EdgeSession) -> Result<EdgeSe
         opened_ms: session.opened_ms,
         last_sequence: session.last_sequence,
         refusals: refusals_from_stored(session.refusals)?,
-        first_epoch: session.first_epoch,
+        unused_since: session.unused_since,
         past_incarnations: past.collect::<Result<_, _>>()?,
     })
 }

@@ -89,13 +89,7 @@ impl Naive {
     }
 
     /// Takes what should be taken of the operations from number `first` on, and remembers it.
-    pub(super) fn take(
-        &mut self,
-        of: usize,
-        epoch: u64,
-        [oldest, first]: [u64; 2],
-        operations: &[Named],
-    ) -> Result<Taken, Reason> {
+    pub(super) fn take(&mut self, of: usize, epoch: u64, first: u64, operations: &[Named]) -> Result<Taken, Reason> {
         let edge = &mut self.edges[of];
         if edge.disabled {
             return Err(Reason::EdgeDisabled);
@@ -103,11 +97,9 @@ impl Naive {
         let Some(current) = edge.current.as_mut().filter(|_| edge.epoch == epoch) else {
             return Err(Reason::EpochFenced);
         };
-        let done = current.last.max(oldest - 1);
-        if first > done + 1 {
+        if first > current.last + 1 {
             return Err(Reason::SequenceGap);
         }
-        current.last = done;
         let mut taken = Taken::default();
         for (sequence, operation) in (first..).zip(operations) {
             if sequence <= current.last {

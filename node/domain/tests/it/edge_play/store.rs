@@ -6,7 +6,7 @@ use muster_domain::edge::UplinkChange;
 use muster_domain::{Operation, Reason};
 
 use super::world::EDGES;
-use crate::edge_session::uplink_from;
+use crate::edge_session::uplink;
 
 /// What lies on an edge's disk, and the stream it has, which does not.
 #[derive(Debug, Clone)]
@@ -17,15 +17,12 @@ pub(super) struct Store {
     pub(super) session: u8,
     /// The newest operation that may have been sent.
     pub(super) sent: u64,
-    /// Operations up to this one are done.
+    /// Operations up to this one are done; the first in the queue is the next.
     pub(super) done: u64,
-    /// The number of the first in the queue, or of the next that is queued.
-    pub(super) oldest: u64,
     pub(super) queue: VecDeque<UplinkChange>,
-    /// The ids of all operations that were ever queued here or in what this is a copy of, by their numbers from 1 on.
+    /// The ids of all operations that were queued here or in what this is a copy of, and not dropped, by their numbers from
+    /// 1 on.
     pub(super) ever: Vec<u64>,
-    /// The numbers that were dropped.
-    pub(super) dropped: Vec<u64>,
     /// The stream, by its number; answers to older ones are not heard.
     pub(super) stream: Option<u64>,
     pub(super) is_welcome: bool,
@@ -50,10 +47,8 @@ impl Store {
             session,
             sent: 0,
             done: 0,
-            oldest: 1,
             queue: VecDeque::new(),
             ever: Vec::new(),
-            dropped: Vec::new(),
             stream: None,
             is_welcome: false,
             stopped: false,
@@ -72,15 +67,14 @@ impl Store {
     pub(super) fn queue(&mut self, id: u64, change: UplinkChange) {
         self.ever.push(id);
         self.queue.push_back(change);
-        if self.is_welcome {
-            self.sent = self.newest();
-        }
     }
 
+    /// Drops the oldest operation that was never sent; those after it move up by one number.
     pub(super) fn drop_oldest(&mut self) {
-        if self.queue.pop_front().is_some() {
-            self.dropped.push(self.oldest);
-            self.oldest += 1;
+        let number = self.sent.max(self.done) + 1;
+        if number <= self.newest() {
+            self.ever.remove(usize::try_from(number - 1).expect("few"));
+            self.queue.remove(usize::try_from(number - 1 - self.done).expect("few"));
         }
     }
 
@@ -99,22 +93,30 @@ impl Store {
     }
 
     /// Up to `count` operations of the queue after `skip`; nothing without a session.
-    pub(super) fn send(&self, skip: usize, count: usize) -> Option<Operation> {
+    pub(super) fn send(&mut self, skip: usize, count: usize) -> Option<Operation> {
         let changes: Vec<_> = self.queue.iter().skip(skip).take(count).cloned().collect();
         let is_open = self.stream.is_some() && self.is_welcome && !self.stopped;
-        let first = self.oldest + skip as u64;
-        (is_open && !changes.is_empty()).then(|| uplink_from(EDGES[self.edge], self.epoch, self.oldest, first, changes))
+        if !is_open || changes.is_empty() {
+            return None;
+        }
+        let first = self.done + 1 + skip as u64;
+        self.sent = self.sent.max(first + changes.len() as u64 - 1);
+        Some(uplink(EDGES[self.edge], self.epoch, first, changes))
     }
 
     /// An answer on the newest stream. `next_session` is used if it is a welcome.
     pub(super) fn hear(&mut self, answer: &Answer, next_session: u8) {
         match answer {
-            Answer::Welcome { .. } if self.is_welcome => {}
-            Answer::Welcome { last_sequence, .. } if *last_sequence < self.done => self.stopped = true,
+            // A node answers a hello once, however often that reaches the log.
+            Answer::Welcome { .. } | Answer::Refused(Reason::EdgeReplaced) if self.is_welcome => {}
+            Answer::Welcome { last_sequence, .. } if !(self.done..=self.sent).contains(last_sequence) => {
+                self.stopped = true;
+            }
             Answer::Welcome { epoch, last_sequence } => {
                 self.epoch = *epoch;
                 self.session = next_session;
-                self.sent = self.newest();
+                // What was sent in older epochs and is above cannot take effect any more.
+                self.sent = *last_sequence;
                 self.is_welcome = true;
                 self.take(*last_sequence);
             }
@@ -129,10 +131,9 @@ impl Store {
 
     fn take(&mut self, last_sequence: u64) {
         assert!(last_sequence <= self.newest(), "E6-no-fork: more was done than this store ever had");
-        self.done = self.done.max(last_sequence);
-        while self.oldest <= last_sequence {
-            self.queue.pop_front().expect("all that was not dropped");
-            self.oldest += 1;
+        while self.done < last_sequence {
+            self.queue.pop_front().expect("all that are not done");
+            self.done += 1;
         }
     }
 }

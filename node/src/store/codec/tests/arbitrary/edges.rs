@@ -44,7 +44,7 @@ fn session() -> BoxedStrategy<EdgeSession> {
     let past = vec(any::<[u8; 16]>(), 0..3);
     (any::<[u8; 16]>(), any::<[u8; 16]>(), uniform5(number()), refusals(), past)
         .prop_map(|(incarnation, session, numbers, refusals, past_incarnations)| {
-            let [epoch, node_id, opened_ms, last_sequence, first_epoch] = numbers;
+            let [epoch, node_id, opened_ms, last_sequence, unused_since] = numbers;
             EdgeSession {
                 incarnation,
                 epoch,
@@ -53,7 +53,7 @@ fn session() -> BoxedStrategy<EdgeSession> {
                 opened_ms,
                 last_sequence,
                 refusals,
-                first_epoch,
+                unused_since,
                 past_incarnations,
             }
         })
@@ -146,12 +146,11 @@ pub(super) fn operation() -> BoxedStrategy<Operation> {
             sent_sequence: session.last_sequence,
             node_id: session.node_id,
         }),
-        (uniform2(text()), uniform3(number()), vec(change(), 0..4)).prop_map(
-            |([namespace, edge], [epoch, oldest_sequence, first_sequence], changes)| Operation::ApplyUplink {
+        (uniform2(text()), uniform2(number()), vec(change(), 0..4)).prop_map(
+            |([namespace, edge], [epoch, first_sequence], changes)| Operation::ApplyUplink {
                 namespace,
                 edge,
                 epoch,
-                oldest_sequence,
                 first_sequence,
                 changes,
             }

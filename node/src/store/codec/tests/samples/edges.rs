@@ -50,7 +50,7 @@ fn session() -> EdgeSession {
         opened_ms: NOW - 4,
         last_sequence: 42,
         refusals: refusals(),
-        first_epoch: 6,
+        unused_since: 6,
         past_incarnations: vec![[0x0a; 16], [0x0b; 16]],
     }
 }
@@ -123,17 +123,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
                 node_id: 3,
             },
         ),
-        (
-            "",
-            Operation::ApplyUplink {
-                namespace: namespace(),
-                edge: edge(),
-                epoch: 7,
-                oldest_sequence: 39,
-                first_sequence: 41,
-                changes,
-            },
-        ),
+        ("", Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes }),
     ];
     operations.extend(assignments());
     operations
