@@ -134,6 +134,12 @@ macro_rules! noun {
         }
 
         impl $noun {
+            /// The client that makes these calls.
+            #[must_use]
+            pub fn client(&self) -> &$crate::Client {
+                &self.client
+            }
+
             $(
                 $(#[$call_about])*
                 ///

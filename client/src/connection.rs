@@ -286,6 +286,15 @@ impl Client {
         }
     }
 
+    /// A client of one node alone, with the same credentials. `address` is `HOST:PORT`; the node is taken to speak as the
+    /// first endpoint does.
+    pub(crate) fn only(&self, address: &str, retry: RetryPolicy) -> Result<Self, ConfigError> {
+        let encrypted = self.endpoints().first().is_some_and(|endpoint| endpoint.starts_with("https://"));
+        let scheme = if encrypted { "https" } else { "http" };
+        let endpoints = vec![format!("{scheme}://{address}")];
+        Self::new(ClientConfig { endpoints, retry, ..self.shared.config.clone() })
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -42,6 +42,7 @@ mod queries;
 mod query_watches;
 mod retention;
 mod saved_queries;
+mod served;
 mod sites;
 mod sync;
 mod twins;

@@ -13,6 +13,7 @@ use tonic_types::StatusExt;
 mod down;
 mod edge;
 mod endings;
+mod idle;
 mod opening;
 mod refused;
 mod repairs;
@@ -24,7 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Nodes whose heartbeats a test can await, and a namespace with edges.
 async fn cluster(nodes: u64, edges: &[&str]) -> anyhow::Result<(Cluster, Client)> {
-    let settings = "[sync]\nheartbeat_ms = 1000\n".to_owned();
+    cluster_that_beats(nodes, edges, 1_000).await
+}
+
+async fn cluster_that_beats(nodes: u64, edges: &[&str], heartbeat_ms: u32) -> anyhow::Result<(Cluster, Client)> {
+    let settings = format!("[sync]\nheartbeat_ms = {heartbeat_ms}\n");
     let cluster = Cluster::start(Options { nodes, settings }).await?;
     let client = cluster.client()?;
     let request = proto::CreateNamespaceRequest { namespace_id: NAMESPACE.to_owned(), ..Default::default() };
@@ -119,7 +124,7 @@ async fn patch(client: &Client, device: &str, desired: &str) -> anyhow::Result<u
 async fn reported(client: &Client, device: &str) -> anyhow::Result<serde_json::Value> {
     let request = proto::GetTwinRequest { name: names::twin(NAMESPACE, device), ..Default::default() };
     let twin = client.twins().get(request).await?.twin.context("a twin")?;
-    Ok(serde_json::from_str(&twin.reported_json)?)
+    Ok(serde_json::from_str(&twin.reported.context("reported")?.json)?)
 }
 
 fn mask(paths: &[&str]) -> Option<FieldMask> {

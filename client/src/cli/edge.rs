@@ -53,7 +53,10 @@ pub(crate) enum Verb {
         write: WriteFlags,
     },
     /// Show how far an edge is, or all edges
-    #[command(after_help = "What is known of a link is known to the node that serves it; NODE says which one to ask.")]
+    #[command(
+        after_help = "What is known of a link is known to the node that serves it, so that one is asked as well; when it does\n\
+        not answer, the connection is `unknown`."
+    )]
     Status {
         /// Its id [default: all, in a table]
         id: Option<String>,
@@ -147,7 +150,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
         }
         Verb::Status { id: Some(id), .. } => {
             let request = proto::GetEdgeStatusRequest { name: name(&id), read: session.read };
-            let status = edges.status(request).await?.status.unwrap_or_default();
+            let status = edges.status_where_served(request).await?.unwrap_or_default();
             return Ok(output::document(session.format, &status_to_json(&status))?);
         }
         Verb::Status { id: None, prefix, list } => return print_statuses(&session, prefix, &list).await,
@@ -205,10 +208,10 @@ async fn print_statuses(session: &Session, prefix: String, list: &ListFlags) -> 
         read: session.read,
         ..Default::default()
     };
-    let mut found = pin!(session.client.edges().list_statuses_all(request).take(list.bound()));
+    let found = session.client.edges().statuses_where_served(request).await?;
     let header = &["EDGE", "CONNECTION", "NODE", "EPOCH", "OPENED", "LAG", "ITEMS", "AGREES", "QUEUED", "REFUSED"];
     let mut listing = Listing::new(session.format, header);
-    while let Some(status) = found.try_next().await? {
+    for status in found.into_iter().take(list.bound()) {
         listing.push(|| status_to_json(&status), || cells(&status))?;
     }
     Ok(listing.finish()?)

@@ -4,4 +4,5 @@ mod cli;
 mod fake;
 mod import;
 mod retry;
+mod served;
 mod twin_stream;

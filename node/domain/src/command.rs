@@ -202,6 +202,8 @@ pub enum Operation {
         known_epoch: u64,
         /// Another one after each welcome that it made durable.
         session: [u8; 16],
+        /// The newest operation that it may have sent; 0: none.
+        sent_sequence: u64,
         /// The node that it is connected to.
         node_id: u64,
     },

@@ -77,6 +77,8 @@ pub const SITE_DEPTH_MAX: usize = 8;
 pub const UPLINK_CHANGES_MAX: usize = 256;
 /// Newest operations of an edge whose refusals are kept.
 pub const REFUSALS_KEPT: u64 = 256;
+/// Stores of an edge before its newest one that are known again.
+pub const INCARNATIONS_KEPT: usize = 16;
 /// The message of a kept refusal, characters; what is longer is cut.
 pub const REFUSAL_CHARS_MAX: usize = 256;
 /// Resources that one step of a forced namespace deletion removes.

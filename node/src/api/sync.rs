@@ -50,7 +50,7 @@ fn status(error: SyncError) -> Status {
         SyncError::Read(error) => error.into(),
         SyncError::Store(error) => error.into(),
         SyncError::Full(_) => Failure::Other(Transport::QueueFull, message),
-        SyncError::Stopping | SyncError::Silent => Failure::Other(Transport::Stopping, message),
+        SyncError::Stopping | SyncError::Silent | SyncError::Overtaken => Failure::Other(Transport::Stopping, message),
         SyncError::Broken(status) => return clarify(status),
     };
     failure.into()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_domain::{At, Key, Record};
+use muster_domain::{At, Record};
 use rocksdb::{DB, WriteBatch};
 
 use super::command::Decided;

@@ -242,7 +242,7 @@ fn sync(config: &Config, problems: &mut Problems) {
     let Sync { sessions_max, heartbeat_ms, window_operations } = config.sync;
     problems.range("sync.sessions_max", sessions_max, 1, 1_000_000);
     problems.range("sync.heartbeat_ms", heartbeat_ms, 100, 600_000);
-    problems.range("sync.window_operations", window_operations, 1, 65_536);
+    problems.range("sync.window_operations", window_operations, 1, 256);
 }
 
 fn limits(config: &Config, problems: &mut Problems) {

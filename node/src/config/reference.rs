@@ -218,7 +218,7 @@ pub const KEYS: &[Key] = &[
         "An edge hears of this node at least this often; after three times that without a word the link is dead to either side. \
         100 to 600000.",
     ),
-    key("sync.window_operations", "Operations of one edge that may be unanswered at a time. 1 to 65536."),
+    key("sync.window_operations", "Operations of one edge that may be unanswered at a time. 1 to 256."),
     key(
         "limits.propose_queue_commands",
         "Commands that wait for the Raft log; more are refused with RESOURCE_EXHAUSTED. 1 to 1000000.",

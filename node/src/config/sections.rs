@@ -257,7 +257,7 @@ pub struct Sync {
 
 impl Default for Sync {
     fn default() -> Self {
-        Self { sessions_max: 20_000, heartbeat_ms: 20_000, window_operations: 512 }
+        Self { sessions_max: 20_000, heartbeat_ms: 20_000, window_operations: 256 }
     }
 }
 

@@ -120,6 +120,8 @@ pub(crate) enum SyncError {
     Stopping,
     #[error("nothing was heard of the edge for three heartbeats")]
     Silent,
+    #[error("what the edge asks for is not kept any more; connect again")]
+    Overtaken,
     #[error("the stream broke")]
     Broken(#[source] Status),
 }
@@ -127,6 +129,7 @@ pub(crate) enum SyncError {
 impl From<ScanError> for SyncError {
     fn from(error: ScanError) -> Self {
         match error {
+            ScanError::Store(StoreError::Compacted { .. }) => Self::Overtaken,
             ScanError::Store(error) => Self::Store(error),
             ScanError::Read(error) => Self::Read(error),
         }

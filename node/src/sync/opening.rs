@@ -31,6 +31,7 @@ pub(super) struct Hello {
     incarnation: [u8; 16],
     epoch: u64,
     session: [u8; 16],
+    sent_sequence: u64,
 }
 
 /// A session that the log has opened.
@@ -61,6 +62,10 @@ impl Hello {
         if hello.cluster_id.is_empty() && hello.cursor > 0 {
             return Err(invalid("hello.cluster_id", "hello.cluster_id is required with a cursor"));
         }
+        let session = sixteen("hello.session", &hello.session)?;
+        if session == [0; 16] {
+            return Err(invalid("hello.session", "hello.session must be random, and is all zero"));
+        }
         Ok(Self {
             namespace,
             edge,
@@ -70,7 +75,8 @@ impl Hello {
             cluster_id: hello.cluster_id,
             incarnation: sixteen("hello.incarnation", &hello.incarnation)?,
             epoch: hello.epoch,
-            session: sixteen("hello.session", &hello.session)?,
+            session,
+            sent_sequence: hello.sent_sequence,
         })
     }
 
@@ -94,6 +100,7 @@ impl Hello {
             incarnation: self.incarnation,
             known_epoch: self.epoch,
             session: self.session,
+            sent_sequence: self.sent_sequence,
             node_id: sync.node_id,
         };
         let command = authorize::command(caller, Command::single(operation))?;
@@ -163,6 +170,7 @@ mod tests {
             (v1::SyncHello { edge: "namespaces/plant/edges/a b".to_owned(), ..given() }, "hello.edge"),
             (v1::SyncHello { incarnation: vec![1; 15].into(), ..given() }, "hello.incarnation"),
             (v1::SyncHello { session: vec![1; 17].into(), ..given() }, "hello.session"),
+            (v1::SyncHello { session: vec![0; 16].into(), ..given() }, "hello.session"),
             (v1::SyncHello { window_items: 0, ..given() }, "hello.window_items"),
             (v1::SyncHello { window_items: 65_537, ..given() }, "hello.window_items"),
             (v1::SyncHello { agent_version: "x".repeat(65), ..given() }, "hello.agent_version"),

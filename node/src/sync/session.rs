@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use super::down::Down;
 use super::opening::{Hello, Opened};
 use super::sessions::{Ending, Seat};
-use super::up::Up;
+use super::up::{Landed, Up};
 use super::{EdgeSync, SyncError, uplink};
 use crate::authorize::{self, Caller};
 use crate::read::{Consistency, ReadError};
@@ -58,7 +58,8 @@ pub(crate) struct Session {
     up: Up,
     /// Answers that are ready.
     ready: Option<Told>,
-    heard_at: Instant,
+    /// Heartbeats since the edge was heard. A link that is slow does not take them, so they tell nothing of it.
+    unanswered: u32,
     told_at: Instant,
     looked_at: Instant,
     unproved: u32,
@@ -69,7 +70,7 @@ pub(crate) struct Session {
 enum Woken {
     Ending,
     Heard(Option<Result<v1::SyncRequest, tonic::Status>>),
-    Landed(Option<Result<crate::outcome::Outcome, crate::propose::ProposeError>>),
+    Landed(Landed),
     Changed,
 }
 
@@ -85,7 +86,7 @@ impl Session {
         down: Down,
     ) -> Self {
         let epoch = opened.record.epoch;
-        let window = sync.settings.window_operations;
+        let window = sync.settings.window_operations as usize;
         let up = Up::new(&hello.namespace, &hello.edge, epoch, window, opened.record.last_sequence);
         let now = Instant::now();
         let (ending, ready) = (seat.ending(), Some(Told::Welcome(opened.welcome(sync))));
@@ -101,7 +102,7 @@ impl Session {
             down,
             up,
             ready,
-            heard_at: now,
+            unanswered: 0,
             told_at: now,
             looked_at: now,
             unproved: 0,
@@ -135,6 +136,10 @@ impl Session {
                 }
             }
             self.up.launch(&self.sync, &self.caller)?;
+            if let Some(landed) = self.up.landed().now_or_never() {
+                self.settle(landed).await?;
+                continue;
+            }
             if let Some(told) = self.down.next(&self.sync.reader).await? {
                 return Ok(Some(told));
             }
@@ -148,13 +153,19 @@ impl Session {
                         return Ok(None);
                     }
                 }
-                Woken::Landed(Some(outcome)) => {
-                    let result = self.up.settle(&self.sync.reader, outcome).await?;
-                    self.ready = result.map(Told::OperationsResult);
-                }
-                Woken::Landed(None) | Woken::Changed => {}
+                Woken::Landed(landed) => self.settle(landed).await?,
+                Woken::Changed => {}
             }
         }
+    }
+
+    /// Makes the answer to operations that are done, and goes on with those that wait.
+    async fn settle(&mut self, landed: Landed) -> Result<(), SyncError> {
+        if let Some(outcome) = landed {
+            let result = self.up.settle(&self.sync.reader, outcome).await?;
+            self.ready = result.map(Told::OperationsResult);
+        }
+        Ok(self.up.launch(&self.sync, &self.caller)?)
     }
 
     async fn wait(&mut self) -> Woken {
@@ -173,11 +184,7 @@ impl Session {
     fn look(&mut self) -> Result<(), SyncError> {
         let reader = &self.sync.reader;
         authorize::still(&self.caller, reader, self.sync.clock.now_ms())?;
-        let now = Instant::now();
-        self.looked_at = now;
-        if now.duration_since(self.heard_at) > self.sync.settings.heartbeat * SILENT_HEARTBEATS {
-            return Err(SyncError::Silent);
-        }
+        self.looked_at = Instant::now();
         let view = reader.local();
         let key = Key::Edge(self.namespace.clone(), self.edge.clone());
         match view.get(&key)?.as_deref().map(|record| &record.body) {
@@ -218,7 +225,7 @@ impl Session {
             self.is_over = true;
             return Ok(false);
         };
-        self.heard_at = Instant::now();
+        self.unanswered = 0;
         match message.message {
             Some(Asked::Operations(operations)) => self.up.take(uplink::read(&self.namespace, operations)?)?,
             Some(Asked::Received(received)) => {
@@ -243,6 +250,10 @@ impl Session {
     /// Something to be heard by. Proves that this node was not cut off from its cluster: an edge that only listens would never
     /// find out.
     async fn heartbeat(&mut self) -> Result<Told, SyncError> {
+        if self.unanswered >= SILENT_HEARTBEATS {
+            return Err(SyncError::Silent);
+        }
+        self.unanswered += 1;
         match self.sync.reader.view(Consistency::Linearizable).await {
             Ok(_) => self.unproved = 0,
             Err(ReadError::Stopping) => return Err(SyncError::Stopping),

@@ -40,17 +40,26 @@ pub(super) struct Up {
     namespace: String,
     edge: String,
     epoch: u64,
-    window: u64,
-    /// The last operation that came.
+    window: usize,
+    /// The last operation that came, or was dropped by the edge.
     received: u64,
-    /// The last operation whose result was told.
-    answered: u64,
-    waiting: VecDeque<UplinkChange>,
+    waiting: VecDeque<Waiting>,
     flying: Option<Flying>,
 }
 
+struct Waiting {
+    sequence: u64,
+    /// The oldest that the edge still had when it sent this one.
+    oldest: u64,
+    change: UplinkChange,
+}
+
+/// An outcome; nothing when a command is to be proposed again.
+pub(super) type Landed = Option<Result<Outcome, ProposeError>>;
+
 /// A command whose outcome is awaited.
 struct Flying {
+    oldest: u64,
     first: u64,
     changes: Vec<UplinkChange>,
     began: Instant,
@@ -65,11 +74,10 @@ enum State {
 
 impl Up {
     /// Operations up to `last_sequence` are done.
-    pub(super) fn new(namespace: &str, edge: &str, epoch: u64, window: u32, last_sequence: u64) -> Self {
+    pub(super) fn new(namespace: &str, edge: &str, epoch: u64, window: usize, last_sequence: u64) -> Self {
         let (namespace, edge) = (namespace.to_owned(), edge.to_owned());
-        let (received, answered) = (last_sequence, last_sequence);
-        let window = u64::from(window);
-        Self { namespace, edge, epoch, window, received, answered, waiting: VecDeque::new(), flying: None }
+        let (waiting, flying) = (VecDeque::new(), None);
+        Self { namespace, edge, epoch, window, received: last_sequence, waiting, flying }
     }
 
     /// Takes operations in; those that came before in this session are left out.
@@ -78,16 +86,19 @@ impl Up {
             let message = format!("operations.epoch is {}, and this session has {}", operations.epoch, self.epoch);
             return Err(Rejection::new(Reason::EpochFenced, "operations.epoch", message));
         }
-        let next = self.received + 1;
-        if operations.first > next {
+        // What the edge has dropped will not come any more.
+        let done = self.received.max(operations.oldest.saturating_sub(1));
+        if operations.first > done + 1 {
             let field = "operations.first_sequence";
-            let message = format!("{field} is {}, and operation {next} has not come yet", operations.first);
+            let message = format!("{field} is {}, and operation {} has not come yet", operations.first, done + 1);
             return Err(Rejection::new(Reason::SequenceGap, field, message));
         }
-        let known = usize::try_from(next - operations.first).unwrap_or(usize::MAX);
-        self.waiting.extend(operations.changes.into_iter().skip(known));
+        let oldest = operations.oldest;
+        let numbered = (operations.first..).zip(operations.changes).filter(|(sequence, _)| *sequence > self.received);
+        self.waiting.extend(numbered.map(|(sequence, change)| Waiting { sequence, oldest, change }));
         self.received = self.received.max(operations.last);
-        if self.received - self.answered > self.window {
+        let unanswered = self.waiting.len() + self.flying.as_ref().map_or(0, |flying| flying.changes.len());
+        if unanswered > self.window {
             let message = format!("more than {} operations are unanswered: await operations_result", self.window);
             return Err(Rejection::new(Reason::TooMany, "operations", message));
         }
@@ -96,19 +107,22 @@ impl Up {
 
     /// Proposes what waits, if nothing is in flight.
     pub(super) fn launch(&mut self, sync: &EdgeSync, caller: &Caller) -> Result<(), Rejection> {
-        if self.flying.is_none() && !self.waiting.is_empty() {
-            let first = self.received - self.waiting.len() as u64 + 1;
-            let count = self.waiting.len().min(COMMAND_OPERATIONS_MAX);
-            let changes: Vec<_> = self.waiting.drain(..count).collect();
+        if self.flying.is_none()
+            && let Some(&Waiting { sequence: first, oldest, .. }) = self.waiting.front()
+        {
+            let numbers = (first..).zip(&self.waiting).take(COMMAND_OPERATIONS_MAX);
+            let count = numbers.take_while(|(sequence, waiting)| waiting.sequence == *sequence).count();
+            let changes = self.waiting.drain(..count).map(|waiting| waiting.change).collect();
             let state = State::Resting(Instant::now());
-            self.flying = Some(Flying { first, changes, began: Instant::now(), state });
+            self.flying = Some(Flying { oldest, first, changes, began: Instant::now(), state });
         }
-        let Some(Flying { first, changes, state, .. }) = &mut self.flying else { return Ok(()) };
+        let Some(Flying { oldest, first, changes, state, .. }) = &mut self.flying else { return Ok(()) };
         if matches!(state, State::Resting(until) if *until <= Instant::now()) {
             let operation = Operation::ApplyUplink {
                 namespace: self.namespace.clone(),
                 edge: self.edge.clone(),
                 epoch: self.epoch,
+                oldest_sequence: *oldest,
                 first_sequence: *first,
                 changes: changes.clone(),
             };
@@ -120,7 +134,7 @@ impl Up {
     }
 
     /// Waits for the outcome in flight, or until it is to be proposed again (`None`). May be dropped while it waits.
-    pub(super) async fn landed(&mut self) -> Option<Result<Outcome, ProposeError>> {
+    pub(super) async fn landed(&mut self) -> Landed {
         match self.flying.as_mut().map(|flying| &mut flying.state) {
             Some(State::Proposed(outcome)) => {
                 let unknown = || ProposeError::OutcomeUnknown("the proposal ended without an outcome".to_owned());
@@ -158,7 +172,10 @@ impl Up {
         let count = flying.changes.len() as u64;
         let session = session_at(reader, &self.namespace, &self.edge, outcome.revision)?;
         self.flying = None;
-        self.answered = self.answered.max(session.last_sequence.min(self.received));
+        if session.epoch != self.epoch {
+            let message = "the record is of another session by now";
+            return Err(Rejection::new(Reason::EpochFenced, "epoch", message).into());
+        }
         metrics::counter!("muster_sync_operations_total").increment(count);
         let refusals: Vec<_> = refusals(&session, first);
         metrics::counter!("muster_sync_refusals_total").increment(refusals.len() as u64);
@@ -208,7 +225,7 @@ mod tests {
     fn operations(epoch: u64, first: u64, count: usize) -> Operations {
         let key = Key::DeviceTwin("p".to_owned(), "d".to_owned());
         let changes = vec![UplinkChange::Report { key, patch: "{}".to_owned() }; count];
-        Operations { epoch, first, last: first + count as u64 - 1, changes }
+        Operations { epoch, oldest: 0, first, last: first + count as u64 - 1, changes }
     }
 
     fn refused(up: &mut Up, operations: Operations) -> Option<Reason> {
@@ -227,5 +244,14 @@ mod tests {
         assert_eq!(refused(&mut up, operations(3, 2, 3)), None, "all of them are done");
         assert_eq!((up.received, up.waiting.len()), (11, 6));
         assert_eq!(refused(&mut up, operations(3, 12, 5)), Some(Reason::TooMany));
+    }
+    #[test]
+    fn what_the_edge_dropped_leaves_no_gap() {
+        let mut up = Up::new("p", "e", 3, 10, 5);
+        assert_eq!(refused(&mut up, operations(3, 6, 2)), None);
+        assert_eq!(refused(&mut up, Operations { oldest: 900, ..operations(3, 901, 2) }), Some(Reason::SequenceGap));
+        assert_eq!(refused(&mut up, Operations { oldest: 900, ..operations(3, 900, 2) }), None);
+        let waiting: Vec<_> = up.waiting.iter().map(|waiting| waiting.sequence).collect();
+        assert_eq!((up.received, waiting), (901, vec![6, 7, 900, 901]), "dropped ones take no room in the window");
     }
 }

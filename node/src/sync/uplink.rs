@@ -18,6 +18,8 @@ const BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Operations {
     pub(super) epoch: u64,
+    /// What is missing before it was dropped by the edge.
+    pub(super) oldest: u64,
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) changes: Vec<UplinkChange>,
@@ -40,12 +42,18 @@ pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Opera
         let field = "operations.first_sequence";
         Rejection::new(Reason::InvalidField, field, format!("{field} must be 1 or more, and is {first}"))
     })?;
+    let oldest = message.oldest_sequence;
+    if oldest > first {
+        let field = "operations.oldest_sequence";
+        let message = format!("{field} must be at most first_sequence, which is {first}, and is {oldest}");
+        return Err(Rejection::new(Reason::InvalidField, field, message));
+    }
     let mut changes = Vec::with_capacity(count);
     for (at, operation) in message.operations.into_iter().enumerate() {
         let within = |refusal: Rejection| refusal.within(&format!("operations.operations[{at}]"));
         changes.push(change(namespace, operation).map_err(within)?);
     }
-    Ok(Operations { epoch, first, last, changes })
+    Ok(Operations { epoch, oldest, first, last, changes })
 }
 
 fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
@@ -94,7 +102,7 @@ mod tests {
     }
 
     fn message(first_sequence: u64, operations: Vec<v1::SyncOperation>) -> v1::SyncOperations {
-        v1::SyncOperations { epoch: 1, first_sequence, operations }
+        v1::SyncOperations { epoch: 1, first_sequence, operations, oldest_sequence: 0 }
     }
 
     #[test]
@@ -121,6 +129,7 @@ mod tests {
             (message(1, vec![good(); 257]), "operations.operations"),
             (message(0, vec![good()]), "operations.first_sequence"),
             (message(u64::MAX, vec![good(); 2]), "operations.first_sequence"),
+            (v1::SyncOperations { oldest_sequence: 2, ..message(1, vec![good()]) }, "operations.oldest_sequence"),
             (message(1, vec![large]), "operations"),
             (message(1, vec![good(), report("pump")]), "operations.operations[1].report.name"),
             (message(1, vec![report("namespaces/p/assets/a")]), "operations.operations[0].report.name"),

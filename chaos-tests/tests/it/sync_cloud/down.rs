@@ -33,7 +33,7 @@ async fn an_edge_holds_its_scope_and_follows_it() -> anyhow::Result<()> {
         came.iter().map(|item| (item.name.as_str(), item.revision)).collect::<Vec<_>>(),
         [("namespaces/plant1/devices/robot/twin", revision)]
     );
-    assert_eq!(press.twin("robot").context("the robot's twin")?.desired_json, r#"{"speed":3}"#);
+    assert_eq!(press.desired("robot"), Some(r#"{"speed":3}"#));
 
     device(&client, "drill", "", "plant").await?;
     let module = proto::CreateModuleRequest {
@@ -42,7 +42,7 @@ async fn an_edge_holds_its_scope_and_follows_it() -> anyhow::Result<()> {
         module: Some(proto::Module::default()),
         ..Default::default()
     };
-    let made = client.devices().create_module(module).await?;
+    let made = client.modules().create(module).await?;
     press.follow(&mut link, super::revision(made.header.as_ref())?).await?;
     ensure!(press.names().contains(&"devices/drill/modules/m1/twin"), "{:?}", press.names());
     let gone = delete_device(&client, "drill").await?;
@@ -102,7 +102,7 @@ async fn an_edge_that_was_away_is_told_what_changed_meanwhile() -> anyhow::Resul
     let mut link = press.connect(&cluster, 1).await?;
     let came = press.follow(&mut link, newest).await?;
     assert_eq!(came.len(), 1, "state travels, not each change: {came:?}");
-    assert_eq!(press.twin("oven").context("the oven's twin")?.desired_json, r#"{"speed":4}"#);
+    assert_eq!(press.desired("oven"), Some(r#"{"speed":4}"#));
     Ok(())
 }
 
@@ -166,7 +166,7 @@ async fn a_slow_edge_is_sent_no_more_than_its_window_and_then_only_what_is_newes
             other => anyhow::bail!("unexpected: {other:?}"),
         }
     }
-    assert_eq!(press.twin("d0").context("a twin")?.desired_json, r#"{"speed":19}"#);
+    assert_eq!(press.desired("d0"), Some(r#"{"speed":19}"#));
     let twins = came.iter().filter(|item| item.name.ends_with("d0/twin")).count();
     ensure!(twins <= 2, "as of the first mark and as of now, not each change: {twins}");
     Ok(())

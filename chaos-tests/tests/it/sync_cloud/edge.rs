@@ -26,6 +26,7 @@ pub(super) struct Store {
     pub(super) incarnation: [u8; 16],
     pub(super) epoch: u64,
     pub(super) session: [u8; 16],
+    pub(super) sent_sequence: u64,
     pub(super) cursor: u64,
     pub(super) items: BTreeMap<String, (u64, proto::Resource)>,
 }
@@ -42,6 +43,7 @@ impl Store {
             incarnation: rand::random(),
             epoch: 0,
             session: rand::random(),
+            sent_sequence: 0,
             cursor: 0,
             items: BTreeMap::new(),
         })
@@ -57,6 +59,7 @@ impl Store {
             cursor: self.cursor,
             window_items: 256,
             agent_version: "by hand".to_owned(),
+            sent_sequence: self.sent_sequence,
         }
     }
 
@@ -115,10 +118,10 @@ impl Store {
         self.items.keys().map(|name| name.strip_prefix(namespace).unwrap_or(name)).collect()
     }
 
-    /// The twin of a device.
-    pub(super) fn twin(&self, device: &str) -> Option<&proto::Twin> {
+    /// What is desired of a device.
+    pub(super) fn desired(&self, device: &str) -> Option<&str> {
         match self.items.get(&names::twin(NAMESPACE, device))?.1.resource.as_ref()? {
-            proto::resource::Resource::Twin(twin) => Some(twin),
+            proto::resource::Resource::Twin(twin) => Some(twin.desired.as_ref()?.json.as_str()),
             _ => None,
         }
     }
@@ -211,7 +214,13 @@ impl Link {
     pub(super) async fn report(&self, first: u64, reports: &[(&str, String)]) -> anyhow::Result<()> {
         let operations = reports.iter().map(|(device, json)| report(device, json)).collect();
         let epoch = self.welcome.epoch;
-        self.say(Asked::Operations(proto::SyncOperations { epoch, first_sequence: first, operations })).await
+        self.say(Asked::Operations(proto::SyncOperations {
+            epoch,
+            first_sequence: first,
+            operations,
+            oldest_sequence: 0,
+        }))
+        .await
     }
 
     /// Waits for the result of an operation; all results that came until then.

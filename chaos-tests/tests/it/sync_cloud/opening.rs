@@ -40,6 +40,7 @@ async fn of_two_copies_of_a_store_only_the_newer_goes_on() -> anyhow::Result<()>
     let link = press.connect(&cluster, 1).await?;
     drop(link);
     let mut copy = press.clone();
+    press.sent_sequence = 2;
     let mut link = press.connect(&cluster, 1).await?;
     link.report(1, &[("oven", r#"{"n":1}"#.to_owned())]).await?;
     link.answered(1).await?;

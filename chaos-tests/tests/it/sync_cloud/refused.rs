@@ -76,8 +76,8 @@ async fn a_wrong_first_message_is_refused() -> anyhow::Result<()> {
         };
         table.same(case, told(refused), wanted);
     }
-    let status = client.edges().status(proto::GetEdgeStatusRequest { name: press.edge.clone(), ..Default::default() });
-    let never = status.await?.status.map(|status| status.connection());
+    let request = proto::GetEdgeStatusRequest { name: press.edge.clone(), ..Default::default() };
+    let never = client.edges().status(request).await?.status.map(|status| status.connection());
     table.same("nothing was opened", never, Some(proto::EdgeConnection::Never));
     table.finish();
     Ok(())
@@ -95,7 +95,12 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
     let good = || report("oven", "{}");
     let operations = |first_sequence: u64, operations: Vec<proto::SyncOperation>| {
         move |epoch: u64| {
-            Asked::Operations(proto::SyncOperations { epoch, first_sequence, operations: operations.clone() })
+            Asked::Operations(proto::SyncOperations {
+                epoch,
+                first_sequence,
+                operations: operations.clone(),
+                oldest_sequence: 0,
+            })
         }
     };
     type Message = Box<dyn Fn(u64) -> Asked>;
@@ -113,7 +118,12 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
             "another epoch",
             Box::new(|epoch| {
                 let operations = vec![report("oven", "{}")];
-                Asked::Operations(proto::SyncOperations { epoch: epoch + 1, first_sequence: 1, operations })
+                Asked::Operations(proto::SyncOperations {
+                    epoch: epoch + 1,
+                    first_sequence: 1,
+                    operations,
+                    oldest_sequence: 0,
+                })
             }),
             expected(Code::Aborted, "EPOCH_FENCED", "operations.epoch"),
         ),

@@ -109,6 +109,7 @@ impl Protocol {
             cursor: self.state.cursor,
             window_items: self.settings.window_items,
             agent_version: self.settings.agent_version.clone(),
+            sent_sequence: self.state.sent,
         }));
     }
 
@@ -126,10 +127,10 @@ impl Protocol {
             );
             return self.stop("SEQUENCE_FORGOTTEN", &message, step);
         }
-        if welcome.last_sequence > self.state.newest {
+        if welcome.last_sequence > self.state.sent {
             let message = format!(
-                "the cluster has operation {} and the newest here is {}: this store is older than what was sent from it",
-                welcome.last_sequence, self.state.newest
+                "the cluster has operation {} and the newest sent from here is {}: this store is older than what was sent from it",
+                welcome.last_sequence, self.state.sent
             );
             return self.stop("STORE_IS_OLD", &message, step);
         }

@@ -194,7 +194,7 @@ impl Cloud {
             let unused = record.unused_since != 0;
             let same = unused && hello.session == record.session;
             let earlier = unused && (record.unused_since..record.epoch).contains(&hello.epoch);
-            if hello.epoch != record.epoch && !same && !earlier {
+            if hello.epoch != record.epoch && !same && !earlier || hello.sent_sequence < record.last_sequence {
                 return Err(refusal("EDGE_REPLACED", "another copy"));
             }
         }

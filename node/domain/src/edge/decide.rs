@@ -23,10 +23,11 @@ pub(crate) fn decide(
             let record = found(states, &key(namespace, edge), etag.as_deref())?;
             Ok(deletion(states, namespace, edge, &record, at))
         }
-        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, node_id } => {
+        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, sent_sequence, node_id } => {
             check_enabled(states, namespace, edge)?;
-            let hello = open::Hello { incarnation, known_epoch: *known_epoch, session };
-            open::decide(states, session_key(namespace, edge), hello, *node_id, at)
+            let (known_epoch, sent_sequence) = (*known_epoch, *sent_sequence);
+            let hello = open::Hello { incarnation, known_epoch, session, sent_sequence };
+            open::decide(states, session_key(namespace, edge), &hello, *node_id, at)
         }
         Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes } => {
             check_enabled(states, namespace, edge)?;

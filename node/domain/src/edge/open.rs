@@ -14,13 +14,15 @@ pub(super) struct Hello<'a> {
     pub(super) known_epoch: u64,
     /// Another one after each welcome that it made durable.
     pub(super) session: &'a [u8; 16],
+    /// The newest operation that it may have sent.
+    pub(super) sent_sequence: u64,
 }
 
 /// Grants the next epoch, or refuses.
 pub(super) fn decide(
     states: &dyn States,
     key: Key,
-    hello: Hello<'_>,
+    hello: &Hello<'_>,
     node_id: u64,
     at: At,
 ) -> Result<Vec<Change>, Rejection> {
@@ -29,7 +31,7 @@ pub(super) fn decide(
         Some(Record { body: Body::EdgeSession(session), .. }) => Some(&**session),
         _ => None,
     };
-    if !goes_on(current, &hello) {
+    if !goes_on(current, hello) {
         return Err(replaced(&key));
     }
     // A deleted session remembers its epoch as its version.
@@ -42,13 +44,16 @@ pub(super) fn decide(
 fn goes_on(current: Option<&EdgeSession>, hello: &Hello<'_>) -> bool {
     match current {
         Some(current) if current.incarnation == *hello.incarnation => {
-            let unused = current.unused_since != 0;
-            hello.known_epoch == current.epoch
-                || unused && *hello.session == current.session
-                || unused && (current.unused_since..current.epoch).contains(&hello.known_epoch)
+            let is_unused = current.unused_since != 0;
+            let is_newest = hello.known_epoch == current.epoch
+                || is_unused && *hello.session == current.session
+                || is_unused && (current.unused_since..current.epoch).contains(&hello.known_epoch);
+            // What took effect and was never sent from this store came from a copy of it.
+            is_newest && current.last_sequence <= hello.sent_sequence
         }
-        // Another store begins again; it can have sent nothing before, because it sends only in an epoch that it knows.
-        Some(_) | None => hello.known_epoch == 0,
+        // A new store has sent nothing before, because it sends only in an epoch that it knows.
+        Some(current) => hello.known_epoch == 0 && !current.past_incarnations.contains(hello.incarnation),
+        None => hello.known_epoch == 0,
     }
 }
 

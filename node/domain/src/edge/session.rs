@@ -3,7 +3,7 @@
 //! - The epoch only rises, also over the deletion and re-creation of the edge.
 //! - Per incarnation the sequence only rises, and refusals are those of its newest operations.
 
-use crate::limits::{REFUSAL_CHARS_MAX, REFUSALS_KEPT};
+use crate::limits::{INCARNATIONS_KEPT, REFUSAL_CHARS_MAX, REFUSALS_KEPT};
 use crate::{At, EventKind, Reason, Rejection};
 
 /// The newest session of an edge.
@@ -26,9 +26,11 @@ pub struct EdgeSession {
     /// All epochs from this one on were granted to `session`, and nothing was sent in any of them yet; 0: something was.
     ///
     /// A store that has sent in an epoch knows it, so from then on `session` alone proves nothing: whoever comes with it is
-    /// a copy that was made before. Until then each of these epochs is as good as the newest, because the same hello may
-    /// have reached the log more than once, and its welcomes in another order.
+    /// a copy that was made before. Until then each of these epochs is as good as the newest, because a hello may reach the
+    /// log more than once, and its welcomes in another order.
     pub unused_since: u64,
+    /// The newest [`INCARNATIONS_KEPT`] stores before this one, the newest last. They never go on.
+    pub past_incarnations: Vec<[u8; 16]>,
 }
 
 /// An operation of an edge that was refused.
@@ -53,10 +55,12 @@ impl EdgeSession {
     /// The session after `event`; `before` is what there was. An event of another kind leaves it as it is.
     #[must_use]
     pub(crate) fn evolve(before: Option<&Self>, event: &EventKind, at: At) -> Self {
+        let mut next = before.cloned().unwrap_or_default();
         match event {
             EventKind::EdgeSessionOpened { incarnation, epoch, session, node_id } => {
-                let same_store = before.filter(|before| before.incarnation == *incarnation).cloned();
-                let mut next = same_store.unwrap_or_default();
+                if before.is_some_and(|before| before.incarnation != *incarnation) {
+                    next = next.replaced();
+                }
                 if next.session != *session || next.unused_since == 0 {
                     next.unused_since = *epoch;
                 }
@@ -65,17 +69,24 @@ impl EdgeSession {
                 next.session = *session;
                 next.node_id = *node_id;
                 next.opened_ms = at.time_ms;
-                next
             }
             EventKind::EdgeUplinkApplied { last_sequence, refusals } => {
-                let mut next = before.cloned().unwrap_or_default();
                 next.last_sequence = *last_sequence;
                 next.unused_since = 0;
                 next.refusals.extend(refusals.iter().cloned());
                 next.refusals.retain(|refusal| refusal.sequence.saturating_add(REFUSALS_KEPT) > *last_sequence);
-                next
             }
-            _ => before.cloned().unwrap_or_default(),
+            _ => {}
         }
+        next
+    }
+
+    /// Where another store begins.
+    fn replaced(self) -> Self {
+        let mut past_incarnations = self.past_incarnations;
+        past_incarnations.push(self.incarnation);
+        let forgotten = past_incarnations.len().saturating_sub(INCARNATIONS_KEPT);
+        past_incarnations.drain(..forgotten);
+        Self { past_incarnations, ..Self::default() }
     }
 }

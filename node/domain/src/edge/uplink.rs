@@ -5,7 +5,7 @@
 //! - What was done before is skipped, so a repeated command without anything new changes nothing at all.
 
 use super::overlay::Overlay;
-use super::{EdgeSession, Refusal, edge_of, session_key};
+use super::{Refusal, edge_of, session_key};
 use crate::asset::AssetStatus;
 use crate::limits::UPLINK_CHANGES_MAX;
 use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States, asset, twin};
@@ -54,13 +54,14 @@ pub(super) fn decide(
         Some(Record { body: Body::EdgeSession(session), .. }) if session.epoch == from.epoch => session,
         other => return Err(fenced(&key, from.epoch, other.map_or(0, Record::version))),
     };
-    check_gap(session, first)?;
-    if last <= session.last_sequence {
+    let done = session.last_sequence;
+    check_gap(done, first)?;
+    if last <= done {
         return Ok(Vec::new());
     }
     let mut overlay = Overlay::new(states);
     let (mut effects, mut refusals) = (Vec::new(), Vec::new());
-    for (sequence, change) in (first..=last).zip(changes).filter(|(sequence, _)| *sequence > session.last_sequence) {
+    for (sequence, change) in (first..=last).zip(changes).filter(|(sequence, _)| *sequence > done) {
         match decide_one(&overlay, from, change, at, limits) {
             Ok(changes) => {
                 overlay.put(&changes);
@@ -87,15 +88,12 @@ fn check_form(first: u64, changes: &[UplinkChange]) -> Result<u64, Rejection> {
     })
 }
 
-fn check_gap(session: &EdgeSession, first: u64) -> Result<(), Rejection> {
-    if first - 1 <= session.last_sequence {
+fn check_gap(done: u64, first: u64) -> Result<(), Rejection> {
+    if first - 1 <= done {
         return Ok(());
     }
-    let message = format!(
-        "operations up to {} have come, so {} must be among the next; they begin with {first}",
-        session.last_sequence,
-        session.last_sequence + 1
-    );
+    let message =
+        format!("operations up to {done} have come, so {} must be among the next; they begin with {first}", done + 1);
     Err(Rejection::new(Reason::SequenceGap, "first_sequence", message))
 }
 

@@ -415,7 +415,7 @@ fn operation() -> BoxedStrategy<Operation> {
         1 => on_tokens(),
         2 => on_cursors(),
         2 => on_saved_queries(),
-        8 => edges::around_edges(),
+        10 => edges::around_edges(),
     ]
     .boxed()
 }

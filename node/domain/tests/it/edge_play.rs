@@ -4,7 +4,8 @@
 //! - `E1-exactly-once`: per edge, incarnation and sequence one operation is taken, and no operation twice;
 //! - `E2-order`: they are taken in the order of the sequence, without a gap;
 //! - `E3-fencing`: nothing is taken in an epoch when a newer one was granted;
-//! - `E6-no-fork`: when two copies of a store have both connected, at most one of them has something taken from then on.
+//! - `E6-no-fork`: when two copies of a store have both connected, at most one of them has something taken from then on,
+//!   and none takes another's operation for its own.
 
 mod naive;
 mod store;
@@ -32,6 +33,8 @@ pub(crate) enum Action {
     Deliver { at: Index, again: bool, answered: bool },
     /// A command is lost.
     Lose { at: Index },
+    /// A full queue drops its oldest operation.
+    Drop { store: Index },
     /// A device is given to an edge, or to none.
     Move { device: usize, to: Option<usize> },
     /// A disk is cloned.
@@ -59,6 +62,7 @@ fn usual() -> BoxedStrategy<Action> {
         9 => (at(), prop::bool::weighted(0.25), prop::bool::weighted(0.8))
             .prop_map(|(at, again, answered)| Action::Deliver { at, again, answered }),
         1 => at().prop_map(|at| Action::Lose { at }),
+        1 => at().prop_map(|store| Action::Drop { store }),
         1 => (0..world::DEVICES.len(), prop::option::weighted(0.8, 0usize..2))
             .prop_map(|(device, to)| Action::Move { device, to }),
     ]

@@ -9,14 +9,19 @@ use crate::asset::{create_asset, full_definition};
 use crate::edge::{assign, create_edge, delete_edge, enable_edge, session_key};
 use crate::memory::{Memory, STEP_MS, create_device, delete_device, device_definition, reachable_device, twin_key};
 
-/// A store: what it was made with, and the newest epoch it knows of.
+/// The hello of a store that may have sent everything: what it was made with, and the newest epoch it knows of.
 pub(crate) fn open(edge: &str, incarnation: u8, known_epoch: u64, session: u8) -> Operation {
+    open_sent(edge, incarnation, known_epoch, session, u64::MAX)
+}
+
+fn open_sent(edge: &str, incarnation: u8, known_epoch: u64, session: u8, sent_sequence: u64) -> Operation {
     Operation::OpenEdgeSession {
         namespace: "plant".into(),
         edge: edge.into(),
         incarnation: [incarnation; 16],
         known_epoch,
         session: [session; 16],
+        sent_sequence,
         node_id: 3,
     }
 }
@@ -78,6 +83,7 @@ fn a_new_store_begins_at_the_beginning() {
         last_sequence: 0,
         refusals: Vec::new(),
         unused_since: 1,
+        past_incarnations: Vec::new(),
     };
     assert_eq!(session(&memory, "hall"), expected);
 }
@@ -134,10 +140,31 @@ fn another_store_begins_again_and_the_old_one_never_goes_on() {
     memory.accept(open("hall", 2, 0, 9));
     let fresh = session(&memory, "hall");
     assert_eq!((fresh.epoch, fresh.last_sequence, fresh.refusals.len(), fresh.unused_since), (2, 0, 0, 2));
+    assert_eq!(fresh.past_incarnations, [[1; 16]]);
+    memory.refuse(open("hall", 1, 0, 1), Reason::EdgeReplaced, "edge");
     let message = memory.refuse(open("hall", 1, 1, 2), Reason::EdgeReplaced, "edge");
     assert!(message.contains("namespaces/plant/edges/hall/session"), "{message}");
     memory.accept(uplink("hall", 2, 1, vec![report("press", r#"{"a":2}"#)]));
     assert_eq!(reported(&memory, "press"), r#"{"a":2}"#);
+}
+
+#[test]
+fn a_copy_whose_other_sent_what_it_never_did_does_not_go_on() {
+    let mut memory = with_session();
+    memory.accept(uplink("hall", 1, 1, vec![report("press", "{}"), report("press", "{}")]));
+    memory.refuse(open_sent("hall", 1, 1, 2, 1), Reason::EdgeReplaced, "edge");
+    memory.accept(open_sent("hall", 1, 1, 2, 2));
+}
+
+#[test]
+fn the_newest_stores_before_are_known_again() {
+    let mut memory = with_session();
+    for incarnation in 2..=20 {
+        memory.accept(open("hall", incarnation, 0, 1));
+    }
+    let past = session(&memory, "hall").past_incarnations;
+    assert_eq!(past, (4..=19).map(|incarnation| [incarnation; 16]).collect::<Vec<_>>());
+    memory.refuse(open("hall", 4, 0, 1), Reason::EdgeReplaced, "edge");
 }
 
 #[test]

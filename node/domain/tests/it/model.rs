@@ -154,6 +154,8 @@ fn check_session(key: &Key, session: &EdgeSession) {
         |number: &u64| *number <= session.last_sequence && number + limits::REFUSALS_KEPT > session.last_sequence;
     assert!(numbers.iter().all(newest), "{key} tells refusals of the newest operations");
     assert!(session.unused_since <= session.epoch, "{key} knows no epoch of the future");
+    assert!(session.past_incarnations.len() <= limits::INCARNATIONS_KEPT);
+    assert!(!session.past_incarnations.contains(&session.incarnation), "{key} has a store that was replaced");
 }
 
 /// What all events lead to, from nothing.
@@ -246,7 +248,7 @@ proptest! {
 fn random_commands_reach_every_kind_of_event_and_refusal() {
     let mut runner = TestRunner::deterministic();
     let (mut kinds, mut reasons) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..400 {
+    for _ in 0..1_500 {
         let commands = commands().new_tree(&mut runner).expect("a tree").current();
         let mut memory = Memory::new();
         for (operations, _) in &commands {

@@ -2,8 +2,6 @@
 //!
 //! Ids of sessions are left out: whoever knows the newest may speak for the edge until it has sent something.
 
-use std::fmt::Write as _;
-
 use muster_domain::edge::{EdgeDefinition, Refusal};
 use muster_domain::site::SiteDefinition;
 use serde_json::Value;
@@ -30,12 +28,8 @@ pub(crate) fn edge(definition: &EdgeDefinition) -> Value {
 }
 
 pub(crate) fn opened(incarnation: &[u8; 16], epoch: u64, node_id: u64) -> Value {
-    let mut hexadecimal = String::with_capacity(2 * incarnation.len());
-    for byte in incarnation {
-        // Writing into a text cannot fail.
-        let _ = write!(hexadecimal, "{byte:02x}");
-    }
-    object([("incarnation", Value::String(hexadecimal)), ("epoch", epoch.into()), ("node_id", node_id.into())])
+    let hexadecimal: Vec<String> = incarnation.iter().map(|byte| format!("{byte:02x}")).collect();
+    object([("incarnation", Value::String(hexadecimal.concat())), ("epoch", epoch.into()), ("node_id", node_id.into())])
 }
 
 pub(crate) fn applied(last_sequence: u64, refusals: &[Refusal]) -> Value {

@@ -65,6 +65,7 @@ impl Numbers {
                 incarnation: [u8::try_from(self.below(250)).expect("small"); 16],
                 known_epoch: 0,
                 session: [1; 16],
+                sent_sequence: 0,
                 node_id: 1,
             },
             _ => Operation::ApplyUplink {

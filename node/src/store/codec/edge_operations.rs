@@ -70,7 +70,7 @@ pub(super) fn to_stored(operation: &Operation) -> Option<StoredOperation> {
         Operation::DeleteEdge { namespace, edge, etag } => {
             StoredOperation::DeleteEdge(stored::DeleteEdge { namespace, edge, etag })
         }
-        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, node_id } => {
+        Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, sent_sequence, node_id } => {
             StoredOperation::OpenEdgeSession(stored::OpenEdgeSession {
                 namespace,
                 edge,
@@ -78,6 +78,7 @@ pub(super) fn to_stored(operation: &Operation) -> Option<StoredOperation> {
                 known_epoch,
                 session: Bytes::copy_from_slice(&session),
                 node_id,
+                sent_sequence,
             })
         }
         Operation::ApplyUplink { namespace, edge, epoch, first_sequence, changes } => {
@@ -118,12 +119,14 @@ pub(super) fn from_stored(operation: StoredOperation) -> Result<Operation, Codec
             known_epoch,
             session,
             node_id,
+            sent_sequence,
         }) => Operation::OpenEdgeSession {
             namespace,
             edge,
             incarnation: fixed(INCARNATION, &incarnation)?,
             known_epoch,
             session: fixed(SESSION, &session)?,
+            sent_sequence,
             node_id,
         },
         StoredOperation::ApplyUplink(stored::ApplyUplink { namespace, edge, epoch, first_sequence, changes }) => {

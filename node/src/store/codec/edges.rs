@@ -84,10 +84,12 @@ pub(super) fn session_to_stored(session: &EdgeSession) -> stored::EdgeSession {
         last_sequence: session.last_sequence,
         refusals: session.refusals.iter().map(refusal_to_stored).collect(),
         unused_since: session.unused_since,
+        past_incarnations: session.past_incarnations.iter().map(|past| Bytes::copy_from_slice(past)).collect(),
     }
 }
 
 pub(super) fn session_from_stored(session: stored::EdgeSession) -> Result<EdgeSession, CodecError> {
+    let past = session.past_incarnations.iter().map(|past| fixed(INCARNATION, past));
     Ok(EdgeSession {
         incarnation: fixed(INCARNATION, &session.incarnation)?,
         epoch: session.epoch,
@@ -97,6 +99,7 @@ pub(super) fn session_from_stored(session: stored::EdgeSession) -> Result<EdgeSe
         last_sequence: session.last_sequence,
         refusals: refusals_from_stored(session.refusals)?,
         unused_since: session.unused_since,
+        past_incarnations: past.collect::<Result<_, _>>()?,
     })
 }
 

@@ -1,9 +1,7 @@
 //! Routing against the domain: after each step every scope holds what `edge_of` says, resource by resource.
 
 use muster_domain::asset::{AssetDefinition, AssetField, DeviceRef};
-use muster_domain::device::{
-    Authentication, DeviceDefinition, DeviceField, DeviceStatus, Endpoints, InboundEndpoint,
-};
+use muster_domain::device::{Authentication, DeviceDefinition, DeviceField, DeviceStatus, Endpoints, InboundEndpoint};
 use muster_domain::edge::{EdgeDefinition, edge_of};
 use muster_domain::module::ModuleDefinition;
 use muster_domain::namespace::NamespaceDefinition;
@@ -179,7 +177,8 @@ async fn after_each_step_a_scope_is_what_the_domain_says() {
                 routing = routing.at(view.revision());
             }
             if step % 20 == 3 {
-                let mut join = |edge: &str| (Arc::from(edge), routing.join(&view, &Arc::from(edge)).expect("the store reads"));
+                let mut join =
+                    |edge: &str| (Arc::from(edge), routing.join(&view, &Arc::from(edge)).expect("the store reads"));
                 scopes = EDGES.map(&mut join).into();
             }
             for (edge, shared) in &scopes {

@@ -87,17 +87,18 @@ fn change() -> BoxedStrategy<UplinkChange> {
 
 fn of_edges() -> BoxedStrategy<Operation> {
     prop_oneof![
-        (namespace(), edge(), 1u8..3, 0u64..4, 1u8..4).prop_map(
-            |(namespace, edge, incarnation, known_epoch, session)| Operation::OpenEdgeSession {
+        (namespace(), edge(), 1u8..3, prop_oneof![2 => Just(0), 1 => 1u64..4], 0u8..4, 0u64..8).prop_map(
+            |(namespace, edge, incarnation, known_epoch, session, sent_sequence)| Operation::OpenEdgeSession {
                 namespace,
                 edge,
                 incarnation: [incarnation; 16],
                 known_epoch,
                 session: [session; 16],
+                sent_sequence,
                 node_id: 1,
             }
         ),
-        (namespace(), edge(), 0u64..4, 0u64..5, prop::collection::vec(change(), 0..5)).prop_map(
+        (namespace(), edge(), 0u64..4, 0u64..4, prop::collection::vec(change(), 0..5)).prop_map(
             |(namespace, edge, epoch, first_sequence, changes)| Operation::ApplyUplink {
                 namespace,
                 edge,

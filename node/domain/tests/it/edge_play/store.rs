@@ -5,16 +5,8 @@ use std::collections::VecDeque;
 use muster_domain::edge::UplinkChange;
 use muster_domain::{Operation, Reason};
 
-use crate::edge_session::uplink;
-
 use super::world::EDGES;
-
-/// An operation that waits; `id` is another one for each that was ever queued anywhere.
-#[derive(Debug, Clone)]
-pub(super) struct Queued {
-    pub(super) id: u64,
-    pub(super) change: UplinkChange,
-}
+use crate::edge_session::uplink;
 
 /// What lies on an edge's disk, and the stream it has, which does not.
 #[derive(Debug, Clone)]
@@ -23,10 +15,13 @@ pub(super) struct Store {
     pub(super) incarnation: u8,
     pub(super) epoch: u64,
     pub(super) session: u8,
+    /// The newest operation that may have been sent.
+    pub(super) sent: u64,
     /// Operations up to this one are done; the first in the queue is the next.
     pub(super) done: u64,
-    pub(super) queue: VecDeque<Queued>,
-    /// The ids of all operations that were ever queued here or in what this is a copy of.
+    pub(super) queue: VecDeque<UplinkChange>,
+    /// The ids of all operations that were queued here or in what this is a copy of, and not dropped, by their numbers from
+    /// 1 on.
     pub(super) ever: Vec<u64>,
     /// The stream, by its number; answers to older ones are not heard.
     pub(super) stream: Option<u64>,
@@ -50,6 +45,7 @@ impl Store {
             incarnation,
             epoch: 0,
             session,
+            sent: 0,
             done: 0,
             queue: VecDeque::new(),
             ever: Vec::new(),
@@ -64,6 +60,24 @@ impl Store {
         Self { stream: None, is_welcome: false, ..self.clone() }
     }
 
+    fn newest(&self) -> u64 {
+        self.ever.len() as u64
+    }
+
+    pub(super) fn queue(&mut self, id: u64, change: UplinkChange) {
+        self.ever.push(id);
+        self.queue.push_back(change);
+    }
+
+    /// Drops the oldest operation that was never sent; those after it move up by one number.
+    pub(super) fn drop_oldest(&mut self) {
+        let number = self.sent.max(self.done) + 1;
+        if number <= self.newest() {
+            self.ever.remove(usize::try_from(number - 1).expect("few"));
+            self.queue.remove(usize::try_from(number - 1 - self.done).expect("few"));
+        }
+    }
+
     pub(super) fn hello(&mut self, stream: u64, node_id: u64) -> Operation {
         self.stream = Some(stream);
         self.is_welcome = false;
@@ -73,26 +87,36 @@ impl Store {
             incarnation: [self.incarnation; 16],
             known_epoch: self.epoch,
             session: [self.session; 16],
+            sent_sequence: self.sent,
             node_id,
         }
     }
 
     /// Up to `count` operations of the queue after `skip`; nothing without a session.
-    pub(super) fn send(&self, skip: usize, count: usize) -> Option<Operation> {
-        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).map(|queued| queued.change.clone()).collect();
+    pub(super) fn send(&mut self, skip: usize, count: usize) -> Option<Operation> {
+        let changes: Vec<_> = self.queue.iter().skip(skip).take(count).cloned().collect();
         let is_open = self.stream.is_some() && self.is_welcome && !self.stopped;
+        if !is_open || changes.is_empty() {
+            return None;
+        }
         let first = self.done + 1 + skip as u64;
-        (is_open && !changes.is_empty()).then(|| uplink(EDGES[self.edge], self.epoch, first, changes))
+        self.sent = self.sent.max(first + changes.len() as u64 - 1);
+        Some(uplink(EDGES[self.edge], self.epoch, first, changes))
     }
 
     /// An answer on the newest stream. `next_session` is used if it is a welcome.
     pub(super) fn hear(&mut self, answer: &Answer, next_session: u8) {
         match answer {
-            Answer::Welcome { .. } if self.is_welcome => {}
-            Answer::Welcome { last_sequence, .. } if *last_sequence < self.done => self.stopped = true,
+            // A node answers a hello once, however often that reaches the log.
+            Answer::Welcome { .. } | Answer::Refused(Reason::EdgeReplaced) if self.is_welcome => {}
+            Answer::Welcome { last_sequence, .. } if !(self.done..=self.sent).contains(last_sequence) => {
+                self.stopped = true;
+            }
             Answer::Welcome { epoch, last_sequence } => {
                 self.epoch = *epoch;
                 self.session = next_session;
+                // What was sent in older epochs and is above cannot take effect any more.
+                self.sent = *last_sequence;
                 self.is_welcome = true;
                 self.take(*last_sequence);
             }
@@ -106,8 +130,10 @@ impl Store {
     }
 
     fn take(&mut self, last_sequence: u64) {
-        let newly = usize::try_from(last_sequence.saturating_sub(self.done)).expect("few");
-        self.queue.drain(..newly.min(self.queue.len()));
-        self.done = self.done.max(last_sequence);
+        assert!(last_sequence <= self.newest(), "E6-no-fork: more was done than this store ever had");
+        while self.done < last_sequence {
+            self.queue.pop_front().expect("all that are not done");
+            self.done += 1;
+        }
     }
 }

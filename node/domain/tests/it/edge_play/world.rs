@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::Action;
 use super::naive::{Naive, Named, Taken};
-use super::store::{Answer, Queued, Store};
+use super::store::{Answer, Store};
 use crate::edge::{assign, create_edge, delete_edge, enable_edge};
 use crate::edge_session::{report, session};
 use crate::memory::{Memory, create_device, device_definition};
@@ -80,6 +80,7 @@ impl World {
             Action::Send { store, skip, count } => self.send(store.index(self.stores.len()), *skip, *count),
             Action::Deliver { at, again, answered } => self.deliver(*at, *again, *answered),
             Action::Lose { at } => self.lose(*at),
+            Action::Drop { store } => self.drop_oldest(store.index(self.stores.len())),
             Action::Move { device, to } => self.give(DEVICES[*device], *to),
             Action::Copy { store } => self.copy(store.index(self.stores.len())),
             Action::Renew { edge } => self.renew(*edge),
@@ -137,9 +138,11 @@ impl World {
         let id = self.number();
         let patch = if valid { format!(r#"{{"by":{id}}}"#) } else { format!("[{id}]") };
         let change = report(DEVICES[device], &patch);
-        let store = &mut self.stores[at];
-        store.queue.push_back(Queued { id, change });
-        store.ever.push(id);
+        self.stores[at].queue(id, change);
+    }
+
+    fn drop_oldest(&mut self, at: usize) {
+        self.stores[at].drop_oldest();
     }
 
     fn hello(&mut self, at: usize) {
@@ -151,8 +154,8 @@ impl World {
     }
 
     fn send(&mut self, at: usize, skip: usize, count: usize) {
-        let store = &self.stores[at];
-        if let (Some(operation), Some(stream)) = (store.send(skip, count), store.stream) {
+        let stream = self.stores[at].stream;
+        if let (Some(operation), Some(stream)) = (self.stores[at].send(skip, count), stream) {
             self.wire.push(Sent { store: at, stream, operation });
         }
     }
@@ -165,9 +168,18 @@ impl World {
         let sent = if again { self.wire[at].clone() } else { self.wire.swap_remove(at) };
         let answer = self.apply(&sent);
         let next_session = self.session();
-        let store = &mut self.stores[sent.store];
-        if answered && store.stream == Some(sent.stream) {
-            store.hear(&answer, next_session);
+        if answered && self.stores[sent.store].stream == Some(sent.stream) {
+            self.stores[sent.store].hear(&answer, next_session);
+            self.check_own(&self.stores[sent.store]);
+        }
+    }
+
+    /// What a store takes for done are its own operations.
+    fn check_own(&self, store: &Store) {
+        for sequence in 1..=store.done {
+            let taken = self.naive.taken.get(&(store.edge, store.incarnation, sequence));
+            let own = store.ever[usize::try_from(sequence).expect("few") - 1];
+            assert_eq!(taken, Some(&own), "E4: number {sequence} has another fate than the store was told");
         }
     }
 
@@ -189,7 +201,7 @@ impl World {
                 Err(refusal) => Answer::Refused(refusal.reason),
             },
             Operation::ApplyUplink { epoch, first_sequence, changes, .. } => {
-                self.sent_up(sent.store, edge, *epoch, *first_sequence, changes, result)
+                self.sent_up(sent.store, *epoch, *first_sequence, changes, result)
             }
             other => panic!("{other:?} is not an edge's"),
         }
@@ -211,13 +223,13 @@ impl World {
     fn sent_up(
         &mut self,
         by: usize,
-        edge: usize,
         epoch: u64,
         first: u64,
         changes: &[UplinkChange],
         result: Result<Vec<Change>, Rejection>,
     ) -> Answer {
         let named: Vec<Named> = changes.iter().map(Named::of).collect();
+        let edge = self.stores[by].edge;
         let expected = self.naive.take(edge, epoch, first, &named);
         let found = result.map(|changes| taken(&changes)).map_err(|refusal| refusal.reason);
         assert_eq!(found, expected, "what was taken is what should be");

@@ -5,7 +5,7 @@ use muster_domain::asset::{
     DeviceRef, EventGroup, ManagementAction, ManagementGroup, MessageSchemaReference, PartStatus, StatusError,
     StatusErrorDetail, Target,
 };
-use proptest::array::{uniform2, uniform3, uniform4, uniform7, uniform16};
+use proptest::array::{uniform3, uniform4, uniform7, uniform16};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;

@@ -41,10 +41,21 @@ fn refusals() -> BoxedStrategy<Vec<Refusal>> {
 }
 
 fn session() -> BoxedStrategy<EdgeSession> {
-    (any::<[u8; 16]>(), any::<[u8; 16]>(), uniform5(number()), refusals())
-        .prop_map(|(incarnation, session, numbers, refusals)| {
+    let past = vec(any::<[u8; 16]>(), 0..3);
+    (any::<[u8; 16]>(), any::<[u8; 16]>(), uniform5(number()), refusals(), past)
+        .prop_map(|(incarnation, session, numbers, refusals, past_incarnations)| {
             let [epoch, node_id, opened_ms, last_sequence, unused_since] = numbers;
-            EdgeSession { incarnation, epoch, session, node_id, opened_ms, last_sequence, refusals, unused_since }
+            EdgeSession {
+                incarnation,
+                epoch,
+                session,
+                node_id,
+                opened_ms,
+                last_sequence,
+                refusals,
+                unused_since,
+                past_incarnations,
+            }
         })
         .boxed()
 }
@@ -132,6 +143,7 @@ pub(super) fn operation() -> BoxedStrategy<Operation> {
             incarnation: session.incarnation,
             known_epoch: session.epoch,
             session: session.session,
+            sent_sequence: session.last_sequence,
             node_id: session.node_id,
         }),
         (uniform2(text()), uniform2(number()), vec(change(), 0..4)).prop_map(

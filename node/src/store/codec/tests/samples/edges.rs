@@ -51,6 +51,7 @@ fn session() -> EdgeSession {
         last_sequence: 42,
         refusals: refusals(),
         unused_since: 6,
+        past_incarnations: vec![[0x0a; 16], [0x0b; 16]],
     }
 }
 
@@ -118,6 +119,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
                 incarnation: INCARNATION,
                 known_epoch: 6,
                 session: SESSION,
+                sent_sequence: 40,
                 node_id: 3,
             },
         ),
