@@ -251,7 +251,8 @@ async fn nodes_links_and_agents_die_and_every_answered_report_has_one_effect() -
 
     let node = serving(&client, mended.0).await?;
     cluster.kill(&[node]).await?;
-    let elsewhere = flowing(&agent, progress(&agent).await?).await?;
+    let answered = progress(&agent).await?.1;
+    let elsewhere = flowing(&agent, (mended.0, answered)).await?;
 
     agent.kill().await?;
     for reporter in running {
