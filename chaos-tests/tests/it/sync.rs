@@ -110,27 +110,35 @@ async fn newest(client: &Client) -> anyhow::Result<u64> {
     Ok(client.namespaces().get(request).await?.header.context("a header")?.revision)
 }
 
-/// Applications that report at the edge until it goes away.
+/// Applications that report at the edge until it goes away, each report to another device in turn.
 struct Reporters {
+    devices: u64,
     next: Arc<AtomicU64>,
     told: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Reporters {
-    fn new() -> Self {
-        Self { next: Arc::default(), told: Arc::default() }
+    fn new(devices: u64) -> Self {
+        Self { devices, next: Arc::default(), told: Arc::default() }
     }
 
-    fn start(&self, client: &Client, id: &str) -> tokio::task::JoinHandle<()> {
-        let (client, id) = (client.clone(), id.to_owned());
+    /// The device that a report was about.
+    fn device_of(&self, number: u64) -> String {
+        device(usize::try_from(number % self.devices).expect("few devices"))
+    }
+
+    fn start(&self, client: &Client) -> tokio::task::JoinHandle<()> {
+        let (client, devices) = (client.clone(), self.devices);
         let (next, told) = (Arc::clone(&self.next), Arc::clone(&self.told));
         tokio::spawn(async move {
+            let reporters = Self { devices, next, told };
             loop {
-                let number = next.fetch_add(1, Ordering::SeqCst);
-                if report(&client, &id, &format!(r#"{{"k{number}":1}}"#)).await.is_err() {
+                let number = reporters.next.fetch_add(1, Ordering::SeqCst);
+                let text = format!(r#"{{"k{number}":1}}"#);
+                if report(&client, &reporters.device_of(number), &text).await.is_err() {
                     return;
                 }
-                told.lock().expect("not poisoned").push(number);
+                reporters.told.lock().expect("not poisoned").push(number);
             }
         })
     }
@@ -147,6 +155,31 @@ impl Reporters {
         })
         .await
     }
+}
+
+/// Epoch and newest answered operation, as the agent says.
+async fn progress(agent: &Agent) -> anyhow::Result<(u64, u64)> {
+    let status = agent.status().await?;
+    let number = |member: &str| status[member].as_u64().context(member.to_owned());
+    Ok((number("epoch")?, number("acknowledged_sequence")?))
+}
+
+/// Waits until operations flow in a session after `epoch`: the next fault shall hit a link that is in use.
+async fn flowing(agent: &Agent, (epoch, acknowledged): (u64, u64)) -> anyhow::Result<(u64, u64)> {
+    eventually("operations flow in a new session", PATIENCE, async || {
+        let now = progress(agent).await.map_err(|error| error.to_string())?;
+        if now.0 > epoch && now.1 > acknowledged + 40 { Ok(now) } else { Err(format!("{now:?}")) }
+    })
+    .await
+}
+
+/// The node that serves the agent's session of this very epoch.
+async fn serving(client: &Client, epoch: u64) -> anyhow::Result<u64> {
+    let name = names::edge(NAMESPACE, EDGE);
+    let status = client.edges().status(proto::GetEdgeStatusRequest { name, ..Default::default() }).await?;
+    let session = status.status.and_then(|status| status.session).context("a session")?;
+    ensure!(session.epoch == epoch, "the cluster says epoch {}, the agent {epoch}", session.epoch);
+    Ok(session.node_id)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,9 +218,9 @@ async fn what_is_wanted_comes_down_and_what_is_reported_goes_up_over_an_outage()
     check_once(&client, &device(3), &(0..40).collect::<Vec<_>>()).await?;
     assert_eq!(members(twin(&local, &device(3)).await?.desired.as_ref())?["fw"], "3");
     twin(&local, "new").await.context("it came into the scope")?;
-    let devices = local.devices();
-    let gone = devices.get(proto::GetDeviceRequest { name: names::device(NAMESPACE, &device(7)), read: None });
-    assert_eq!(gone.await.expect_err("it left the scope").code(), Code::NotFound);
+    let request = proto::GetDeviceRequest { name: names::device(NAMESPACE, &device(7)), read: None };
+    let error = local.devices().get(request).await.expect_err("it left the scope");
+    assert_eq!(error.code(), Code::NotFound);
     assert_eq!(status["refusals"][0]["reason"], "OUTSIDE_SCOPE", "{status}");
     assert_eq!(members(twin(&client, &device(7)).await?.reported.as_ref())?.len(), 0, "an older word has no effect");
     assert_eq!((status["repairs"].as_u64(), status["defects"].as_u64()), (Some(1), Some(0)), "{status}");
@@ -198,63 +231,55 @@ async fn what_is_wanted_comes_down_and_what_is_reported_goes_up_over_an_outage()
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_links_and_agents_die_and_every_answered_report_has_one_effect() -> anyhow::Result<()> {
     let _turn = super::turn().await;
-    let (mut cluster, client, wire, mut agent) = connected(3, 4).await?;
-    let reporters = Reporters::new();
-    let mut running = Vec::new();
-    for number in 0..4 {
-        running.push(reporters.start(&agent.client()?, &device(number)));
-    }
-    reporters.wait_for(40).await?;
-    wire.cut();
-    reporters.wait_for(40).await?;
-    wire.mend();
-    reporters.wait_for(20).await?;
+    let devices = 64;
+    let (mut cluster, client, wire, mut agent) = connected(3, devices).await?;
+    let reporters = Reporters::new(devices as u64);
+    let start = |client: &Client| (0..4).map(|_| reporters.start(client)).collect::<Vec<_>>();
+    let running = start(&agent.client()?);
+    let first = flowing(&agent, (0, 0)).await?;
 
-    let name = names::edge(NAMESPACE, EDGE);
-    let status = client.edges().status(proto::GetEdgeStatusRequest { name, ..Default::default() }).await?;
-    let serving = status.status.and_then(|status| status.session).context("a session")?.node_id;
-    cluster.kill(&[serving]).await?;
+    wire.cut();
+    eventually("the agent sees that the link is gone", PATIENCE, async || {
+        let status = agent.status().await.map_err(|error| error.to_string())?;
+        if status["link"] == "offline" { Ok(()) } else { Err(status["link"].to_string()) }
+    })
+    .await?;
     reporters.wait_for(40).await?;
+    let cut = progress(&agent).await?;
+    wire.mend();
+    let mended = flowing(&agent, cut).await?;
+
+    let node = serving(&client, mended.0).await?;
+    cluster.kill(&[node]).await?;
+    let answered = progress(&agent).await?.1;
+    let elsewhere = flowing(&agent, (mended.0, answered)).await?;
+
     agent.kill().await?;
-    for reporter in running.drain(..) {
+    for reporter in running {
         reporter.await?;
     }
     agent.start().await?;
-    for number in 0..4 {
-        running.push(reporters.start(&agent.client()?, &device(number)));
-    }
-    reporters.wait_for(40).await?;
-    cluster.start_node(serving)?;
+    let running = start(&agent.client()?);
+    let restarted = flowing(&agent, elsewhere).await?;
+    assert!(first.0 < mended.0 && mended.0 < elsewhere.0 && elsewhere.0 < restarted.0, "each fault ended a session");
+    cluster.start_node(node)?;
     cluster.wait_until_whole().await?;
-    reporters.wait_for(20).await?;
     for reporter in running {
         reporter.abort();
         reporter.await.ok();
     }
+
     let before = agent.status().await?["newest_sequence"].as_u64().context("a number")?;
     let status = agent.in_step(newest(&client).await?).await?;
     assert!(status["acknowledged_sequence"].as_u64() >= Some(before), "{status}");
     assert_eq!((status["refused_operations"].as_u64(), status["defects"].as_u64()), (Some(0), Some(0)), "{status}");
-    assert!(status["epoch"].as_u64() >= Some(3), "the link was lost several times: {status}");
     let told = reporters.told();
-    let mut effects = 0;
-    for number in 0..4 {
-        let twin = twin(&client, &device(number)).await?;
-        effects += members(twin.reported.as_ref())?.len();
-        check_once(&client, &device(number), &[]).await?;
-        assert_eq!(
-            self::twin(&agent.client()?, &device(number)).await?.reported,
-            twin.reported,
-            "both sides hold the same"
-        );
-    }
-    assert!(effects >= told.len(), "{} reports were answered, {effects} took effect", told.len());
-    for number in told {
-        let mut found = false;
-        for id in (0..4).map(device) {
-            found |= members(twin(&client, &id).await?.reported.as_ref())?.contains_key(&format!("k{number}"));
-        }
-        assert!(found, "report {number} was answered and has no effect");
+    for number in 0..devices {
+        let id = device(number);
+        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
+        check_once(&client, &id, &own).await?;
+        let (here, there) = (twin(&agent.client()?, &id).await?, twin(&client, &id).await?);
+        assert_eq!(here.reported, there.reported, "both sides hold the same of {id}");
     }
     Ok(())
 }

@@ -92,12 +92,6 @@ impl Index {
         let ends = starts.iter().skip(1).cloned().chain([String::new()]).collect::<Vec<_>>();
         starts.into_iter().zip(ends).map(|(start, end)| Range { start, end }).collect()
     }
-
-    /// Whether anything is held at a later revision than this.
-    #[must_use]
-    pub fn is_ahead_of(&self, revision: u64) -> bool {
-        self.revisions.values().any(|held| *held > revision)
-    }
 }
 
 #[cfg(test)]

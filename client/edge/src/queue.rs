@@ -112,6 +112,12 @@ impl Queue {
         keys.filter_map(|key| self.entry(*key))
     }
 
+    /// How much is pending about one resource.
+    #[must_use]
+    pub fn pending_count(&self, name: &str) -> usize {
+        self.by_name.get(name).map_or(0, VecDeque::len)
+    }
+
     /// Names that something is pending for.
     pub fn pending_names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

@@ -10,6 +10,9 @@ use crate::store::StoreError;
 use muster_domain::Key;
 use muster_proto::v1;
 
+/// Operations of one resource that are merged again for each newer item of it.
+const FOLDED_MAX: usize = 64;
+
 impl Keeper {
     /// Before the batch is written: which items it changes, and how they were at the last mark.
     pub(super) fn note_changes(&mut self, step: &Step) {
@@ -30,7 +33,9 @@ impl Keeper {
 
     pub(super) fn publish(&mut self, batch: &Batch) -> Result<(), StoreError> {
         for name in &batch.step.touched {
-            self.renew_view(name)?;
+            if batch.step.unmade.contains(name) || !self.carry_view(name)? {
+                self.renew_view(name)?;
+            }
         }
         let names = batch.step.touched.union(&batch.viewed);
         let resources: Vec<_> =
@@ -51,6 +56,20 @@ impl Keeper {
         }
         self.note_link();
         Ok(())
+    }
+
+    /// Carries the view of a twin that much waits for over to its newer item; false when it is to be worked out anew. Folding
+    /// thousands of operations again for each of them that comes back would take longer than they took.
+    fn carry_view(&mut self, name: &str) -> Result<bool, StoreError> {
+        let waiting = self.protocol.queue().pending_count(name);
+        if waiting <= FOLDED_MAX {
+            return Ok(false);
+        }
+        let (Some(view), Some(item)) = (self.views.get(name), whole(self.reader.item(name))?) else { return Ok(false) };
+        let device = self.device_item(name)?;
+        let Some(carried) = view.over(&item, device.as_ref(), waiting as u64) else { return Ok(false) };
+        self.views.insert(name.to_owned(), carried);
+        Ok(true)
     }
 
     /// Works out a view anew: the item or what waits for it changed.
@@ -77,11 +96,15 @@ impl Keeper {
     /// The view of an item without anything that waits; `None` when it is not held, or damaged.
     pub(super) fn base_view(&self, name: &str) -> Result<Option<View>, StoreError> {
         let Some(item) = whole(self.reader.item(name))? else { return Ok(None) };
-        let device = match Key::parse(name).and_then(|key| device_of(&key)) {
-            Some(device) => whole(self.reader.item(&device))?,
-            None => None,
-        };
+        let device = self.device_item(name)?;
         Ok(View::of_item(&item, device.as_ref()).ok())
+    }
+
+    fn device_item(&self, name: &str) -> Result<Option<v1::SyncItem>, StoreError> {
+        match Key::parse(name).and_then(|key| device_of(&key)) {
+            Some(device) => whole(self.reader.item(&device)),
+            None => Ok(None),
+        }
     }
 
     fn tell_mark(&mut self) -> Result<(), StoreError> {

@@ -18,15 +18,15 @@ impl Protocol {
             link.tells |= items.is_empty() || untold >= u64::from(self.settings.window_items / 4).max(1);
         }
         for item in items {
-            self.note_fetched(&item.name);
-            self.take_item(item, step);
+            let is_fetched = self.note_fetched(&item.name);
+            self.take_item(item, is_fetched, step);
         }
         self.go_on_repairing(step);
     }
 
-    fn take_item(&mut self, item: v1::SyncItem, step: &mut Step) {
+    fn take_item(&mut self, item: v1::SyncItem, is_fetched: bool, step: &mut Step) {
         // An equal revision is the same content, and may mend a damaged copy.
-        if self.index.revision(&item.name).is_some_and(|held| held > item.revision) {
+        if !is_fetched && self.index.revision(&item.name).is_some_and(|held| held > item.revision) {
             return;
         }
         step.touched.insert(item.name.clone());

@@ -117,6 +117,8 @@ pub struct Step {
     pub close: Option<String>,
     /// Names whose item or pending operations changed.
     pub touched: BTreeSet<String>,
+    /// Those of them for which an operation was dropped or refused: it will have no effect.
+    pub unmade: BTreeSet<String>,
     /// A mark that agrees was reached.
     pub is_marked: bool,
 }

@@ -13,6 +13,8 @@ use super::{Loss, Protocol, Step, delay};
 const WELCOME_MS: u64 = 15_000;
 /// What is taken for the heartbeat when the cluster names none.
 const HEARTBEAT_MS: u64 = 10_000;
+/// More must not be unanswered: so many refusals are told again after a result was lost.
+const WINDOW_OPERATIONS_MAX: u64 = 256;
 /// Silence of so many heartbeats is the end of a link.
 const HEARTBEATS: u64 = 3;
 
@@ -148,7 +150,7 @@ impl Protocol {
             link.is_open = true;
             link.heard_ms = now_ms;
             link.silence_ms = heartbeat.saturating_mul(HEARTBEATS);
-            link.window_operations = u64::from(welcome.window_operations.max(1));
+            link.window_operations = u64::from(welcome.window_operations).clamp(1, WINDOW_OPERATIONS_MAX);
             link.next_sequence = welcome.last_sequence + 1;
         }
         self.take_result(welcome.last_sequence, &welcome.refusals, header.revision, step);

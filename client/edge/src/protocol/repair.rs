@@ -1,7 +1,8 @@
 //! Finding what differs after a mark that does not agree: ranges of names are compared, parts of those that differ again,
 //! until what is to be dropped and fetched is known. Section 6 of `sync.md`.
 //!
-//! - What came at a later revision than the mark's is not touched: the mark does not know it.
+//! - The cluster sends nothing newer before the mark agrees. So the mark is the truth for as long as it is repaired: what the
+//!   edge holds of a later revision is brought back to it, and comes again with the next mark, which is checked too.
 //! - A repair ends with agreement, or it begins again; one that leads nowhere ends the link.
 
 use std::collections::BTreeSet;
@@ -132,36 +133,32 @@ impl Protocol {
         }
     }
 
-    /// All that the cluster holds of a range: other names are dropped, what is lacking is fetched.
+    /// All that the cluster holds of a range: other names are dropped, what is lacking or of another revision is fetched.
     fn take_entries(&mut self, difference: v1::SyncDifference, step: &mut Step) {
         let Some(repair) = self.link.as_mut().and_then(|link| link.repair.as_mut()) else { return };
-        let revision = repair.mark.revision;
         let range = Range { start: difference.start, end: difference.end };
         let names: BTreeSet<&str> = difference.entries.iter().map(|entry| entry.name.as_str()).collect();
-        let is_to_go = |(name, held): &(&str, u64)| *held <= revision && !names.contains(name);
-        let gone: Vec<String> = self.index.range(&range).filter(is_to_go).map(|(name, _)| name.to_owned()).collect();
-        let (mut lost, mut lacking) = (Vec::new(), 0);
-        for entry in &difference.entries {
-            match self.index.revision(&entry.name) {
-                Some(held) if held == entry.revision || held > revision => continue,
-                // A revision that the cluster does not have for it: what is fetched may be an older one.
-                Some(held) if held > entry.revision => lost.push(entry.name.clone()),
-                _ => {}
-            }
-            repair.wanted.insert(entry.name.clone());
-            lacking += 1;
-        }
-        self.counts.repaired_items += gone.len() as u64 + lacking;
-        for name in gone.iter().chain(&lost) {
+        let own = self.index.range(&range);
+        let gone: Vec<String> =
+            own.filter(|(name, _)| !names.contains(name)).map(|(name, _)| name.to_owned()).collect();
+        let lacking: Vec<String> = difference
+            .entries
+            .iter()
+            .filter(|entry| self.index.revision(&entry.name) != Some(entry.revision))
+            .map(|entry| entry.name.clone())
+            .collect();
+        self.counts.repaired_items += (gone.len() + lacking.len()) as u64;
+        repair.wanted.extend(lacking);
+        for name in &gone {
             self.remove_item(name, step);
         }
     }
 
-    pub(super) fn note_fetched(&mut self, name: &str) {
-        if let Some(repair) = self.link.as_mut().and_then(|link| link.repair.as_mut()) {
-            repair.fetching.remove(name);
-            repair.wanted.remove(name);
-        }
+    /// Whether the item was asked for: then it replaces what the edge has, whatever its revision.
+    pub(super) fn note_fetched(&mut self, name: &str) -> bool {
+        let Some(repair) = self.link.as_mut().and_then(|link| link.repair.as_mut()) else { return false };
+        repair.wanted.remove(name);
+        repair.fetching.remove(name)
     }
 
     /// Asks the next questions, or ends the repair.
@@ -180,7 +177,7 @@ impl Protocol {
         link.vain_repairs += 1;
         if self.agrees_with(&mark) {
             self.reach(&mark, step);
-        } else if !self.index.is_ahead_of(mark.revision) {
+        } else {
             self.begin_repair(mark, step);
         }
     }

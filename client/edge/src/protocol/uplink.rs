@@ -82,6 +82,7 @@ impl Protocol {
         }
         let Some(entry) = self.queue.drop_waiting(place) else { return false };
         step.touched.insert(entry.name().to_owned());
+        step.unmade.insert(entry.name().to_owned());
         step.writes.push(Write::Unqueue(entry.key));
         let state = self.state_mut();
         state.newest -= 1;
@@ -145,6 +146,7 @@ impl Protocol {
         state.refusals.extend(new.into_iter().cloned());
         let too_many = state.refusals.len().saturating_sub(REFUSALS_MAX);
         state.refusals.drain(..too_many);
+        step.unmade.extend(refused.iter().map(|entry| entry.name().to_owned()));
         self.forget(refused, step);
         let overdue = self.queue.trim_settling(self.settings.queue_operations_max);
         self.forget(overdue, step);

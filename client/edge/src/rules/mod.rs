@@ -15,6 +15,7 @@ mod twin;
 use std::sync::Arc;
 
 use muster_domain::device::{Authentication, Device, DeviceDefinition, DeviceStatus};
+use muster_domain::twin::{Section, Twin};
 use muster_domain::{At, Body, Key, Limits, Operation, Reason, Record, Rejection, States};
 use muster_proto::v1;
 use muster_proto::v1::resource::Resource;
@@ -63,6 +64,21 @@ impl View {
         let changes = muster_domain::decide(self, &decided, at, limits)?;
         let record = changes.last().map_or_else(|| Arc::clone(&self.record), |change| Arc::clone(&change.after));
         Ok(Self { record, ..self.clone() })
+    }
+
+    /// The view over a newer item of the same twin, `waiting` operations of it not being known to have taken effect: what
+    /// the others did is in the item and in this view alike, so nothing is merged again. `None` when it is no twin.
+    ///
+    /// What somebody else reported of the twin meanwhile shows only when the view is worked out anew.
+    #[must_use]
+    pub fn over(&self, item: &v1::SyncItem, device: Option<&v1::SyncItem>, waiting: u64) -> Option<Self> {
+        let base = Self::of_item(item, device).ok()?;
+        let (Body::Twin(own), Body::Twin(newer)) = (&self.record.body, &base.record.body) else { return None };
+        let version = newer.reported.version + waiting;
+        let reported = Arc::new(Section { version, ..(*own.reported).clone() });
+        let body = Body::Twin(Twin { version: newer.version + waiting, reported, ..newer.clone() });
+        let record = Arc::new(Record { updated_ms: self.record.updated_ms, body, ..(*base.record).clone() });
+        Some(Self { record, ..base })
     }
 
     fn decided(&self, operation: &v1::SyncOperation, expected_version: u64) -> Result<Operation, Rejection> {

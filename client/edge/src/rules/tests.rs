@@ -129,3 +129,31 @@ fn a_status_may_name_the_parts_of_its_asset_only() {
     assert_eq!((status.config_version, status.parts.len()), (3, 1));
     assert_eq!(status.update_time, Some(twin::timestamp(1_000)));
 }
+
+#[test]
+fn a_view_carried_over_to_what_its_own_operations_did_is_the_view_worked_out_anew() {
+    let limits = Limits::default();
+    let operations =
+        [r#"{"a":{"b":2}}"#, r#"{"t":null,"n":[1]}"#, r#"{"a":1}"#, r#"{"a":{"z":3},"n":null}"#].map(report);
+    let fold = |from: View, operations: &[v1::SyncOperation]| {
+        operations.iter().fold(from, |view, operation| view.with(operation, 0, &limits).expect("accepted"))
+    };
+    let whole = fold(view(), &operations);
+    let device = device_item(v1::DeviceStatus::Enabled);
+    for done in 0..=operations.len() {
+        // What the cluster sends when the first of them have taken effect, and it wants something else meanwhile.
+        let mut twin = shown(&fold(view(), &operations[..done]));
+        twin.version += 1;
+        twin.desired = Some(v1::SectionDocument { json: r#"{"fw":"3"}"#.to_owned(), version: 3, ..Default::default() });
+        let resource = Some(v1::Resource { resource: Some(Resource::Twin(twin)) });
+        let item = v1::SyncItem { revision: 90, resource, ..twin_item() };
+        let waiting = operations.len() - done;
+        let carried = shown(&whole.over(&item, Some(&device), waiting as u64).expect("a twin"));
+        let anew = shown(&fold(View::of_item(&item, Some(&device)).expect("a twin"), &operations[done..]));
+        let documents = |twin: &v1::Twin| {
+            let reported = twin.reported.clone().expect("reported");
+            (twin.version, reported.version, reported.json, twin.desired.clone().expect("desired").json)
+        };
+        assert_eq!(documents(&carried), documents(&anew), "{done} of them done");
+    }
+}

@@ -35,6 +35,8 @@ pub(crate) struct Effect {
 #[derive(Debug, Default, Clone)]
 struct Record {
     incarnation: Vec<u8>,
+    /// Those that another one replaced.
+    past: Vec<Vec<u8>>,
     epoch: u64,
     session: Vec<u8>,
     last_sequence: u64,
@@ -186,10 +188,13 @@ impl Cloud {
         }
         let record = &mut self.record;
         if hello.incarnation != record.incarnation {
-            if hello.epoch != 0 {
+            if hello.epoch != 0 || record.past.contains(&hello.incarnation.to_vec()) {
                 return Err(refusal("EDGE_REPLACED", "another store"));
             }
-            *record = Record { epoch: record.epoch, incarnation: hello.incarnation.to_vec(), ..Record::default() };
+            let mut past = std::mem::take(&mut record.past);
+            past.push(std::mem::take(&mut record.incarnation));
+            *record =
+                Record { epoch: record.epoch, incarnation: hello.incarnation.to_vec(), past, ..Record::default() };
         } else {
             let unused = record.unused_since != 0;
             let same = unused && hello.session == record.session;

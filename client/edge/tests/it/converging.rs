@@ -61,6 +61,7 @@ proptest! {
         held in prop::collection::btree_set(0_u8..40, 0..40),
         lost in prop::collection::btree_set(0_u8..40, 0..6),
         stale in prop::collection::btree_set(0_u8..40, 0..6),
+        ahead in prop::collection::btree_set(0_u8..40, 0..6),
         invented in prop::collection::btree_set(50_u8..90, 0..6),
     ) {
         let mut world = World::new(Fault::Nothing);
@@ -78,6 +79,11 @@ proptest! {
                 item.revision -= 1;
             }
         }
+        for device in &ahead {
+            if let Some(item) = disk.items.get_mut(&twin(device)) {
+                item.revision += 1_000_000;
+            }
+        }
         for device in &invented {
             let item = muster_proto::v1::SyncItem { name: twin(device), revision: 1, resource: Some(Default::default()) };
             disk.items.insert(twin(device), item);
@@ -87,7 +93,7 @@ proptest! {
         world.start_from(disk);
         world.set_online(true);
         world.settle();
-        world.check_in_step(&(lost, stale, invented));
+        world.check_in_step(&(lost, stale, ahead, invented));
         prop_assert_eq!(world.edge.counts().repaired_items, damaged as u64, "what differs, and nothing else");
         prop_assert_eq!(world.edge.counts().repairs, u64::from(damaged > 0));
     }
