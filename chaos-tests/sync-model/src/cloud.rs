@@ -29,8 +29,6 @@ pub(crate) struct Uplink<'a> {
     pub(crate) edge: usize,
     /// Of the session they were sent in.
     pub(crate) epoch: u8,
-    /// The oldest operation that the edge has.
-    pub(crate) oldest: u8,
     /// In order, without a gap.
     pub(crate) queued: &'a [Queued],
     /// In truth: whose.
@@ -68,11 +66,10 @@ pub(crate) fn open(rules: Rules, cloud: &mut Cloud, ghost: &mut Ghost, hello: He
     let record = cloud.records[hello.edge].as_mut().expect("accepted means recorded");
     record.incarnation = hello.incarnation;
     record.epoch = if rules.broken(Mutant::EpochsRestart) { record.epoch + 1 } else { cloud.granted[hello.edge] };
-    let session = if rules.broken(Mutant::NoSessionId) { NO_SESSION } else { hello.session };
-    if session == NO_SESSION || record.session != session {
-        record.first_epoch = record.epoch;
-        record.session = session;
+    if record.unused_since == 0 || record.session != hello.session {
+        record.unused_since = record.epoch;
     }
+    record.session = hello.session;
     if !ghost.had_session.contains(&hello.incarnation) {
         ghost.had_session.push(hello.incarnation);
         ghost.had_session.sort_unstable();
@@ -106,8 +103,8 @@ fn open_first(rules: Rules, record: Option<Record>, hello: Hello) -> Granted {
         incarnation: hello.incarnation,
         past_incarnations,
         epoch,
-        first_epoch: 0,
         session: NO_SESSION,
+        unused_since: 0,
         last_sequence: 0,
         refusals: Vec::new(),
     };
@@ -116,11 +113,11 @@ fn open_first(rules: Rules, record: Option<Record>, hello: Hello) -> Granted {
 
 /// The store that the record speaks of, or a copy of it.
 fn open_again(rules: Rules, record: Record, hello: Hello) -> Granted {
-    let oldest = if rules.broken(Mutant::NoFirstEpoch) { record.epoch } else { record.first_epoch };
-    let same_session = record.session != NO_SESSION && record.session == hello.session;
-    let known = (oldest..=record.epoch).contains(&hello.epoch);
+    let unused = record.unused_since != 0;
+    let same_session = unused && record.session == hello.session && !rules.broken(Mutant::NoSessionId);
+    let since = unused && record.unused_since <= hello.epoch && !rules.broken(Mutant::OnlyNewestEpoch);
     let sent = record.last_sequence <= hello.sent || rules.broken(Mutant::NoSentSequence);
-    Granted { accepted: (same_session || known) && sent, record: Some(record) }
+    Granted { accepted: (hello.epoch == record.epoch || same_session || since) && sent, record: Some(record) }
 }
 
 /// Section 4, 3.
@@ -133,9 +130,6 @@ pub(crate) fn apply(rules: Rules, cloud: &mut Cloud, ghost: &mut Ghost, uplink: 
     }
     let before = record.last_sequence;
     let mut last = before;
-    if !rules.broken(Mutant::NoOldestSequence) {
-        last = last.max(uplink.oldest - 1);
-    }
     if uplink.queued[0].sequence > last + 1 && !rules.broken(Mutant::NoGapCheck) {
         return Applied::Gap;
     }
@@ -161,9 +155,8 @@ pub(crate) fn apply(rules: Rules, cloud: &mut Cloud, ghost: &mut Ghost, uplink: 
     record.last_sequence = last;
     let kept = if rules.broken(Mutant::FewerRefusalsThanWindow) { 1 } else { WINDOW };
     record.refusals.retain(|sequence| sequence + kept > last);
-    if last > before && !rules.broken(Mutant::UsedSessionStays) {
-        record.first_epoch = record.epoch;
-        record.session = NO_SESSION;
+    if last > before && !rules.broken(Mutant::UsedEpochStaysOpen) {
+        record.unused_since = 0;
     }
     Applied::Decided
 }

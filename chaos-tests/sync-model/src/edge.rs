@@ -6,7 +6,8 @@
 use crate::cloud::WINDOW;
 use crate::mutants::{Mutant, Rules};
 use crate::state::{
-    Breach, COPY, Fate, Ghost, Link, MAIN, Machine, Memory, NO_SESSION, Proposal, Queued, Session, State, Store,
+    Breach, COPY, Down, Fate, Ghost, Link, MAIN, Machine, Memory, NO_SESSION, Proposal, Queued, Record, Session, State,
+    Store,
 };
 
 /// The application queues an operation and is answered.
@@ -22,9 +23,6 @@ pub(crate) fn queue(rules: Rules, state: &mut State, index: usize) {
         return;
     }
     machine.store.queue.push(queued);
-    if matches!(&machine.link, Link::Open(session) if session.welcome.is_none()) && !sent_in_memory(rules) {
-        machine.store.sent_sequence = queued.sequence;
-    }
 }
 
 /// The name of the n-th operation of a machine.
@@ -32,16 +30,24 @@ pub(crate) fn operation(index: usize, number: u8) -> u8 {
     u8::try_from(index).expect("three machines") * 16 + number
 }
 
-/// A full queue drops its oldest operation.
-pub(crate) fn drop_oldest(state: &mut State, index: usize) {
+/// Which operation a full queue would drop.
+pub(crate) fn droppable(rules: Rules, machine: &Machine) -> Option<usize> {
+    let sent = if rules.broken(Mutant::DropSent) { 0 } else { machine.store.sent_sequence };
+    machine.store.queue.iter().position(|queued| queued.sequence > sent)
+}
+
+/// A full queue drops its oldest operation that cannot have been sent; those after it move up.
+pub(crate) fn drop_oldest(rules: Rules, state: &mut State, index: usize) {
     state.left.drops -= 1;
     let machine = machine(state, index);
-    let dropped = machine.store.queue.remove(0);
-    let incarnation = machine.store.incarnation;
+    let Some(place) = droppable(rules, machine) else { return };
+    let dropped = machine.store.queue.remove(place);
+    if !rules.broken(Mutant::DropLeavesGap) {
+        machine.store.next_sequence -= 1;
+        machine.store.queue[place..].iter_mut().for_each(|queued| queued.sequence -= 1);
+    }
     state.ghost.gone.push(dropped.operation);
     state.ghost.gone.sort_unstable();
-    state.ghost.dropped.push((incarnation, dropped.sequence));
-    state.ghost.dropped.sort_unstable();
 }
 
 /// Section 3, 1: all of it is durable.
@@ -65,12 +71,15 @@ pub(crate) fn hello(rules: Rules, state: &mut State, index: usize) {
 }
 
 /// Welcome arrives.
-pub(crate) fn welcomed(state: &mut State, index: usize, epoch: u8, grant: u8, last: u8, refusals: Vec<u8>) {
+pub(crate) fn welcomed(rules: Rules, state: &mut State, index: usize, record: &Record) {
+    let grant = state.cloud.granted[machine(state, index).edge];
     let machine = machine(state, index);
-    let next = last + 1;
-    let welcome = Some((last, refusals));
-    machine.link = Link::Open(Session { epoch, grant, welcome, next, down: Default::default() });
-    if last < machine.store.acknowledged {
+    let last = record.last_sequence;
+    let welcome = Some((last, record.refusals.clone()));
+    let down = Down::default();
+    machine.link = Link::Open(Session { epoch: record.epoch, grant, welcome, next: last + 1, down });
+    let never_sent = last > machine.store.sent_sequence && !rules.broken(Mutant::NoSentSequence);
+    if last < machine.store.acknowledged || never_sent {
         stop(state, index);
     }
 }
@@ -95,9 +104,8 @@ pub(crate) fn sync_welcome(rules: Rules, state: &mut State, index: usize) {
     // Another id than any before: of this machine, in this epoch.
     machine.store.session = u8::try_from(index).expect("three machines") * 32 + session.grant;
     machine.memory.session = NO_SESSION;
-    if !sent_in_memory(rules) {
-        machine.store.sent_sequence = machine.store.next_sequence - 1;
-    }
+    // What was sent in an older epoch and has not taken effect never will.
+    machine.store.sent_sequence = last;
     results(rules, machine, last, &refusals);
     note_session(state, index);
 }
@@ -131,8 +139,7 @@ pub(crate) fn sendable(rules: Rules, machine: &Machine) -> usize {
         return 0;
     }
     let welcome = session.welcome.as_ref().map_or(0, |(last, _)| *last);
-    let dropped = machine.store.queue.first().map_or(0, |oldest| oldest.sequence - 1);
-    let answered = machine.store.acknowledged.max(welcome).max(dropped);
+    let answered = machine.store.acknowledged.max(welcome);
     let within = |queued: &&Queued| queued.sequence >= session.next && queued.sequence <= answered + WINDOW;
     machine.store.queue.iter().chain(&machine.memory.queue).filter(within).count()
 }
@@ -144,14 +151,13 @@ pub(crate) fn send(rules: Rules, state: &mut State, index: usize, count: usize) 
     let Link::Open(session) = &mut machine.link else { return };
     let all = store.queue.iter().chain(&machine.memory.queue).copied();
     let queued: Vec<_> = all.filter(|queued| queued.sequence >= session.next).take(count).collect();
-    let oldest = store.queue.first().map_or(queued[0].sequence, |queued| queued.sequence);
     session.next = queued[count - 1].sequence + 1;
-    if rules.broken(Mutant::EpochBeforeSync) {
+    if !sent_in_memory(rules) {
         store.sent_sequence = store.sent_sequence.max(session.next - 1);
     }
     let (incarnation, epoch, grant) = (store.incarnation, session.epoch, session.grant);
     let edge = machine.edge;
-    state.flight.push(Proposal::Apply { stream: Some(index), edge, incarnation, epoch, grant, oldest, queued });
+    state.flight.push(Proposal::Apply { stream: Some(index), edge, incarnation, epoch, grant, queued });
     state.flight.sort_unstable();
 }
 

@@ -44,7 +44,7 @@ impl Model for SyncModel {
 
     fn actions(&self, state: &State, actions: &mut Vec<Step>) {
         steps::of_protocol(self.rules, state, actions);
-        steps::of_world(state, actions);
+        steps::of_world(self.rules, state, actions);
     }
 
     fn next_state(&self, last_state: &State, action: Step) -> Option<State> {

@@ -11,10 +11,12 @@ pub enum Mutant {
     NoGapCheck,
     /// Scope is not looked at (4, 3).
     NoScopeCheck,
-    /// A dropped operation leaves a gap that is never allowed (4, 3: `oldest_sequence`).
-    NoOldestSequence,
-    /// An operation that takes effect does not end the session id (4, 3).
-    UsedSessionStays,
+    /// A dropped operation leaves a gap (4, 1).
+    DropLeavesGap,
+    /// What may have been sent is dropped (4, 1).
+    DropSent,
+    /// An operation that takes effect does not prove that its epoch is durable (4, 3).
+    UsedEpochStaysOpen,
     /// The record keeps refusals of fewer operations than may be unanswered (4, 2).
     FewerRefusalsThanWindow,
     /// Results are told from whoever's record (4, 4).
@@ -33,9 +35,9 @@ pub enum Mutant {
     AnyIncarnation,
     /// Without session ids a welcome that was lost is taken for a copy (3, 2a).
     NoSessionId,
-    /// Only the newest epoch may be known (3, 2a: `first_epoch`).
-    NoFirstEpoch,
-    /// A hello does not say what was sent (3, 2b).
+    /// Only the newest epoch may be known (3, 2a: `unused_since`).
+    OnlyNewestEpoch,
+    /// Nobody compares what took effect with what was sent (3, 2b and 3, 4).
     NoSentSequence,
     /// Epochs begin again when an edge is made anew (3, 2).
     EpochsRestart,

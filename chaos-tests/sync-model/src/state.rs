@@ -9,7 +9,7 @@ pub(crate) const MAIN: usize = 0;
 pub(crate) const OTHER: usize = 1;
 /// A machine that got a copy of the first one's store.
 pub(crate) const COPY: usize = 2;
-/// No session id.
+/// No session id in memory.
 pub(crate) const NO_SESSION: u8 = 0;
 
 /// Everything.
@@ -53,8 +53,8 @@ pub(crate) struct Record {
     pub(crate) incarnation: u8,
     pub(crate) past_incarnations: Vec<u8>,
     pub(crate) epoch: u8,
-    pub(crate) first_epoch: u8,
     pub(crate) session: u8,
+    pub(crate) unused_since: u8,
     pub(crate) last_sequence: u8,
     /// Sequences of refused operations among the newest.
     pub(crate) refusals: Vec<u8>,
@@ -176,7 +176,7 @@ pub(crate) enum Proposal {
     /// `OpenEdgeSession`
     Open { stream: Option<usize>, edge: usize, incarnation: u8, epoch: u8, session: u8, sent: u8 },
     /// `ApplyUplink`; incarnation and grant are for the ghost.
-    Apply { stream: Option<usize>, edge: usize, incarnation: u8, epoch: u8, grant: u8, oldest: u8, queued: Vec<Queued> },
+    Apply { stream: Option<usize>, edge: usize, incarnation: u8, epoch: u8, grant: u8, queued: Vec<Queued> },
 }
 
 impl Proposal {
@@ -211,8 +211,6 @@ pub(crate) struct Ghost {
     pub(crate) outcomes: Vec<Outcome>,
     /// Operations whose only store is gone, or that a full queue dropped.
     pub(crate) gone: Vec<u8>,
-    /// Numbers that were dropped: incarnation and sequence.
-    pub(crate) dropped: Vec<(u8, u8)>,
     /// Stores made.
     pub(crate) incarnations: u8,
     /// Incarnations that had a session.

@@ -137,7 +137,7 @@ fn in_down(rules: Rules, state: &State, index: usize, steps: &mut Vec<Step>) {
 }
 
 /// The world's steps.
-pub(crate) fn of_world(state: &State, steps: &mut Vec<Step>) {
+pub(crate) fn of_world(rules: Rules, state: &State, steps: &mut Vec<Step>) {
     let left = &state.left;
     for (index, machine) in state.machines.iter().enumerate() {
         let Some(machine) = machine else { continue };
@@ -147,7 +147,7 @@ pub(crate) fn of_world(state: &State, steps: &mut Vec<Step>) {
         if left.operations[index] > 0 {
             steps.push(Step::Queue(index));
         }
-        if left.drops > 0 && !machine.store.queue.is_empty() {
+        if left.drops > 0 && edge::droppable(rules, machine).is_some() {
             steps.push(Step::Drop(index));
         }
         if left.breaks == 0 {
@@ -221,7 +221,7 @@ pub(crate) fn take(rules: Rules, state: &mut State, step: Step) {
         Step::Receive(index) => link::receive(rules, state, index),
         Step::SyncItems(index) => link::sync_items(rules, state, index),
         Step::Queue(index) => edge::queue(rules, state, index),
-        Step::Drop(index) => edge::drop_oldest(state, index),
+        Step::Drop(index) => edge::drop_oldest(rules, state, index),
         Step::Break(index) => {
             edge::lose(state, index, false);
             state.left.breaks -= 1;
@@ -271,8 +271,8 @@ fn commit(rules: Rules, state: &mut State, number: usize) {
         Proposal::Open { stream, edge, incarnation, epoch, session, sent } => {
             commit_open(rules, state, stream, Hello { edge, incarnation, epoch, session, sent });
         }
-        Proposal::Apply { stream, edge, incarnation, epoch, grant, oldest, queued } => {
-            let uplink = Uplink { edge, epoch, oldest, queued: &queued, incarnation, grant };
+        Proposal::Apply { stream, edge, incarnation, epoch, grant, queued } => {
+            let uplink = Uplink { edge, epoch, queued: &queued, incarnation, grant };
             commit_apply(rules, state, stream, &uplink);
         }
     }
@@ -292,8 +292,7 @@ fn commit_open(rules: Rules, state: &mut State, stream: Option<usize>, hello: He
         return;
     }
     let record = state.cloud.records[hello.edge].clone().expect("granted means recorded");
-    let grant = state.cloud.granted[hello.edge];
-    edge::welcomed(state, index, record.epoch, grant, record.last_sequence, record.refusals);
+    edge::welcomed(rules, state, index, &record);
 }
 
 fn commit_apply(rules: Rules, state: &mut State, stream: Option<usize>, uplink: &Uplink) {
