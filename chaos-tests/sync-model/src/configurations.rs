@@ -28,12 +28,12 @@ pub fn large() -> Vec<Configuration> {
         ("one edge", Bounds { moves: 2, ..up([5, 0, 0], 4) }),
         ("a full queue", Bounds { drops: 3, moves: 1, ..up([5, 0, 0], 3) }),
         ("a copy", Bounds { copies: 1, moves: 1, ..up([2, 0, 2], 2) }),
-        ("a new store", Bounds { resets: 3, ..up([3, 0, 0], 4) }),
+        ("a new store", Bounds { resets: 2, ..up([3, 0, 0], 3) }),
         ("an old store", Bounds { copies: 1, resets: 1, ..up([2, 0, 1], 2) }),
         ("an edge made anew", Bounds { deletions: 2, resets: 1, ..up([3, 0, 0], 3) }),
-        ("two edges", Bounds { moves: 3, second_edge: true, ..up([2, 2, 0], 3) }),
+        ("two edges", Bounds { moves: 3, second_edge: true, ..up([2, 2, 0], 2) }),
         ("down", Bounds { changes: 2, site_changes: 2, moves: 1, down: true, ..up([0, 0, 0], 3) }),
-        ("up and down", Bounds { changes: 1, site_changes: 1, moves: 1, down: true, ..up([2, 0, 0], 2) }),
+        ("up and down", Bounds { changes: 1, site_changes: 1, moves: 1, down: true, ..up([2, 0, 0], 1) }),
     ]
 }
 
