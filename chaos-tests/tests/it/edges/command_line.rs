@@ -10,7 +10,8 @@ use crate::table::Table;
 /// What the command line prints, as JSON lines or as a table.
 async fn muster(cluster: &Cluster, output: &str, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests would lend their certificates: those at home, and those of the repository.
+        .current_dir(cluster.scratch())
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
         .args(["--endpoint", &cluster.endpoint(1), "--namespace", NAMESPACE, "--output", output, "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
