@@ -272,6 +272,8 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
         Reason::JoinTokenStale,
         Reason::NodeRemoved,
         Reason::FeatureLevelTooLow,
+        // Three commands on two sites that fit: too rare here, and cases of their own.
+        Reason::SiteHasSites,
         Reason::OutsideScope,
         Reason::ClusterMismatch,
         Reason::CursorFromTheFuture,
