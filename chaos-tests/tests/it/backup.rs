@@ -23,6 +23,7 @@ async fn run(program: &str, arguments: &[&str]) -> anyhow::Result<Output> {
     Ok(Command::new(binary(program)?)
         .args(arguments)
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, nobody.path())))
+        .current_dir(nobody.path())
         .output()
         .await?)
 }

@@ -13,8 +13,9 @@ const FLEET: usize = 4_440;
 async fn muster(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<Output> {
     let endpoints = cluster.ids().into_iter().flat_map(|id| ["--endpoint".to_owned(), cluster.endpoint(id)]);
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(arguments)
         .args(endpoints)
         .arg("--ca-file")

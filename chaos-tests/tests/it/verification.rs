@@ -181,8 +181,9 @@ async fn a_store_whose_old_events_were_removed_is_found_good_and_can_be_restored
 
     let backup = cluster.scratch().join("swept.mbk");
     let made = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(["--endpoint", &cluster.endpoint(1), "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
         .arg("--token-file")

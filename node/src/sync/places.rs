@@ -70,8 +70,8 @@ impl Places {
     }
 
     /// What lies at each site that decides it.
-    pub(super) fn at_sites(&self) -> impl Iterator<Item = &HashSet<Name>> {
-        self.sites.values()
+    pub(super) fn at_sites(&self) -> impl Iterator<Item = (&Arc<str>, &HashSet<Name>)> {
+        self.sites.iter()
     }
 }
 
@@ -125,7 +125,11 @@ mod tests {
         let mut places = Places::default();
         let pump: Name = Arc::from("pump");
         places.put(&pump, Placed { edge: None, site: own("hall"), device: None });
-        assert_eq!(places.at_sites().map(HashSet::len).sum::<usize>(), 1, "it may get an edge by its site");
+        assert_eq!(
+            places.at_sites().map(|(_, things)| things.len()).sum::<usize>(),
+            1,
+            "it may get an edge by its site"
+        );
         places.put(&pump, Placed::default());
         assert!(places.things.is_empty() && places.edges.is_empty() && places.sites.is_empty());
     }

@@ -82,17 +82,15 @@ impl Routing {
     pub(super) fn step(&mut self, view: &View, tailing: &Tailing) -> Result<(), StoreError> {
         let states = view.pinned(tailing.upto());
         let mut updates = Updates::new();
-        let mut sites_changed = false;
+        // Before the others: it compares with where things were, and those others move things.
+        if tailing.events().any(|(_, event)| matches!(event.key, Key::Site(..))) {
+            self.look_at_sites(&states, &mut updates);
+        }
         for (revision, event) in tailing.events() {
-            match &event.key {
-                Key::Site(..) => sites_changed = true,
-                Key::Device(..) | Key::Asset(..) => self.look_again(&states, &event.key, &mut updates),
-                _ => {}
+            if matches!(event.key, Key::Device(..) | Key::Asset(..)) {
+                self.look_again(&states, &event.key, &mut updates);
             }
             self.note(revision, event, &mut updates);
-        }
-        if sites_changed {
-            self.look_at_sites(&states, &mut updates);
         }
         states.finish()?;
         self.revision = tailing.upto();
@@ -151,21 +149,22 @@ impl Routing {
 
     fn look_at_sites(&mut self, states: &Pinned<'_>, updates: &mut Updates) {
         let mut moved = Vec::new();
-        for things in self.places.at_sites() {
-            // All devices that a site decides belong to its edge: one tells for all, and assets without an edge by their site
-            // go with their device.
-            let device = things.iter().find_map(|thing| Key::parse(thing).filter(|key| matches!(key, Key::Device(..))));
-            if device.is_none_or(|device| self.is_elsewhere(states, &device)) {
+        for (site, things) in self.places.at_sites() {
+            // All devices that a site decides belong to its edge: one that it still decides tells for all, and assets without an
+            // edge by their site go with their device.
+            let devices =
+                things.iter().filter_map(|thing| Key::parse(thing)).filter(|key| matches!(key, Key::Device(..)));
+            let mut now = devices.map(|device| (items::placed(states, &device), device));
+            let told = now.find(|(placed, _)| placed.site.as_ref() == Some(site));
+            let stays =
+                told.is_some_and(|(placed, device)| placed.edge.as_ref() == self.places.edge_of(&device.to_string()));
+            if !stays {
                 moved.extend(things.iter().filter_map(|thing| Key::parse(thing)));
             }
         }
         for thing in moved {
             self.look_again(states, &thing, updates);
         }
-    }
-
-    fn is_elsewhere(&self, states: &Pinned<'_>, thing: &Key) -> bool {
-        self.places.edge_of(&thing.to_string()) != items::placed(states, thing).edge.as_ref()
     }
 
     /// Makes everything anew as of the revision of `found`, which holds all places; scopes are compared with what they were.

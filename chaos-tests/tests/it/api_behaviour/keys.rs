@@ -10,8 +10,9 @@ use super::{NAMESPACE, device, events, present, single};
 
 async fn export(cluster: &Cluster, more: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(["export", "-n", NAMESPACE, "--endpoint", &cluster.endpoint(1)])
         .args(more)
         .arg("--ca-file")

@@ -10,8 +10,9 @@ use crate::table::Table;
 /// What the command line prints, as JSON lines or as a table.
 async fn muster(cluster: &Cluster, output: &str, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(["--endpoint", &cluster.endpoint(1), "--namespace", NAMESPACE, "--output", output, "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
         .arg("--token-file")

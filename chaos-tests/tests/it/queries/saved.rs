@@ -256,8 +256,9 @@ async fn every_question_takes_a_text_or_a_name_and_says_which_is_wrong() -> anyh
 /// What the command line prints.
 async fn muster(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(["--endpoint", &cluster.endpoint(1), "--namespace", NAMESPACE, "--output", "json", "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
         .arg("--token-file")

@@ -101,8 +101,9 @@ async fn cursors_that_break_a_rule_are_refused() -> anyhow::Result<()> {
 /// Runs `muster watch --ack --count`, and returns which kinds of events it told.
 async fn consume(cluster: &Cluster, count: u64) -> anyhow::Result<Vec<String>> {
     let output = Command::new(binary("muster")?)
-        // Contexts of whoever runs the tests would lend their certificates.
+        // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
+        .current_dir(cluster.scratch())
         .args(["--endpoint", &cluster.endpoint(1), "--output", "json", "--ca-file"])
         .arg(cluster.pki().join("client-ca.crt"))
         .arg("--token-file")

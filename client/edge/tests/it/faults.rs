@@ -143,10 +143,11 @@ fn another_cluster_or_one_that_forgot_stops_the_edge() {
     let mut older = world.disk.clone();
     older.state.newest = 0;
     older.state.acknowledged = 0;
+    older.state.sent = 0;
     world.start_from(older);
     world.set_online(true);
     world.settle();
-    assert_eq!(world.edge.stopped().expect("stopped").reason, "STORE_IS_OLD");
+    assert_eq!(world.edge.stopped().expect("stopped").reason, "EDGE_REPLACED");
 }
 
 #[test]
