@@ -277,7 +277,6 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
         Reason::OutsideScope,
         Reason::ClusterMismatch,
         Reason::CursorFromTheFuture,
-        Reason::SiteHasSites,
     ];
     let missing: Vec<Reason> =
         Reason::ALL.into_iter().filter(|reason| !reasons.contains(reason) && !elsewhere.contains(reason)).collect();
