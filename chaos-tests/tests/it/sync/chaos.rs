@@ -82,7 +82,7 @@ async fn storm(plan: Plan, stage: &mut Stage) -> anyhow::Result<Outcome> {
         faults::kill_nodes(plan, &mut stage.cluster, &over),
         faults::kill_agents(plan, &mut stage.agents, &over),
     )?;
-    stage.lines.iter().for_each(|line| line.delay(0));
+    stage.lines.iter().for_each(Line::heal);
     let mut told = Vec::new();
     for writer in writers {
         told.push(writer.await?);

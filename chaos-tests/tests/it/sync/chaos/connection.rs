@@ -19,22 +19,27 @@ struct Connection<'a> {
 }
 
 /// Carries a connection until one of its sides ends it, or a cut does.
-pub(super) async fn carry(near: TcpStream, target: String, shared: Arc<Shared>) {
+pub(super) async fn carry(mut near: TcpStream, target: String, shared: Arc<Shared>) {
     let orders = shared.orders.subscribe();
-    let Ok(far) = TcpStream::connect(target).await else { return };
+    let Ok(mut far) = TcpStream::connect(target).await else { return };
     for stream in [&near, &far] {
-        // What waits in a socket is lost with it.
-        stream.set_nodelay(true).and_then(|()| stream.set_zero_linger()).ok();
+        stream.set_nodelay(true).ok();
     }
-    let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
     let connection = Connection { shared: &shared, is_silent: AtomicBool::new(false), limit: watch::Sender::new(None) };
-    let cut = tokio::select! {
-        cut = connection.pump(near_in, far_out, true) => cut,
-        cut = connection.pump(far_in, near_out, false) => cut,
-        cut = connection.obey(orders) => cut,
+    let cut = {
+        let ((near_in, near_out), (far_in, far_out)) = (near.split(), far.split());
+        tokio::select! {
+            cut = connection.pump(near_in, far_out, true) => cut,
+            cut = connection.pump(far_in, near_out, false) => cut,
+            cut = connection.obey(orders) => cut,
+        }
     };
     if let Some(cut) = cut {
         shared.count(cut);
+        for stream in [&near, &far] {
+            // A reset: what waits in the socket is lost with it.
+            stream.set_zero_linger().ok();
+        }
     }
 }
 
@@ -58,7 +63,9 @@ impl Connection<'_> {
                     self.is_silent.store(true, Ordering::SeqCst);
                     self.shared.count((number, cut));
                 }
-                Cut::After { .. } => drop(self.limit.send_replace(Some((number, cut)))),
+                Cut::After { .. } => {
+                    self.limit.send_replace(Some((number, cut)));
+                }
             }
         }
     }
@@ -87,6 +94,9 @@ impl Connection<'_> {
                 && number > newest
             {
                 (newest, left) = (number, bytes);
+            }
+            if self.shared.is_healed.load(Ordering::SeqCst) {
+                left = u64::MAX;
             }
             let passing = read.min(usize::try_from(left).unwrap_or(usize::MAX));
             to.write_all(&buffer[..passing]).await.ok()?;

@@ -37,8 +37,7 @@ fn check_between(
     told: &BTreeMap<u64, &Told>,
     refused: &[&str],
 ) -> anyhow::Result<()> {
-    let between: Vec<&Told> =
-        told.iter().filter(|(number, _)| after < **number && **number < before).map(|(_, told)| *told).collect();
+    let between: Vec<&Told> = told.range(after + 1..before).map(|(_, told)| *told).collect();
     let count = |device: &str, answers: &[Answer]| {
         between.iter().filter(|told| told.device == device && answers.contains(&told.answer)).count()
     };

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -25,14 +25,12 @@ pub(super) enum Cut {
 
 impl Cut {
     pub(super) fn choose(chance: &mut StdRng) -> Self {
-        match chance.random_range(0..10) {
+        let (kind, is_up, scale) = (chance.random_range(0..10), chance.random(), chance.random_range(1..15));
+        match kind {
             0..4 => Self::Reset,
             4 => Self::Silence,
-            // Also in the middle of a handshake's or a message's bytes: each size is as likely at any scale.
-            _ => Self::After {
-                is_up: chance.random(),
-                bytes: 1 << chance.random_range(0..14) | chance.random_range(0..512),
-            },
+            // In the middle of a handshake or a message as well: any scale is as likely.
+            _ => Self::After { is_up, bytes: chance.random_range(0..1_u64 << scale) },
         }
     }
 }
@@ -74,6 +72,8 @@ pub(super) struct Shared {
     /// Bytes from the cluster since the newest order.
     pub(super) heard: AtomicU64,
     pub(super) delay_ms: AtomicU64,
+    /// No cut that is still to come does come.
+    pub(super) is_healed: AtomicBool,
     tally: Arc<Tally>,
 }
 
@@ -101,6 +101,7 @@ impl Line {
             counted: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             delay_ms: AtomicU64::new(0),
+            is_healed: AtomicBool::new(false),
             tally: Arc::clone(tally),
         });
         let (mut addresses, mut tasks) = (Vec::new(), Vec::new());
@@ -134,6 +135,12 @@ impl Line {
     /// Bytes take so long from now on, either way.
     pub(super) fn delay(&self, delay_ms: u64) {
         self.shared.delay_ms.store(delay_ms, Ordering::SeqCst);
+    }
+
+    /// Nothing breaks any more. What is silent stays so: its ends have to find out by themselves.
+    pub(super) fn heal(&self) {
+        self.shared.is_healed.store(true, Ordering::SeqCst);
+        self.delay(0);
     }
 }
 

@@ -24,7 +24,8 @@ impl Plan {
     pub(super) fn read() -> anyhow::Result<Self> {
         let number = |name: &str| {
             let text = std::env::var(name).ok();
-            text.map(|text| text.parse().with_context(|| format!("{name} must be a number, and is {text}"))).transpose()
+            text.map(|text| text.parse::<u64>().with_context(|| format!("{name} must be a number, and is {text}")))
+                .transpose()
         };
         let seed = number("MUSTER_SYNC_CHAOS_SEED")?.unwrap_or_else(rand::random);
         Ok(Self { seed, cuts: number("MUSTER_SYNC_CHAOS_CUTS")?.unwrap_or(CUTS) })

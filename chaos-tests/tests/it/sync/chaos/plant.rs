@@ -80,7 +80,9 @@ pub(super) async fn change(client: Client, mut chance: StdRng, over: Arc<AtomicB
         let at = device(chance.random_range(0..devices()));
         let to = edge(chance.random_range(0..EDGES));
         match chance.random_range(0..10) {
-            0..6 => drop(want(&client, &at, &format!(r#"{{"wanted":{changes}}}"#)).await?),
+            0..6 => {
+                want(&client, &at, &format!(r#"{{"wanted":{changes}}}"#)).await?;
+            }
             6..9 => move_device(&client, &at, &to).await?,
             _ => serve_site(&client, &site(chance.random_range(0..SITES)), &to).await?,
         }

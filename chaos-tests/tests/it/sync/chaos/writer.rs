@@ -46,13 +46,14 @@ pub(super) async fn write(client: Client, edge: String, mut chance: StdRng, over
         let padding = "x".repeat(chance.random_range(0..200));
         let request = proto::ReportPropertiesRequest {
             name: names::twin(NAMESPACE, &device),
-            reported_json: serde_json::json!({ &edge: number, "padding": padding }).to_string(),
+            reported_json: serde_json::json!({ edge.as_str(): number, "padding": padding }).to_string(),
             request_id: format!("{edge}-{number}"),
             ..Default::default()
         };
-        let first = client.twins().report(request.clone());
+        let twins = client.twins();
+        let first = twins.report(request.clone());
         let answered = if chance.random_bool(0.2) {
-            let (first, second) = tokio::join!(first, client.twins().report(request));
+            let (first, second) = tokio::join!(first, twins.report(request));
             first.or(second)
         } else {
             first.await
