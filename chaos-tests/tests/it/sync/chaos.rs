@@ -6,7 +6,7 @@
 //! `MUSTER_SYNC_CHAOS_CUTS` says how long it goes on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
