@@ -52,3 +52,52 @@ fn check_between(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(reports: &[(u64, &str, Answer)]) -> Vec<Told> {
+        reports
+            .iter()
+            .map(|(number, device, answer)| Told { number: *number, device: (*device).to_owned(), answer: *answer })
+            .collect()
+    }
+
+    fn uplink(fates: &[(Option<u64>, &str)]) -> Uplink {
+        let fate = |(number, device): &(Option<u64>, &str)| match number {
+            Some(number) => Fate::Effect { device: (*device).to_owned(), number: *number },
+            None => Fate::Refused { message: format!("namespaces/p/devices/{device}/twin is elsewhere") },
+        };
+        Uplink { fates: fates.iter().map(fate).collect(), ..Uplink::default() }
+    }
+
+    #[test]
+    fn each_way_to_break_exactly_once_and_order_is_seen() {
+        use Answer::{Queued, Refused, Unknown};
+        let reports =
+            told(&[(1, "a", Queued), (2, "b", Queued), (3, "b", Refused), (4, "c", Unknown), (5, "a", Queued)]);
+        let good: [&[(Option<u64>, &str)]; 3] = [
+            &[(Some(1), "a"), (Some(2), "b"), (Some(5), "a")],
+            &[(Some(1), "a"), (None, "b"), (Some(4), "c"), (None, "a")],
+            &[(None, "a"), (Some(2), "b"), (None, "c"), (Some(5), "a")],
+        ];
+        for fates in good {
+            assert_eq!(check("e", &reports, &uplink(fates)).expect("as promised"), 3, "{fates:?}");
+        }
+        let bad: [&[(Option<u64>, &str)]; 9] = [
+            &[(Some(1), "a"), (Some(2), "b")],
+            &[(Some(1), "a"), (Some(5), "a")],
+            &[(Some(1), "a"), (Some(2), "b"), (Some(2), "b"), (Some(5), "a")],
+            &[(Some(2), "b"), (Some(1), "a"), (Some(5), "a")],
+            &[(Some(1), "a"), (Some(2), "b"), (Some(3), "b"), (Some(5), "a")],
+            &[(Some(1), "a"), (Some(2), "b"), (Some(5), "a"), (Some(6), "a")],
+            &[(Some(1), "a"), (Some(2), "c"), (Some(5), "a")],
+            &[(Some(1), "a"), (None, "a"), (Some(5), "a")],
+            &[(Some(1), "a"), (Some(2), "b"), (None, "b"), (Some(5), "a")],
+        ];
+        for fates in bad {
+            assert!(check("e", &reports, &uplink(fates)).is_err(), "{fates:?} breaks a promise");
+        }
+    }
+}

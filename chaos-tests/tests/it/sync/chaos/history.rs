@@ -27,7 +27,7 @@ pub(super) enum Fate {
 pub(super) struct Uplink {
     pub(super) fates: Vec<Fate>,
     pub(super) epoch: u64,
-    incarnation: String,
+    pub(super) incarnation: String,
 }
 
 impl Uplink {
