@@ -31,6 +31,9 @@ use line::{Line, Tally};
 use plan::Plan;
 use writer::Told;
 
+/// While a node is down its leader warns of it thousands of times in a second, which in the long form fills a disk.
+const LOG: &str = "[log]\nlevel = \"info,openraft=error\"\n";
+
 /// What there is before anything breaks.
 struct Stage {
     cluster: Cluster,
@@ -40,7 +43,8 @@ struct Stage {
 }
 
 async fn stage() -> anyhow::Result<Stage> {
-    let cluster = Cluster::start(Options { nodes: 3, settings: super::SETTINGS.to_owned() }).await?;
+    let settings = format!("{}{LOG}", super::SETTINGS);
+    let cluster = Cluster::start(Options { nodes: 3, settings }).await?;
     plant::build(&cluster.client()?).await?;
     let tally = Arc::new(Tally::default());
     let (mut lines, mut agents) = (Vec::new(), Vec::new());
