@@ -10,6 +10,7 @@ use muster_chaos::eventually::eventually;
 use muster_client::{Client, Code, names, proto};
 
 mod agent;
+mod chaos;
 mod link;
 
 use agent::{Agent, PATIENCE};

@@ -94,7 +94,8 @@ impl Agent {
         Ok(Client::new(ClientConfig::new([socket]).retry(once))?)
     }
 
-    fn log(&self) -> String {
+    /// Its last lines.
+    pub(crate) fn log(&self) -> String {
         let text = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = text.lines().rev().take(40).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
