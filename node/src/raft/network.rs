@@ -35,6 +35,8 @@ use super::wire::{self, WireError};
 const CHUNK_BYTES: usize = 1 << 20;
 /// How long opening a replication stream may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries to open one: openraft asks for the next at once.
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 type RpcError = RPCError<TypeConfig>;
 type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
@@ -146,8 +148,11 @@ impl PeerNetwork {
             counter.fetch_add(1, Ordering::Relaxed);
             wire::append_out(&request)
         });
-        let mut client = self.open(Lane::Append)?;
-        let replies = self.unary(RPCTypes::AppendEntries, OPEN_TIMEOUT, client.append(requests)).await?;
+        let opened = async {
+            let mut client = self.open(Lane::Append)?;
+            self.unary(RPCTypes::AppendEntries, OPEN_TIMEOUT, client.append(requests)).await
+        };
+        let replies = rested(opened.await).await?;
         let stall = self.stall_timeout;
         let (node_id, target) = (self.node_id, self.peer.id);
         let results = stream::unfold(Some((replies, sent, 0u64)), move |state| async move {
@@ -251,6 +256,14 @@ fn read_parts(
 
 fn garbled(error: &WireError) -> RpcError {
     RPCError::Network(NetworkError::new(error))
+}
+
+/// What became of opening a stream; a failure after a pause, or a member that is down is asked thousands of times a second.
+async fn rested<T>(opened: Result<T, RpcError>) -> Result<T, RpcError> {
+    if opened.is_err() {
+        tokio::time::sleep(OPEN_PAUSE).await;
+    }
+    opened
 }
 
 fn streaming(error: RpcError) -> StreamingError<TypeConfig> {

@@ -31,8 +31,8 @@ use line::{Line, Tally};
 use plan::Plan;
 use writer::Told;
 
-/// While a node is down its leader warns of it thousands of times in a second, which in the long form fills a disk.
-const LOG: &str = "[log]\nlevel = \"info,openraft=error\"\n";
+/// Bytes of a node's log for each kill, and from the beginning: while a node is down its leader says so, and does not fill a disk.
+const LOG_MAX: usize = 4 << 20;
 
 /// What there is before anything breaks.
 struct Stage {
@@ -43,7 +43,7 @@ struct Stage {
 }
 
 async fn stage() -> anyhow::Result<Stage> {
-    let settings = format!("{}{LOG}", super::SETTINGS);
+    let settings = super::SETTINGS.to_owned();
     let cluster = Cluster::start(Options { nodes: 3, settings }).await?;
     plant::build(&cluster.client()?).await?;
     let tally = Arc::new(Tally::default());
@@ -99,6 +99,11 @@ async fn storm(plan: Plan, stage: &mut Stage) -> anyhow::Result<Outcome> {
 async fn check(stage: &Stage, outcome: &Outcome) -> anyhow::Result<String> {
     let client = stage.cluster.client()?;
     let statuses = agreement::reach(&client, &stage.agents).await?;
+    let log_max = LOG_MAX * (1 + usize::try_from(outcome.node_kills)?);
+    for node in stage.cluster.ids() {
+        let bytes = stage.cluster.log_of(node)?.len();
+        ensure!(bytes <= log_max, "the log of node {node} has {bytes} bytes after {} kills", outcome.node_kills);
+    }
     let history = History::read(&client).await?;
     let (mut answered, mut operations, mut refused, mut sessions) = (0, 0, 0, 0);
     for (number, (agent, status)) in stage.agents.iter().zip(&statuses).enumerate() {
