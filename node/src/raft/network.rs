@@ -351,3 +351,18 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
         wire::transfer_reply_in(reply).map_err(|error| garbled(&error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_failed_is_told_after_a_pause() {
+        assert!(matches!(rested(Ok(7)).now_or_never(), Some(Ok(7))));
+        let failed = || Err::<(), _>(RPCError::Unreachable(Unreachable::from_string("down")));
+        assert!(rested(failed()).now_or_never().is_none(), "openraft would ask again at once");
+        assert!(matches!(rested(failed()).await, Err(RPCError::Unreachable(_))));
+    }
+}
