@@ -210,6 +210,15 @@ async fn every_question_takes_a_text_or_a_name_and_says_which_is_wrong() -> anyh
     };
     table.same("explained", queries.explain(explain(&saved)).await?.cost.map(|cost| cost.rows_answered), Some(4));
     table.refused("explained without either", &queries.explain(explain("")).await, invalid("text"));
+    let rows = |text: &str| proto::ExplainRequest { text: text.to_owned(), ..explain("") };
+    for (text, is_watched_by_rows) in [
+        ("SELECT deviceId FROM devices WHERE desired.t > 30", true),
+        (HOT, false),
+        ("SELECT status, COUNT() AS n FROM devices GROUP BY status", false),
+        ("SELECT TOP 3 deviceId FROM devices", false),
+    ] {
+        table.same(text, queries.explain(rows(text)).await?.watchable_rows, is_watched_by_rows);
+    }
     let (before, _) = answer(&client, named("cold")).await?;
     patch(&client, "d9", (None, Some("{\"t\":1}"))).await?;
     let diff = proto::DiffQueryRequest {
