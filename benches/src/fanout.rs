@@ -50,7 +50,7 @@ pub(crate) trait Put {
 }
 
 /// A system whose changes can be watched.
-pub(crate) trait Watched: System {
+pub(crate) trait Watched {
     fn watch(&self, client: usize) -> impl Future<Output = Result<impl Feed + Send + 'static, String>> + Send;
     fn put(&self, client: usize) -> impl Put + Send + 'static;
 }
@@ -146,7 +146,7 @@ fn show(run: u32, system: &str, figures: &Figures) {
     ));
 }
 
-async fn measure(settings: &WatchSettings, system: &impl Watched) -> Result<Figures> {
+async fn measure(settings: &WatchSettings, system: &(impl Watched + System)) -> Result<Figures> {
     let local = LocalSet::new();
     local.run_until(measure_within(settings, system)).await
 }
@@ -161,17 +161,47 @@ struct Shared {
     broken: RefCell<Option<String>>,
 }
 
-async fn measure_within(settings: &WatchSettings, system: &impl Watched) -> Result<Figures> {
-    let shared = Rc::new(Shared { reached: RefCell::new(vec![0; settings.watchers as usize]), ..Shared::default() });
-    let mut watchers = Vec::new();
-    for client in 0..settings.watchers as usize {
-        let opened = timeout(BEGIN_WITHIN, system.watch(client)).await.context("a watch does not begin")?;
-        let feed = opened.map_err(anyhow::Error::msg)?;
-        watchers.push(tokio::task::spawn_local(listen(feed, client, Rc::clone(&shared))));
+async fn measure_within(settings: &WatchSettings, system: &(impl Watched + System)) -> Result<Figures> {
+    let watching = Watching::begin(system, settings.watchers).await?;
+    let figures = cases(settings, system, &watching.shared).await;
+    watching.end().await;
+    figures
+}
+
+/// From sending a change, and from its answer, to its arrival at the only watcher: median and 99th percentile each,
+/// microseconds. Within a `LocalSet`.
+pub(crate) async fn latency(system: &impl Watched, rate: u32, time: Duration) -> Result<([u64; 2], [u64; 2])> {
+    let watching = Watching::begin(system, 1).await?;
+    let measured = quiet(system, &watching.shared, rate, time).await;
+    watching.end().await;
+    measured
+}
+
+/// Watchers that listen.
+struct Watching {
+    shared: Rc<Shared>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Watching {
+    async fn begin(system: &impl Watched, watchers: u32) -> Result<Self> {
+        let shared = Rc::new(Shared { reached: RefCell::new(vec![0; watchers as usize]), ..Shared::default() });
+        let mut watching = Self { shared, tasks: Vec::new() };
+        for client in 0..watchers as usize {
+            let opened = timeout(BEGIN_WITHIN, system.watch(client)).await.context("a watch does not begin")?;
+            let feed = opened.map_err(anyhow::Error::msg)?;
+            watching.tasks.push(tokio::task::spawn_local(listen(feed, client, Rc::clone(&watching.shared))));
+        }
+        Ok(watching)
     }
-    let outcome = cases(settings, system, &shared).await;
-    watchers.iter().for_each(tokio::task::JoinHandle::abort);
-    outcome
+
+    /// Ends them, and waits until they are gone.
+    async fn end(self) {
+        for task in self.tasks {
+            task.abort();
+            task.await.ok();
+        }
+    }
 }
 
 async fn listen(mut feed: impl Feed, client: usize, shared: Rc<Shared>) {
@@ -192,18 +222,19 @@ async fn listen(mut feed: impl Feed, client: usize, shared: Rc<Shared>) {
     }
 }
 
-async fn cases(settings: &WatchSettings, system: &impl Watched, shared: &Rc<Shared>) -> Result<Figures> {
-    let (sent, answered) = quiet(settings, system, shared).await.context("the quiet case")?;
+async fn cases(settings: &WatchSettings, system: &(impl Watched + System), shared: &Rc<Shared>) -> Result<Figures> {
+    let (sent, answered) =
+        quiet(system, shared, settings.rate, settings.common.measured()).await.context("the quiet case")?;
     let (delivered_per_s, written_per_s, node_us_per_event) =
         flood(settings, system, shared).await.context("the flood")?;
     Ok(Figures { delivered_per_s, written_per_s, node_us_per_event, after_sending_us: sent, after_answer_us: answered })
 }
 
 /// Latencies from sending and from the answer to each watcher: median and 99th percentile, microseconds.
-async fn quiet(settings: &WatchSettings, system: &impl Watched, shared: &Rc<Shared>) -> Result<([u64; 2], [u64; 2])> {
+async fn quiet(system: &impl Watched, shared: &Shared, rate: u32, time: Duration) -> Result<([u64; 2], [u64; 2])> {
     let mut writer = system.put(0);
-    let mut ticks = interval(Duration::from_secs(1) / settings.rate);
-    let changes = u64::from(settings.rate) * settings.common.measured().as_secs();
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    let changes = u64::from(rate) * time.as_secs();
     *shared.arrivals.borrow_mut() = Some(Vec::new());
     let mut written = Vec::new();
     for _ in 0..changes {
@@ -223,14 +254,14 @@ async fn quiet(settings: &WatchSettings, system: &impl Watched, shared: &Rc<Shar
         after_sending.record(u64::try_from(arrived.saturating_duration_since(sent).as_micros())?)?;
         after_answer.record(u64::try_from(arrived.saturating_duration_since(answered).as_micros())?)?;
     }
-    let expected = changes * u64::from(settings.watchers);
+    let expected = changes * shared.reached.borrow().len() as u64;
     ensure!(after_sending.len() == expected, "{} of {expected} arrivals", after_sending.len());
     let percentiles = |of: &Histogram<u64>| [of.value_at_quantile(0.5), of.value_at_quantile(0.99)];
     Ok((percentiles(&after_sending), percentiles(&after_answer)))
 }
 
 /// Events delivered a second, changes written a second, and the node's processor time for an event, microseconds.
-async fn flood(settings: &WatchSettings, system: &impl Watched, shared: &Rc<Shared>) -> Result<(f64, f64, f64)> {
+async fn flood(settings: &WatchSettings, system: &(impl Watched + System), shared: &Shared) -> Result<(f64, f64, f64)> {
     let stop = Rc::new(Cell::new(false));
     let written = Rc::new(Cell::new(0_u64));
     let newest = Rc::new(Cell::new(0_u64));

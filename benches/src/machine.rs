@@ -47,6 +47,13 @@ pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     ticks_of(&stat).map(|ticks| Duration::from_secs_f64(ticks / TICKS_PER_SECOND)).context("read /proc/PID/stat")
 }
 
+/// Memory of a process that is in use right now, bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no memory in /proc/PID/status")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>().context("read /proc/PID/status")? << 10)
+}
+
 /// User and system ticks: fields 14 and 15, counted behind the name, which may hold blanks and brackets.
 fn ticks_of(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);

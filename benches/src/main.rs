@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::options::{Command, Options, Settings};
 
 mod connections;
+mod edges;
 mod failover;
 mod fanout;
 mod fleet;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Failover(settings) => on(Builder::new_current_thread(), until_signal(failover::run(&settings))),
         Command::Million(settings) => on(Builder::new_current_thread(), until_signal(million::run(&settings))),
         Command::Query(settings) => on(Builder::new_current_thread(), until_signal(fleet::run(&settings))),
+        Command::Edges(settings) => on(Builder::new_current_thread(), until_signal(edges::run(&settings))),
         Command::Stream(settings) => measure(rounds::Kind::Stream, &settings),
     };
     match outcome {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use crate::machine::resident_bytes;
 use crate::options::MillionSettings;
 use crate::rounds::{folder_for, musterd};
 use crate::systems::muster::cluster::Cluster;
@@ -53,14 +54,11 @@ pub(crate) async fn run(settings: &MillionSettings) -> Result<bool> {
 
 fn show_size(cluster: &Cluster, own: &Path, node: usize) -> Result<()> {
     let (_, pid) = cluster.processes()[node];
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read a node's memory")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a node's memory")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("a node's memory")?;
     let data = own.join(format!("data-n{}", node + 1));
     print(&format!(
         "node {}: {} MiB of memory, {} MiB on disk (records and events {} MiB, Raft log {} MiB, snapshots {} MiB)",
         node + 1,
-        kib >> 10,
+        resident_bytes(pid)? >> 20,
         size_of(&data)? >> 20,
         size_of(&data.join("state"))? >> 20,
         size_of(&data.join("raftlog"))? >> 20,

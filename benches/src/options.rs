@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Muster's load generator, with real peers run beside it.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Million(MillionSettings),
     /// Questions over a fleet; against PostgreSQL 15.
     Query(QuerySettings),
+    /// Edges: memory and processor time at rest, a reconnect storm, changes up and down, a repair, the agent itself.
+    Edges(EdgesSettings),
     /// The bare tonic server, run by the load generator as a process of its own.
     #[command(hide = true)]
     EchoServer {
@@ -195,6 +197,61 @@ pub(crate) struct FailoverSettings {
     /// Where the nodes keep their data [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EdgesSettings {
+    /// Only these cases [default: all].
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "CASES")]
+    only: Vec<EdgeCase>,
+    /// Edges that are connected to one node.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=15_000))]
+    pub(crate) edges: u32,
+    /// Devices of each, with their twins.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) devices: u32,
+    /// Idle edges without TLS.
+    #[arg(long)]
+    pub(crate) no_tls: bool,
+    /// Few edges for a short time: shows that everything works and measures nothing.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The node's binary, with muster-edge beside it [default: beside this one].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) musterd: Option<PathBuf>,
+    /// etcd's binary; where there is none, etcd is skipped.
+    #[arg(long, value_name = "PATH", default_value = "etcd")]
+    pub(crate) etcd: PathBuf,
+    /// Leave etcd out.
+    #[arg(long)]
+    pub(crate) no_etcd: bool,
+    /// Where nodes and agents keep their data [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// What is measured of edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EdgeCase {
+    /// Memory and processor time of connected edges.
+    Idle,
+    /// A node with all edges is killed.
+    Storm,
+    /// Reported patches a second; against etcd put.
+    Uplink,
+    /// From an accepted change to the edge; against etcd watch.
+    Downlink,
+    /// Bytes of a repair.
+    Repair,
+    /// The agent: memory, queue, size.
+    Agent,
+}
+
+impl EdgesSettings {
+    /// The cases that are wanted.
+    pub(crate) fn cases(&self) -> Vec<EdgeCase> {
+        if self.only.is_empty() { EdgeCase::value_variants().to_vec() } else { self.only.clone() }
+    }
 }
 
 impl Settings {

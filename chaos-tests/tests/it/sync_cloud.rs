@@ -13,7 +13,6 @@ use tonic_types::StatusExt;
 mod down;
 mod edge;
 mod endings;
-mod idle;
 mod opening;
 mod refused;
 mod repairs;

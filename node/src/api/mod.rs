@@ -27,7 +27,6 @@ use muster_proto::v1::query_service_server::QueryServiceServer;
 use muster_proto::v1::retention_service_server::RetentionServiceServer;
 use muster_proto::v1::saved_query_service_server::SavedQueryServiceServer;
 use muster_proto::v1::site_service_server::SiteServiceServer;
-use muster_proto::v1::sync_service_server::SyncServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
@@ -65,6 +64,7 @@ mod saved_query;
 mod site;
 pub mod status;
 mod sync;
+mod sync_service;
 mod twin;
 mod twin_batch;
 mod twin_stream;
@@ -90,7 +90,7 @@ pub const SERVICE_NAMES: [&str; 16] = [
     SavedQueryServiceServer::<saved_query::SavedQueryApi>::NAME,
     EdgeServiceServer::<edge::EdgeApi>::NAME,
     SiteServiceServer::<site::SiteApi>::NAME,
-    SyncServiceServer::<sync::SyncApi>::NAME,
+    sync_service::SyncServer::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -121,6 +121,7 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(SavedQueryServiceServer, saved_query::SavedQueryApi);
     add!(EdgeServiceServer, edge::EdgeApi);
     add!(SiteServiceServer, site::SiteApi);
-    add!(SyncServiceServer, sync::SyncApi);
+    let edges = sync_service::SyncServer::new(Arc::clone(&services), message_bytes_max);
+    routes.add_service(clear.named_layer(edges));
     routes.routes()
 }

@@ -3,40 +3,35 @@
 //!
 //! - What is refused before `welcome` is the status of the call.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use muster_proto::v1;
-use muster_proto::v1::sync_service_server::SyncService;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use super::malformed::clarify;
 use super::read::Read;
 use super::status::{Failure, Transport};
+use super::sync_service::Told;
 use crate::node::Services;
 use crate::sync::SyncError;
 
-/// Edges.
-pub(crate) struct SyncApi(pub(crate) Arc<Services>);
-
-#[tonic::async_trait]
-impl SyncService for SyncApi {
-    type SyncStream = Pin<Box<dyn Stream<Item = Result<v1::SyncResponse, Status>> + Send>>;
-
-    async fn sync(&self, request: Request<Streaming<v1::SyncRequest>>) -> Result<Response<Self::SyncStream>, Status> {
-        let (read, inbound) = Read::begin(&self.0, request)?;
-        let session = read.services.sync.open(read.caller, inbound.boxed()).await.map_err(status)?;
-        let told = stream::unfold(Some(session), |session| async move {
-            let mut session = session?;
-            match session.next().await {
-                Ok(Some(message)) => Some((Ok(message), Some(session))),
-                Ok(None) => None,
-                Err(error) => Some((Err(status(error)), None)),
-            }
-        });
-        Ok(Response::new(Box::pin(told)))
-    }
+/// Opens a session, and gives what is said on it.
+pub(crate) async fn told(
+    services: &Arc<Services>,
+    request: Request<Streaming<v1::SyncRequest>>,
+) -> Result<Told, Status> {
+    let (read, inbound) = Read::begin(services, request)?;
+    let session = read.services.sync.open(read.caller, inbound.boxed()).await.map_err(status)?;
+    let told = stream::unfold(Some(session), |session| async move {
+        let mut session = session?;
+        match session.next().await {
+            Ok(Some(message)) => Some((Ok(message), Some(session))),
+            Ok(None) => None,
+            Err(error) => Some((Err(status(error)), None)),
+        }
+    });
+    Ok(told.boxed())
 }
 
 fn status(error: SyncError) -> Status {

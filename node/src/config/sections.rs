@@ -91,7 +91,7 @@ impl Default for ClientListener {
             address: loopback(CLIENT_PORT),
             advertise: None,
             max_message_bytes: 4 * MIB,
-            max_connections: 10_000,
+            max_connections: 20_000,
             max_streams_per_connection: 256,
             max_header_bytes: 8 * 1024,
             max_handshakes: 64,

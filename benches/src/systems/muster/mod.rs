@@ -20,6 +20,7 @@ use crate::load::{Client, Window, closed_loop};
 use crate::workload::{self, Choice};
 use calls::{BatchCaller, GetCaller, PatchCaller};
 use cluster::Cluster;
+pub(crate) use fleet::check;
 
 mod calls;
 pub(crate) mod cluster;
