@@ -3,7 +3,7 @@
 //! Each edge keeps as many operations unanswered as the node lets it. What it reports comes back to it as items, as it does to
 //! every edge, and is kept and answered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -62,7 +62,7 @@ pub(super) async fn run(setting: &Setting) -> Result<()> {
                 if let Err(error) = report(&mut edge, at, devices, &url, window, &mut tally).await {
                     tally.failed(error);
                 }
-                back.send(edge).await.ok();
+                back.send((at, edge)).await.ok();
                 tally
             })
         });
@@ -88,12 +88,13 @@ pub(super) async fn run(setting: &Setting) -> Result<()> {
     Ok(())
 }
 
-async fn collected(mut returned: mpsc::Receiver<Edge>) -> Vec<Edge> {
-    let mut edges = Vec::new();
+/// In their order: each has its own devices.
+async fn collected(mut returned: mpsc::Receiver<(usize, Edge)>) -> Vec<Edge> {
+    let mut edges = BTreeMap::new();
     while let Some(edge) = returned.recv().await {
-        edges.push(edge);
+        edges.insert(edge.0, edge.1);
     }
-    edges
+    edges.into_values().collect()
 }
 
 fn show(run: u32, system: &str, figures: &Figures) {
