@@ -11,7 +11,9 @@ use muster_client::{Client, Code, names, proto};
 
 mod agent;
 mod chaos;
+mod folder;
 mod link;
+mod mqtt;
 
 use agent::{Agent, PATIENCE};
 use link::Wire;
