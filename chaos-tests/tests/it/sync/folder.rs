@@ -93,9 +93,10 @@ fn reader(root: PathBuf, over: Arc<AtomicBool>, read: Arc<AtomicU64>) -> std::th
 /// Creates, changes, moves and deletes devices.
 async fn churn(client: &Client, steps: u64) -> anyhow::Result<()> {
     for step in 0..steps {
-        let id = device(rand::rng().random_range(0..12));
+        let (chosen, what) = (rand::rng().random_range(0..12), rand::rng().random_range(0..6));
+        let id = device(chosen);
         let name = names::device(NAMESPACE, &id);
-        match rand::rng().random_range(0..6) {
+        match what {
             0 => {
                 let request = proto::DeleteDeviceRequest { name, ..Default::default() };
                 client.devices().delete(request).await.ok();

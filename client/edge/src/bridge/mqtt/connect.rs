@@ -19,7 +19,7 @@ use super::Ended;
 use crate::config::{Broker, Mqtt};
 
 /// Messages that the broker may send before it hears that one arrived.
-pub(super) const UNACKNOWLEDGED_MAX: u16 = 32;
+const UNACKNOWLEDGED_MAX: u16 = 32;
 /// Messages of the bridge that the broker has not acknowledged.
 const IN_FLIGHT_MAX: u16 = 128;
 /// A broker does not send what is larger. It is more than [`super::message::PAYLOAD_BYTES_MAX`], so that what is too large
@@ -29,7 +29,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The broker keeps the session for as long as it likes.
 const SESSION_NEVER_EXPIRES: u32 = u32::MAX;
 /// Requests of the bridge on their way to the connection; it never makes as many.
-pub(super) const REQUESTS_MAX: usize = 1_024;
+pub(super) const REQUESTS_MAX: usize = 4_096;
 
 /// What the broker is told when the bridge connects.
 ///

@@ -17,7 +17,6 @@ use rumqttc::{AsyncClient, Publish, PublishOptions, PublishProperties, QoS};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::connect::UNACKNOWLEDGED_MAX;
 use super::message::{self, Meant};
 use super::session::overrun;
 use super::topics::{Place, Topics};
@@ -26,6 +25,9 @@ use crate::agent::Report;
 use crate::bridge::Pause;
 use crate::submission::Refused;
 
+/// Bytes of messages that are worked on. A broker is told how many messages it may send, but some begin a session that they
+/// resume with more of them; packet identifiers bound how many.
+const BYTES_MAX: usize = 64 << 20;
 /// Messages of QoS 0 that are worked on; more of them are dropped, as QoS 0 allows.
 const FLEETING_MAX: usize = 64;
 /// The longest wait for room in the queue.
@@ -52,13 +54,14 @@ pub(super) struct Incoming {
     number: u64,
     lanes: BTreeMap<String, Lane>,
     unacknowledged: usize,
+    bytes: usize,
     settling: FuturesOrdered<BoxFuture<'static, Settled>>,
 }
 
 impl Incoming {
     pub(super) fn new(bridge: Arc<MqttBridge>, client: AsyncClient) -> Self {
         let (lanes, settling) = (BTreeMap::new(), FuturesOrdered::new());
-        Self { bridge, client, number: 0, lanes, unacknowledged: 0, settling }
+        Self { bridge, client, number: 0, lanes, unacknowledged: 0, bytes: 0, settling }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -74,10 +77,12 @@ impl Incoming {
                 metrics::counter!("muster_edge_mqtt_dropped_total").increment(1);
                 return Ok(());
             }
-        } else if self.unacknowledged >= usize::from(UNACKNOWLEDGED_MAX) {
-            return Err(Ended::Connection("the broker sends more than it was told it may".to_owned()));
         } else {
             self.unacknowledged += 1;
+        }
+        self.bytes += publish.payload.len();
+        if self.bytes > BYTES_MAX {
+            return Err(Ended::Connection("the broker sends more than it was told it may".to_owned()));
         }
         let properties = publish.properties.as_ref().map_or(&[][..], |properties| &properties.user_properties);
         let read = message::read(place, &publish.payload, properties, self.request_id(&topic, &publish));
@@ -133,6 +138,7 @@ impl Incoming {
         if settled.publish.qos != QoS::AtMostOnce {
             self.unacknowledged -= 1;
         }
+        self.bytes -= settled.publish.payload.len();
         self.tell_waiting();
         self.client.try_ack(&settled.publish).map_err(|error| overrun(&error))
     }
@@ -201,7 +207,7 @@ impl Message {
             ..PublishProperties::default()
         };
         let options = PublishOptions::at_least_once().properties(properties);
-        match self.client.try_publish_tracked(topic, answer.to_string(), options) {
+        match self.client.publish_tracked(topic, answer.to_string(), options).await {
             Ok(notice) => {
                 if let Err(error) = notice.wait_completion_async().await {
                     tracing::warn!(topic = self.topic, %error, "the broker does not take an answer");

@@ -127,9 +127,12 @@ pub(super) fn accepted(resource: &v1::Resource) -> Value {
 
 /// What is answered when it has no effect: a stable reason, the field if one is at fault, and the rule.
 pub(super) fn refused(refused: &Refused) -> Value {
-    let message = refused.to_string();
+    let mut message = refused.to_string();
     let (reason, field) = match refused {
-        Refused::Rule(rejection) => (rejection.reason.code().to_owned(), rejection.field.clone()),
+        Refused::Rule(rejection) => {
+            message.clone_from(&rejection.message);
+            (rejection.reason.code().to_owned(), rejection.field.clone())
+        }
         Refused::NotHeld(_) => (Reason::NotFound.code().to_owned(), "name".to_owned()),
         Refused::Full(_) => ("QUEUE_FULL".to_owned(), String::new()),
         Refused::Stopped(stopped) => (stopped.reason.clone(), String::new()),

@@ -134,7 +134,7 @@ impl Topics {
 }
 
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"+#/".contains(&byte)
+    byte.is_ascii() && !byte.is_ascii_control() && !b"+#/".contains(&byte)
 }
 
 fn level(id: &str) -> String {
