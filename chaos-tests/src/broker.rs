@@ -109,11 +109,12 @@ impl Broker {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// A client that hears what is published on `filters`.
+    /// A client that hears what is published on `filters`. No two have the same id, which would end each other's connections.
     ///
     /// # Errors
     /// When it cannot connect.
     pub async fn client(&self, id: &str, filters: &[&str]) -> anyhow::Result<MqttClient> {
+        let id = format!("{id}-{:08x}", rand::random::<u32>());
         MqttClient::connect(MqttOptions::new(id, ("127.0.0.1", self.port)), filters).await
     }
 

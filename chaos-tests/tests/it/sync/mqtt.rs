@@ -107,7 +107,9 @@ async fn wanted(local: &Client) -> anyhow::Result<BTreeMap<String, u64>> {
     for device in local.devices().list(request).await?.devices {
         let id = names::last(&device.name);
         let desired = super::twin(local, id).await?.desired.context("desired")?;
-        wanted.insert(format!("muster/devices/{id}/twin/desired"), desired.version);
+        // What may not stand in a topic.
+        let level = id.replace('%', "%25").replace('+', "%2B").replace('#', "%23");
+        wanted.insert(self::desired(&level), desired.version);
     }
     let request = proto::ListAssetsRequest { parent, page_size: 1_000, ..Default::default() };
     for asset in local.assets().list(request).await?.assets {
