@@ -4,6 +4,7 @@
 //! a sentence; which promise it belongs to is in `README.md`.
 #![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
 
+pub mod broker;
 pub mod cluster;
 pub mod eventually;
 pub mod invariants;

@@ -16,12 +16,16 @@
 //!   write has one effect. That is why the client may repeat a write whose outcome it did not hear.
 //! - The types of the API are [`proto`]; this crate knows nothing of what the server does with them.
 
+// The shapes name this crate as the command line does, which shares them.
+extern crate self as muster_client;
+
 mod aggregation;
 mod calls;
 mod connection;
 pub mod context;
 mod endpoints;
 mod error;
+pub mod json;
 pub mod names;
 mod paging;
 mod resumed;
@@ -43,6 +47,9 @@ mod query_watches;
 mod retention;
 mod saved_queries;
 mod served;
+#[allow(dead_code, unused_imports, reason = "the command line shows and reads more than `json` gives away")]
+#[path = "cli/shapes/mod.rs"]
+mod shapes;
 mod sites;
 mod sync;
 mod twins;

@@ -11,8 +11,10 @@ use muster_client::{Client, Code, names, proto};
 
 mod agent;
 mod chaos;
+mod folder;
 mod link;
 mod unchanged;
+mod mqtt;
 
 use agent::{Agent, PATIENCE};
 use link::Wire;

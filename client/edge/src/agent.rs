@@ -10,6 +10,7 @@ use rand::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::bridge::{self, Standing, Standings};
 use crate::config::{Config, ConfigError};
 use crate::keeper::{self, Job};
 use crate::published::Published;
@@ -37,6 +38,12 @@ pub enum StartError {
         /// Why.
         cause: std::io::Error,
     },
+    /// The bridge to a broker cannot work.
+    #[error("the bridge to the broker: {0}")]
+    Mqtt(#[from] bridge::mqtt::Ended),
+    /// The bridge to files cannot work.
+    #[error(transparent)]
+    Folder(#[from] bridge::folder::FolderError),
 }
 
 /// A running agent.
@@ -57,16 +64,22 @@ impl Agent {
         let client = Client::new(config.client()?)?;
         let (store, loaded) = Store::open(&config.edge.store_dir, &config.edge.name, &mut || rand::rng().random())?;
         let reader = store.reader();
+        let known = bridge::mqtt::known(&loaded.queue);
         let started = keeper::start(store, loaded, config.settings(), config.limits())?;
         let handle = Handle {
             edge: config.edge.name.as_str().into(),
             jobs: started.jobs.clone(),
             published: started.published,
             reader,
+            standings: standings(config),
         };
+        let folder = bridge::folder::prepare(&handle, &config.folder, handle.standings.folder.as_ref())?;
+        let mqtt = bridge::mqtt::prepare(&handle, &config.mqtt, known, handle.standings.mqtt.as_ref())?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = local::serve(&handle, config, &stopped)?;
         tasks.extend(observe::serve(&handle, config, &stopped)?);
+        tasks.extend(folder.map(|folder| tokio::spawn(folder.run(stopped.clone()))));
+        tasks.extend(mqtt.map(|mqtt| tokio::spawn(mqtt.run(stopped.clone()))));
         tasks.push(tokio::spawn(session::run(client, started.jobs, stopped)));
         Ok(Self { handle, stop, tasks, ended: started.ended })
     }
@@ -105,6 +118,19 @@ impl Agent {
     }
 }
 
+fn standings(config: &Config) -> Standings {
+    let Standings { mut mqtt, mut folder } = Standings::default();
+    if let Some(broker) = &config.mqtt.broker {
+        let standing = mqtt.insert(Standing::default());
+        standing.change(|status| status.broker.clone_from(broker));
+    }
+    if let Some(path) = &config.folder.path {
+        let standing = folder.insert(Standing::default());
+        standing.change(|status| status.path = path.display().to_string());
+    }
+    Standings { mqtt, folder }
+}
+
 /// What an application reports of a twin.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -127,6 +153,7 @@ pub struct Handle {
     jobs: mpsc::Sender<Job>,
     published: Arc<Published>,
     reader: Reader,
+    standings: Standings,
 }
 
 impl Handle {
@@ -187,6 +214,16 @@ impl Handle {
         }
     }
 
+    /// A resource as the cluster has it, without what waits.
+    pub(crate) fn held(&self, name: &str) -> Result<Option<v1::Resource>, StoreError> {
+        Ok(self.reader.item(name)?.and_then(|item| item.resource))
+    }
+
+    /// As [`Reader::names`].
+    pub(crate) fn names(&self, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.reader.names(after, limit)
+    }
+
     /// As [`Reader::list`], with what waits merged on top.
     pub(crate) fn list(
         &self,
@@ -211,7 +248,10 @@ impl Handle {
     pub async fn status(&self) -> Option<AgentStatus> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job::Status(reply)).await.ok()?;
-        answer.await.ok()
+        let status: AgentStatus = answer.await.ok()?;
+        let mqtt = self.standings.mqtt.as_ref().map(Standing::get);
+        let folder = self.standings.folder.as_ref().map(Standing::get);
+        Some(AgentStatus { mqtt, folder, ..status })
     }
 
     pub(crate) fn published(&self) -> &Published {

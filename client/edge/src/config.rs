@@ -2,12 +2,17 @@
 //!
 //! Paths in the file are relative to its folder.
 
+mod bridges;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use muster_client::{ClientConfig, ConfigError as ClientError};
 use muster_domain::{Key, Limits};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use bridges::Broker;
+pub use bridges::{FileFormat, Folder, Mqtt};
 
 use crate::protocol::{QueuePolicy, Settings};
 
@@ -27,6 +32,10 @@ pub struct Config {
     pub sync: Sync,
     /// The cluster's limits of twins, if they are not the usual ones.
     pub limits: TwinLimits,
+    /// The bridge to a broker.
+    pub mqtt: Mqtt,
+    /// The bridge to files.
+    pub folder: Folder,
     /// Measurements.
     pub metrics: Metrics,
     /// Log lines.
@@ -236,7 +245,8 @@ impl Config {
     fn make_absolute(&mut self, folder: &Path) {
         let Cluster { ca_file, cert_file, key_file, token_file, .. } = &mut self.cluster;
         let files = [ca_file, cert_file, key_file, token_file].into_iter().flatten();
-        for path in files.chain([&mut self.edge.store_dir, &mut self.local.socket]) {
+        let own = [&mut self.edge.store_dir, &mut self.local.socket];
+        for path in files.chain(own).chain(self.mqtt.files()).chain(&mut self.folder.path) {
             // `join` leaves an absolute path as it is.
             *path = folder.join(&*path);
         }
@@ -263,7 +273,7 @@ impl Config {
         if self.cluster.cert_file.is_some() != self.cluster.key_file.is_some() {
             return wrong("cluster.cert_file", "goes with cluster.key_file");
         }
-        Ok(())
+        self.mqtt.check()
     }
 
     /// The permissions of the socket.

@@ -24,6 +24,7 @@
 //! ```
 
 mod agent;
+mod bridge;
 mod clock;
 pub mod config;
 pub mod index;
@@ -40,5 +41,7 @@ mod submission;
 pub mod telemetry;
 
 pub use agent::{Agent, Handle, Report, StartError};
+pub use bridge::folder::FolderError;
+pub use bridge::mqtt::Ended;
 pub use config::Config;
 pub use submission::Refused;

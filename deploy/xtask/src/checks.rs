@@ -25,7 +25,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    needs::for_building()?;
+    // A quick run starts no processes, so it needs nothing to start.
+    if arguments.quick {
+        needs::for_building()?
+    } else {
+        needs::for_testing()?
+    }
     let mut report = Report::default();
     if arguments.filter.is_empty() {
         report.step("formatting", formatting);

@@ -1,7 +1,7 @@
-//! What a machine needs to build Muster beyond Rust, and how it gets it.
+//! What a machine needs to build and test Muster beyond Rust, and how it gets it.
 //!
 //! RocksDB is C++ and its bindings are made by bindgen, which loads libclang; nothing else is needed (no protoc, no
-//! Python). On Debian and its kin the missing packages are installed when we are root or sudo asks for no password;
+//! Python). Tests of the bridge to MQTT speak to a real mosquitto. On Debian and its kin the missing packages are installed when we are root or sudo asks for no password;
 //! everywhere else the exact command is named and the exit code is 2. Nothing is ever installed besides those packages.
 
 mod libclang;
@@ -29,36 +29,44 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// One thing that the build needs.
+/// One thing that is needed.
 struct Need {
     /// How it is called in the talk.
     what: &'static str,
     /// The Debian package that brings it.
     package: &'static str,
-    /// The variable with which a person points the build at another one.
+    /// The variable with which a person points at another one.
     variable: &'static str,
 }
 
 /// Checks that Muster can be built here, and installs what is missing where that is allowed.
 pub(crate) fn for_building() -> Result<()> {
-    let missing = missing();
-    if missing.is_empty() {
+    provide("build", missing_for_building)
+}
+
+/// Checks that everything can be tested here, and installs what is missing where that is allowed.
+pub(crate) fn for_testing() -> Result<()> {
+    for_building()?;
+    provide("test", missing_for_testing)
+}
+
+fn provide(purpose: &str, missing: fn() -> Vec<Need>) -> Result<()> {
+    let lacking = missing();
+    if lacking.is_empty() {
         return Ok(());
     }
-    for variable in ["LIBCLANG_PATH", "CXX"] {
-        // Installing would not help: the build looks where the variable points.
-        if missing.iter().any(|need| need.variable == variable) && env::var_os(variable).is_some() {
-            bail!(Missing(format!("{variable} points at nothing usable; correct it or unset it")));
-        }
+    if let Some(need) = lacking.iter().find(|need| env::var_os(need.variable).is_some()) {
+        // Installing would not help: it is looked for where the variable points.
+        bail!(Missing(format!("{} points at nothing usable; correct it or unset it", need.variable)));
     }
-    let names: Vec<_> = missing.iter().map(|need| need.what).collect();
-    say::note(&format!("to build Muster this machine lacks {}", names.join(" and ")));
-    let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    let names: Vec<_> = lacking.iter().map(|need| need.what).collect();
+    say::note(&format!("to {purpose} Muster this machine lacks {}", names.join(" and ")));
+    let packages: Vec<_> = lacking.iter().map(|need| need.package).collect();
     match install(&packages) {
         Installed::Yes => {}
         Installed::No { how } => bail!(Missing(format!("install {} first:\n\n    {how}\n", names.join(" and ")))),
     }
-    let still = self::missing();
+    let still = missing();
     if let Some(need) = still.first() {
         bail!(Missing(format!("{} was installed, but {} is still not found", need.package, need.what)));
     }
@@ -74,7 +82,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-fn missing() -> Vec<Need> {
+fn missing_for_building() -> Vec<Need> {
     let mut missing = Vec::new();
     if !has_cpp_compiler() {
         missing.push(Need { what: "a C++ compiler", package: "g++", variable: "CXX" });
@@ -87,6 +95,21 @@ fn missing() -> Vec<Need> {
         });
     }
     missing
+}
+
+fn missing_for_testing() -> Vec<Need> {
+    let need = Need { what: "mosquitto (an MQTT broker)", package: "mosquitto", variable: "MOSQUITTO_BINARY" };
+    if has_broker() { Vec::new() } else { vec![need] }
+}
+
+/// Looks where the tests look. Debian puts it where a user's path does not lead.
+fn has_broker() -> bool {
+    match env::var_os("MOSQUITTO_BINARY") {
+        Some(chosen) => Path::new(&chosen).is_file(),
+        None => ["mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
+            .into_iter()
+            .any(|name| program(name).is_some()),
+    }
 }
 
 /// The build scripts call `$CXX` where it is set (it may carry arguments), else `c++`.

@@ -43,6 +43,17 @@ impl Agent {
         Ok(Self { folder, process: None })
     }
 
+    /// Adds to its settings.
+    pub(crate) fn add_settings(&self, settings: &str) -> anyhow::Result<()> {
+        let path = self.folder.join("edge.toml");
+        Ok(fs::write(&path, fs::read_to_string(&path)? + settings)?)
+    }
+
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     fn command(&self) -> anyhow::Result<Command> {
         let mut command = Command::new(binary("muster-edge")?);
         command.env("MUSTER_EDGE_CONFIG", self.folder.join("edge.toml")).stdin(Stdio::null()).kill_on_drop(true);
@@ -57,6 +68,13 @@ impl Agent {
         eventually("the agent answers", PATIENCE, async || self.status().await.map_err(|error| error.to_string()))
             .await?;
         Ok(())
+    }
+
+    /// Starts it, waits until it ends by itself, and returns what it said.
+    pub(crate) async fn refuses(&self) -> anyhow::Result<String> {
+        let output = tokio::time::timeout(PATIENCE, self.command()?.arg("run").output()).await??;
+        ensure!(!output.status.success(), "it ended with success");
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {

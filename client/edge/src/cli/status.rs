@@ -81,8 +81,32 @@ fn json(status: &AgentStatus) -> String {
         "refused_operations": status.refused_operations, "refusals": refusals,
         "sessions": status.sessions, "repairs": status.repairs, "repaired_items": status.repaired_items,
         "defects": status.defects, "agent_version": status.agent_version,
+        "mqtt": status.mqtt.as_ref().map(|mqtt| serde_json::json!({
+            "broker": mqtt.broker, "connected": mqtt.connected, "message": mqtt.message, "connections": mqtt.connections,
+            "published": mqtt.published, "received": mqtt.received, "refused": mqtt.refused, "waiting": mqtt.waiting,
+        })),
+        "folder": status.folder.as_ref().map(|folder| serde_json::json!({
+            "path": folder.path, "files": folder.files, "written": folder.written, "removed": folder.removed,
+            "message": folder.message,
+        })),
     });
     format!("{value}\n")
+}
+
+fn bridges(status: &AgentStatus) -> Vec<(&'static str, String)> {
+    let with = |text: String, message: &str| if message.is_empty() { text } else { format!("{text}: {message}") };
+    let mut rows = Vec::new();
+    if let Some(mqtt) = &status.mqtt {
+        let is = if mqtt.connected { "connected" } else { "not connected" };
+        rows.push(("mqtt", with(format!("{} {is}", mqtt.broker), &mqtt.message)));
+        let counts = format!("{} published, {} received", mqtt.published, mqtt.received);
+        rows.push(("", format!("{counts} ({} refused, {} wait)", mqtt.refused, mqtt.waiting)));
+    }
+    if let Some(folder) = &status.folder {
+        let counts = format!("{} files, {} written, {} removed", folder.files, folder.written, folder.removed);
+        rows.push(("folder", with(format!("{} {counts}", folder.path), &folder.message)));
+    }
+    rows
 }
 
 fn text(status: &AgentStatus) -> String {
@@ -107,6 +131,7 @@ fn text(status: &AgentStatus) -> String {
         ("dropped", status.dropped_operations.to_string()),
         ("repairs", format!("{} ({} items, {} defects)", status.repairs, status.repaired_items, status.defects)),
     ];
+    rows.extend(bridges(status));
     let newest = status.refusals.iter().rev().take(5);
     rows.extend(
         newest.map(|refusal| ("refusal", format!("{}: {}: {}", refusal.sequence, refusal.reason, refusal.message))),

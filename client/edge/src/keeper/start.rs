@@ -69,14 +69,14 @@ impl Keeper {
         for name in &names {
             self.renew_view(name)?;
         }
-        let mut known = Vec::new();
-        for entry in self.protocol.queue().waiting_from(0) {
+        // Also those that were answered and whose effect is not seen yet: an application may not know of it either.
+        let queue = self.protocol.queue();
+        let mut known: Vec<_> = names.iter().flat_map(|name| queue.pending_of(name)).collect();
+        known.sort_unstable_by_key(|entry| entry.key);
+        for entry in known {
             if let Some(view) = self.views.get(entry.name()) {
-                known.push((entry.request_id.clone(), Arc::clone(&entry.operation), view.resource()));
+                self.recent.note(&entry.request_id, &entry.operation, &view.resource());
             }
-        }
-        for (request_id, operation, resource) in known {
-            self.recent.note(&request_id, &operation, &resource);
         }
         let views = self.views.iter().map(|(name, view)| (name.clone(), Arc::new(view.resource()))).collect();
         self.published.update(|now| now.pending = views);

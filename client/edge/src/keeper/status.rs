@@ -73,6 +73,9 @@ impl Keeper {
             repaired_items: counts.repaired_items,
             defects: counts.defects,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            // The bridges say themselves how they are.
+            mqtt: None,
+            folder: None,
         }
     }
 }

@@ -43,6 +43,17 @@ impl Reader {
         }
     }
 
+    /// Up to `limit` names that lie behind `after`, in their order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn names(&self, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let transaction = self.database.begin_read().map_err(read)?;
+        let table = transaction.open_table(ITEMS).map_err(read)?;
+        let rows = table.range::<&str>((Bound::Excluded(after), Bound::Unbounded)).map_err(read)?;
+        rows.take(limit).map(|row| Ok(row.map_err(read)?.0.value().to_owned())).collect()
+    }
+
     /// Up to `limit` items whose names begin with `prefix`, lie behind `after` and please `keep`. Names are judged before
     /// items are decoded.
     ///

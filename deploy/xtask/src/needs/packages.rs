@@ -100,11 +100,12 @@ fn system_of(os_release: &str) -> System {
 
 /// What other systems call Debian's packages: Debian, Fedora, Arch, openSUSE, Alpine. Empty where another package of
 /// the same list brings it.
-const NAMES: [[&str; 5]; 4] = [
+const NAMES: [[&str; 5]; 5] = [
     ["g++", "gcc-c++", "gcc", "gcc-c++", "g++"],
     ["libclang-dev", "clang-devel", "clang", "clang-devel", "clang-dev clang-libclang"],
     ["etcd-server", "etcd", "etcd", "etcd", "etcd"],
     ["etcd-client", "", "", "", ""],
+    ["mosquitto", "mosquitto", "mosquitto", "mosquitto", "mosquitto"],
 ];
 
 /// The command that a person runs to get the packages.
@@ -121,6 +122,7 @@ fn by_hand(system: System, rights: Rights, packages: &[&str]) -> String {
         System::Suse => format!("{sudo}zypper install -y {}", named(3)),
         System::Alpine => format!("{sudo}apk add {}", named(4)),
         System::MacOs if packages.contains(&"etcd-server") => "brew install etcd".to_owned(),
+        System::MacOs if packages.contains(&"mosquitto") => "brew install mosquitto".to_owned(),
         System::MacOs => "xcode-select --install".to_owned(),
         System::Other => format!("use your package manager to install what Debian calls {}", packages.join(" and ")),
     }
