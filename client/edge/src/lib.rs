@@ -26,6 +26,7 @@
 mod agent;
 mod clock;
 pub mod config;
+pub mod contents;
 pub mod index;
 mod keeper;
 mod local;

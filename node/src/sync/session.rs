@@ -10,6 +10,7 @@
 //!
 //! - The caller's right to go on, the edge's existence and its epoch are looked at before each message and every few seconds.
 //! - A session that hears nothing for three heartbeats ends.
+//! - Contents are compared for one question, or several at once, at a time; an edge that does not answer is left.
 //! - Of two sessions of an edge on one node the older one ends (`E3-fencing`).
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use super::down::Down;
 use super::opening::{Hello, Opened};
 use super::sessions::{Ending, Seat};
 use super::up::{Landed, Up};
+use super::verify::Verify;
+use super::verifying::{Ask, Unverified, VERIFY_MAX};
 use super::{EdgeSync, SyncError, uplink};
 use crate::authorize::{self, Caller};
 use crate::read::{Consistency, ReadError};
@@ -64,6 +67,15 @@ pub(crate) struct Session {
     looked_at: Instant,
     unproved: u32,
     is_over: bool,
+    /// Comparisons of contents so far; nothing when the edge does not know how.
+    comparisons: Option<u64>,
+    verifying: Option<Box<Verifying>>,
+}
+
+/// Who waits for the comparison that is under way.
+struct Verifying {
+    asks: Vec<Ask>,
+    began: Instant,
 }
 
 /// What a session waits for.
@@ -107,6 +119,8 @@ impl Session {
             looked_at: now,
             unproved: 0,
             is_over: false,
+            comparisons: hello.verifies.then_some(0),
+            verifying: None,
         }
     }
 
@@ -140,6 +154,7 @@ impl Session {
                 self.settle(landed).await?;
                 continue;
             }
+            self.begin_verifying()?;
             if let Some(told) = self.down.next(&self.sync.reader).await? {
                 return Ok(Some(told));
             }
@@ -176,8 +191,48 @@ impl Session {
             landed = self.up.landed() => Woken::Landed(landed),
             heard = self.inbound.next() => Woken::Heard(heard),
             () = self.down.changed() => Woken::Changed,
+            () = self.seat.asked(), if self.verifying.is_none() => Woken::Changed,
             () = sleep_until(look) => Woken::Changed,
         }
+    }
+
+    /// Begins to compare contents if somebody asked; ends the session of an edge that does not come to an end with it.
+    fn begin_verifying(&mut self) -> Result<(), SyncError> {
+        if let Some(verifying) = &self.verifying {
+            return if verifying.began.elapsed() > VERIFY_MAX { Err(SyncError::Silent) } else { Ok(()) };
+        }
+        let asks = self.seat.take_asks();
+        let Some(from) = asks.iter().map(|ask| ask.revision).max() else { return Ok(()) };
+        match &mut self.comparisons {
+            Some(comparisons) => {
+                *comparisons += 1;
+                self.down.verify = Some(Verify::new(*comparisons, from));
+                self.verifying = Some(Box::new(Verifying { asks, began: Instant::now() }));
+            }
+            None => {
+                let message = "the edge's agent is of a version that does not compare contents";
+                let refused = Unverified::TooOld(message.to_owned());
+                // Who asked may be gone.
+                asks.into_iter().for_each(|ask| drop(ask.answer.send(Err(refused.clone()))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those who wait what came of it.
+    async fn verified(&mut self, verified: v1::SyncVerified) -> Result<(), SyncError> {
+        let Some(found) = self.down.verified(&self.sync.reader, verified).await? else { return Ok(()) };
+        let mut agent_version = String::new();
+        self.seat.note(|presence| agent_version.clone_from(&presence.agent_version));
+        let found = v1::VerifyEdgeResponse { agent_version, ..found };
+        if !found.agree {
+            let (edge, differences) = (self.edge.as_str(), found.differences);
+            let first = found.first_difference.as_ref().map_or("", |first| first.name.as_str());
+            tracing::warn!(edge, differences, first, repaired = found.agree_now, "an edge held other contents");
+        }
+        let asks = self.verifying.take().map(|verifying| verifying.asks);
+        asks.into_iter().flatten().for_each(|ask| drop(ask.answer.send(Ok(found.clone()))));
+        Ok(())
     }
 
     /// Refuses to go on when the caller may not, or the edge is gone, disabled or elsewhere by now.
@@ -241,6 +296,7 @@ impl Session {
             }
             Some(Asked::Compare(compare)) => self.ready = Some(self.down.compare(&self.sync.reader, compare).await?),
             Some(Asked::Fetch(fetch)) => self.down.fetch(fetch)?,
+            Some(Asked::Verified(verified)) => self.verified(verified).await?,
             Some(Asked::Hello(_)) => return Err(invalid("hello", "hello comes once, as the first message").into()),
             None => return Err(invalid("message", "the message is none that this version knows").into()),
         }

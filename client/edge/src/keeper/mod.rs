@@ -12,6 +12,7 @@
 //! - What belongs to one link is never sent over another: a step ends where a link ends.
 //! - A write that fails ends the thread: memory is ahead of the disk then.
 
+mod contents;
 mod publish;
 mod start;
 mod status;
@@ -26,6 +27,7 @@ use muster_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Monotonic;
+use crate::contents::Contents;
 use crate::protocol::{Input, LinkState, Loss, Protocol, Step};
 use crate::published::Published;
 use crate::rules::View;
@@ -50,6 +52,8 @@ pub(crate) enum Job {
     Lost(Loss, oneshot::Sender<Option<u64>>),
     Submit(Box<Submission>),
     Status(oneshot::Sender<AgentStatus>),
+    /// What the store holds, read for the link of this number.
+    Contents(u64, Option<Contents>),
 }
 
 struct OpenLink {
@@ -72,12 +76,17 @@ pub(crate) struct Keeper {
     store: Store,
     reader: Reader,
     protocol: Protocol,
+    /// As the settings say, for as long as the cluster has said nothing.
     limits: Limits,
     /// Of names that operations are pending for.
     views: BTreeMap<String, View>,
     recent: Recent,
     published: Arc<Published>,
     link: Option<OpenLink>,
+    /// Links that were opened.
+    links: u64,
+    /// For answers to the keeper itself; does not keep it alive.
+    jobs: mpsc::WeakSender<Job>,
     clock: Monotonic,
     /// Names changed since the last mark, as they were then if anybody watches.
     changed: BTreeMap<String, Option<v1::Resource>>,
@@ -116,8 +125,13 @@ impl Keeper {
                     reply.send(status).ok();
                 }));
             }
+            Job::Contents(link, contents) if link == self.links => {
+                self.protocol.take(Input::Contents(contents), now_ms, &mut batch.step);
+            }
+            Job::Contents(..) => {}
             Job::Open(frames, close) => {
                 self.end(std::mem::take(batch))?;
+                self.links += 1;
                 self.link = Some(OpenLink { frames, close: Some(close) });
                 self.protocol.take(Input::Opened, now_ms, &mut batch.step);
                 self.end(std::mem::take(batch))?;
@@ -140,6 +154,9 @@ impl Keeper {
         self.note_changes(&batch.step);
         self.store.commit(&batch.step.writes, batch.step.durable)?;
         self.publish(&batch)?;
+        if batch.step.reads_contents {
+            self.read_contents();
+        }
         self.send(batch.step);
         for answer in batch.answers {
             answer();

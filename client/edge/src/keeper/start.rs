@@ -31,6 +31,7 @@ pub(crate) fn start(store: Store, loaded: Loaded, settings: Settings, limits: Li
     let published = Arc::new(Published::new(now));
     let told = state.cursor;
     let chance = Box::new(|| rand::rng().random());
+    let (jobs, inbox) = mpsc::channel(JOBS_MAX);
     let mut keeper = Keeper {
         reader: store.reader(),
         store,
@@ -40,6 +41,8 @@ pub(crate) fn start(store: Store, loaded: Loaded, settings: Settings, limits: Li
         recent: Recent::default(),
         published: Arc::clone(&published),
         link: None,
+        links: 0,
+        jobs: jobs.downgrade(),
         clock: Monotonic::start(),
         changed: BTreeMap::new(),
         damaged: BTreeSet::from_iter(damaged),
@@ -48,7 +51,6 @@ pub(crate) fn start(store: Store, loaded: Loaded, settings: Settings, limits: Li
         last_state: None,
     };
     keeper.restore_views()?;
-    let (jobs, inbox) = mpsc::channel(JOBS_MAX);
     let (report, ended) = oneshot::channel();
     let run = move || {
         let result = keeper.run(inbox);

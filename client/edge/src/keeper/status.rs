@@ -28,6 +28,8 @@ pub(super) fn measure(keeper: &Keeper) {
     metrics::counter!("muster_edge_repairs_total").absolute(counts.repairs);
     metrics::counter!("muster_edge_repair_defects_total").absolute(counts.defects);
     metrics::counter!("muster_edge_repaired_items_total").absolute(counts.repaired_items);
+    metrics::counter!("muster_edge_verifications_total").absolute(counts.verifications);
+    metrics::counter!("muster_edge_verifications_differing_total").absolute(counts.verifications_differing);
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge is a double; counts beyond 2^53 do not happen")]

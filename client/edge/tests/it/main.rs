@@ -9,4 +9,5 @@ mod kill;
 mod local;
 mod queue_full;
 mod served;
+mod verify;
 mod world;
