@@ -29,7 +29,7 @@ impl Edges {
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("no answer within {ANSWER_MAX:?}"))));
         answer.map_err(|status| {
             if status.code() == tonic::Code::Unavailable {
-                self.client().shared().endpoints.leave(&node);
+                self.client().leave(&node);
             }
             CallError::new(OPERATION, false, &node.address, 1, &status)
         })

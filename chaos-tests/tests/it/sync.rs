@@ -12,6 +12,7 @@ use muster_client::{Client, Code, names, proto};
 mod agent;
 mod chaos;
 mod link;
+mod verify;
 
 use agent::{Agent, PATIENCE};
 use link::Wire;

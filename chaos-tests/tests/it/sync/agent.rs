@@ -59,6 +59,21 @@ impl Agent {
         Ok(())
     }
 
+    /// Where its replica and its queue lie.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        let pid = process.id().context("it runs")?;
+        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
+        let status = process.wait().await?;
+        ensure!(status.success(), "{status}\n{}", self.log());
+        Ok(())
+    }
+
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         let mut process = self.process.take().context("it runs")?;
         let pid = process.id().context("it runs")?;
