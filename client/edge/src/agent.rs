@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, ConfigError};
 use crate::keeper::{self, Job};
 use crate::published::Published;
-use crate::store::{Listed, Reader, Store, StoreError};
+use crate::store::{Listed, Reader, Room, Store, StoreError};
 use crate::submission::{Refused, Submission};
 use crate::{local, observe, session};
 
@@ -55,14 +55,18 @@ impl Agent {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.check()?;
         let client = Client::new(config.client()?)?;
-        let (store, loaded) = Store::open(&config.edge.store_dir, &config.edge.name, &mut || rand::rng().random())?;
+        let (folder, name) = (&config.edge.store_dir, &config.edge.name);
+        let room = Arc::new(Room::new(folder, config.disk.free_min_bytes));
+        let (store, loaded) = Store::open_in(&room, folder, name, &mut || rand::rng().random())?;
+        room.put_by();
         let reader = store.reader();
-        let started = keeper::start(store, loaded, config.settings(), config.limits())?;
+        let started = keeper::start(store, loaded, config.settings(), config.limits(), Arc::clone(&room))?;
         let handle = Handle {
             edge: config.edge.name.as_str().into(),
             jobs: started.jobs.clone(),
             published: started.published,
             reader,
+            room,
         };
         let (stop, stopped) = watch::channel(false);
         let mut tasks = local::serve(&handle, config, &stopped)?;
@@ -127,6 +131,7 @@ pub struct Handle {
     jobs: mpsc::Sender<Job>,
     published: Arc<Published>,
     reader: Reader,
+    room: Arc<Room>,
 }
 
 impl Handle {
@@ -169,6 +174,9 @@ impl Handle {
         request_id: String,
         is_dry_run: bool,
     ) -> Result<v1::Resource, Refused> {
+        if self.room.is_awaited() {
+            return Err(Refused::DiskFull(self.room.free_min_bytes()));
+        }
         let (reply, answer) = oneshot::channel();
         let operation = v1::SyncOperation { queued_ms: 0, operation: Some(operation) };
         let submission = Submission { operation, expected_version, request_id, is_dry_run, reply };

@@ -4,6 +4,7 @@ use muster_proto::edge::v1::{AgentStatus, LinkState as Told};
 
 use super::Keeper;
 use crate::protocol::LinkState;
+use crate::store::Left;
 
 /// Set after each batch; counters are those since the start.
 pub(super) fn measure(keeper: &Keeper) {
@@ -75,6 +76,7 @@ impl Keeper {
             repaired_items: counts.repaired_items,
             defects: counts.defects,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            disk_low: self.left > Left::Enough,
         }
     }
 }

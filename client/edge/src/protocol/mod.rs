@@ -36,6 +36,8 @@ use crate::queue::{Entry, Queue};
 use opening::Link;
 
 pub use opening::Stopped;
+#[cfg(test)]
+pub(crate) use opening::{OF_THE_CLUSTER, OF_THE_STORE};
 pub use uplink::Full;
 
 /// What happens when the queue is full.

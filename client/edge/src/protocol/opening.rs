@@ -19,9 +19,9 @@ const WINDOW_OPERATIONS_MAX: u64 = 256;
 const HEARTBEATS: u64 = 3;
 
 /// Reasons after which the store itself is of no use any more.
-const OF_THE_STORE: [&str; 3] = ["EDGE_REPLACED", "SEQUENCE_FORGOTTEN", "STORE_IS_OLD"];
+pub(crate) const OF_THE_STORE: [&str; 3] = ["EDGE_REPLACED", "SEQUENCE_FORGOTTEN", "STORE_IS_OLD"];
 /// Reasons after which a person has to look: at the addresses, or at the cluster.
-const OF_THE_CLUSTER: [&str; 2] = ["CLUSTER_MISMATCH", "CURSOR_FROM_THE_FUTURE"];
+pub(crate) const OF_THE_CLUSTER: [&str; 2] = ["CLUSTER_MISMATCH", "CURSOR_FROM_THE_FUTURE"];
 
 /// Why no link is opened any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
