@@ -13,6 +13,8 @@ mod agent;
 mod chaos;
 mod disk;
 mod link;
+mod offline;
+mod steps;
 mod verify;
 
 use agent::{Agent, PATIENCE};

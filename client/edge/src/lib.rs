@@ -27,6 +27,7 @@ mod agent;
 mod clock;
 pub mod config;
 pub mod contents;
+mod failpoint;
 pub mod index;
 mod keeper;
 mod local;

@@ -11,6 +11,7 @@ use muster_proto::v1;
 use super::up::{refusals, session_at};
 use super::{EdgeSync, SyncError};
 use crate::authorize::{self, Caller};
+use crate::failpoint::{self, Point};
 use crate::outcome::OperationResult;
 use crate::read::Consistency;
 
@@ -108,7 +109,9 @@ impl Hello {
             node_id: sync.node_id,
         };
         let command = authorize::command(caller, Command::single(operation))?;
+        failpoint::reach(Point::SyncHello);
         let outcome = sync.proposer.propose(command, "", [0; 16]).await?;
+        failpoint::reach(Point::SyncOpened);
         if let Some(OperationResult::Rejected(rejection)) = outcome.results.into_iter().next() {
             return Err(rejection.within("hello").into());
         }

@@ -33,6 +33,7 @@ use super::verify::Verify;
 use super::verifying::{Ask, Unverified, VERIFY_MAX};
 use super::{EdgeSync, SyncError, uplink};
 use crate::authorize::{self, Caller};
+use crate::failpoint::{self, Point};
 use crate::read::{Consistency, ReadError};
 
 /// What comes from an edge.
@@ -128,6 +129,9 @@ impl Session {
     pub(crate) async fn next(&mut self) -> Result<Option<v1::SyncResponse>, SyncError> {
         let told = if self.is_over { None } else { self.find().await? };
         self.told_at = Instant::now();
+        if let Some(point) = told.as_ref().and_then(point) {
+            failpoint::reach(point);
+        }
         Ok(told.map(|told| v1::SyncResponse { message: Some(told) }))
     }
 
@@ -177,6 +181,7 @@ impl Session {
     /// Makes the answer to operations that are done, and goes on with those that wait.
     async fn settle(&mut self, landed: Landed) -> Result<(), SyncError> {
         if let Some(outcome) = landed {
+            failpoint::reach(Point::SyncApplied);
             let result = self.up.settle(&self.sync.reader, outcome).await?;
             self.ready = result.map(Told::OperationsResult);
         }
@@ -282,7 +287,10 @@ impl Session {
         };
         self.unanswered = 0;
         match message.message {
-            Some(Asked::Operations(operations)) => self.up.take(uplink::read(&self.namespace, operations)?)?,
+            Some(Asked::Operations(operations)) => {
+                self.up.take(uplink::read(&self.namespace, operations)?)?;
+                failpoint::reach(Point::SyncOperations);
+            }
             Some(Asked::Received(received)) => {
                 self.down.received(&received)?;
                 let items = self.down.len();
@@ -323,6 +331,20 @@ impl Session {
         }
         self.down.heartbeat(&self.sync.reader).await
     }
+}
+
+/// The place at which a test may end the process before a message goes out.
+fn point(told: &Told) -> Option<Point> {
+    Some(match told {
+        Told::Welcome(_) => Point::SyncWelcome,
+        Told::Items(items) if items.items.is_empty() => return None,
+        Told::Items(_) => Point::SyncItems,
+        Told::Mark(_) => Point::SyncMark,
+        Told::OperationsResult(_) => Point::SyncResult,
+        Told::Differences(_) => Point::SyncDifferences,
+        Told::Verify(_) => Point::SyncVerify,
+        Told::Goodbye(_) => return None,
+    })
 }
 
 fn invalid(field: &str, message: &str) -> Rejection {

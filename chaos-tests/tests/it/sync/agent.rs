@@ -22,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Agent {
     folder: PathBuf,
     process: Option<Child>,
+    /// By how much its clock is wrong.
+    clock_off_ms: i64,
 }
 
 impl Agent {
@@ -40,12 +42,13 @@ impl Agent {
                  [local]\nsocket = \"edge.sock\"\n",
             ),
         )?;
-        Ok(Self { folder, process: None })
+        Ok(Self { folder, process: None, clock_off_ms: 0 })
     }
 
     fn command(&self) -> anyhow::Result<Command> {
         let mut command = Command::new(binary("muster-edge")?);
         command.env("MUSTER_EDGE_CONFIG", self.folder.join("edge.toml")).stdin(Stdio::null()).kill_on_drop(true);
+        command.env("MUSTER_CLOCK_OFFSET_MS", self.clock_off_ms.to_string());
         Ok(command)
     }
 
@@ -57,6 +60,19 @@ impl Agent {
         eventually("the agent answers", PATIENCE, async || self.status().await.map_err(|error| error.to_string()))
             .await?;
         Ok(())
+    }
+
+    /// From the next start on its clock is wrong by so much.
+    pub(crate) fn set_clock_off(&mut self, ms: i64) {
+        self.clock_off_ms = ms;
+    }
+
+    /// The most memory that it has taken since it started, KiB.
+    pub(crate) fn memory_kib(&self) -> anyhow::Result<u64> {
+        let pid = self.process.as_ref().and_then(Child::id).context("it runs")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
     /// Where its replica and its queue lie.

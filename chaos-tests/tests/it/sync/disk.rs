@@ -33,7 +33,7 @@ async fn refused(client: &Client, number: u64) -> anyhow::Result<CallError> {
     eventually("reports are refused", PATIENCE, async || {
         match report(client, &device(3), &format!(r#"{{"refused":{number}}}"#)).await {
             Err(error) => Ok(error),
-            Ok(_) => Err("taken"),
+            Ok(_) => Err("taken".to_owned()),
         }
     })
     .await

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{Database, Durability, TableDefinition};
 
+use crate::failpoint::{self, Point};
 use crate::protocol::Write;
 
 pub(crate) use create::hex;
@@ -85,8 +86,11 @@ impl Store {
         if writes.is_empty() {
             return Ok(());
         }
+        failpoint::reach(Point::CommitBefore);
         self.write(writes, durable)
-            .map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })
+            .map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })?;
+        failpoint::reach(Point::CommitAfter);
+        Ok(())
     }
 
     fn write(&self, writes: &[Write], durable: bool) -> Result<(), redb::Error> {

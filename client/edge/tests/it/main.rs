@@ -6,6 +6,7 @@ mod cloud;
 mod converging;
 mod faults;
 mod kill;
+mod kill_steps;
 mod local;
 mod queue_full;
 mod served;
