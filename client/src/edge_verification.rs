@@ -26,7 +26,8 @@ impl Edges {
             answer.ok_or_else(|| Status::unavailable("the node ended the call without an answer"))
         };
         let answer = tokio::time::timeout(ANSWER_MAX, asking).await;
-        let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("no answer within {ANSWER_MAX:?}"))));
+        let answer =
+            answer.unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("no answer within {ANSWER_MAX:?}"))));
         answer.map_err(|status| {
             if status.code() == tonic::Code::Unavailable {
                 self.client().leave(&node);

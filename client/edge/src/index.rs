@@ -38,7 +38,10 @@ impl Range {
     }
 
     /// Entries of a map of names that lie in it, in order.
-    pub(crate) fn of<'m, T>(&self, map: &'m BTreeMap<String, T>) -> impl Iterator<Item = (&'m String, &'m T)> + use<'m, T> {
+    pub(crate) fn of<'m, T>(
+        &self,
+        map: &'m BTreeMap<String, T>,
+    ) -> impl Iterator<Item = (&'m String, &'m T)> + use<'m, T> {
         // A range that ends before it begins holds nothing; the map would not take it.
         let (bounds, some) = if self.is_backwards() { (Self::ALL, 0) } else { (self.clone(), usize::MAX) };
         map.range::<str, _>(bounds.bounds()).take(some)

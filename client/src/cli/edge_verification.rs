@@ -17,7 +17,8 @@ pub(crate) async fn run(session: &Session, name: String) -> anyhow::Result<()> {
         talk(format_args!("cluster and edge hold the same at revision {revision}"));
         return Ok(());
     }
-    let now = if found.agree_now { "the edge was repaired, and holds the same now" } else { "it could not be repaired" };
+    let now =
+        if found.agree_now { "the edge was repaired, and holds the same now" } else { "it could not be repaired" };
     bail!("the edge held something else at revision {revision}: {}; {now}", first(&found));
 }
 

@@ -91,14 +91,6 @@ pub enum Transport {
     SyncOvertaken,
 }
 
-/// Reasons that the agent of an edge gives on its socket and in its status, beside those of the cluster. They are listed here
-/// because their pages are.
-pub const OF_AGENTS: [(&str, Code); 3] = [
-    ("STORE_IS_OLD", Code::FailedPrecondition),
-    ("SEQUENCE_FORGOTTEN", Code::FailedPrecondition),
-    ("EDGE_DISK_FULL", Code::ResourceExhausted),
-];
-
 impl Transport {
     /// All of them.
     pub const ALL: [Self; 29] = [
@@ -490,5 +482,8 @@ pub fn unauthenticated(message: impl Into<String>) -> Status {
     transport(Transport::Unauthenticated, message)
 }
 
+mod agents;
 #[cfg(test)]
 mod tests;
+
+pub use agents::OF_AGENTS;

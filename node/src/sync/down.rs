@@ -264,7 +264,9 @@ impl Down {
     /// Where the edge's sums differ from the scope as of a mark.
     pub(super) async fn compare(&mut self, reader: &Reader, compare: v1::SyncCompare) -> Result<Told, SyncError> {
         super::repair::check(&compare.ranges)?;
-        if !compare.contents && let Some(verify) = &mut self.verify {
+        if !compare.contents
+            && let Some(verify) = &mut self.verify
+        {
             verify.put_off();
         }
         let repair = self.repair_at(compare.revision, "compare.revision")?;

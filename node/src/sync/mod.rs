@@ -157,8 +157,19 @@ impl EdgeSync {
             closing.close(u32::try_from(seconds * 1_000).unwrap_or(u32::MAX), &*ids);
         });
         let namespaces = Mutex::default();
-        let sync =
-            Self { proposer, reader, watches, raft, status, clock, cluster_id, node_id, settings, sessions, namespaces };
+        let sync = Self {
+            proposer,
+            reader,
+            watches,
+            raft,
+            status,
+            clock,
+            cluster_id,
+            node_id,
+            settings,
+            sessions,
+            namespaces,
+        };
         Arc::new(sync)
     }
 

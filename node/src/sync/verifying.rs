@@ -95,7 +95,8 @@ impl EdgeSync {
         }
         let question = peer::VerifyEdgeQuestion { namespace: namespace.to_owned(), edge: edge.to_owned(), revision };
         let question = question.encode_to_vec().into();
-        let asked = self.raft.peers().call_within(VERIFY_MAX + Duration::from_secs(5), serving, VERIFY_METHOD, question);
+        let asked =
+            self.raft.peers().call_within(VERIFY_MAX + Duration::from_secs(5), serving, VERIFY_METHOD, question);
         let answer = asked.await.map_err(|status| {
             if status.code() == Code::Unimplemented {
                 Unverified::TooOld(format!("node {serving}, which serves the edge, runs an older version"))

@@ -13,7 +13,7 @@ use super::{NAMESPACE, check_once, connected, device, newest, report, twin, want
 
 /// Operations of a long absence: as many as may wait unless the settings say otherwise.
 const QUEUED: u64 = 100_000;
-const REPORTERS: u64 = 64;
+const REPORTERS: u64 = 50;
 /// How long all of them may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(300);
 /// What the agent may take at most, KiB: 64 MiB of queue at most, and the rest.
@@ -79,7 +79,11 @@ async fn a_hundred_thousand_operations_that_waited_all_arrive_once_and_in_order(
     wire.mend();
     let arrived = eventually("all of it arrives", ARRIVAL, async || {
         let status = agent.status().await.map_err(|error| error.to_string())?;
-        if status["queued_operations"] == 0 && status["link"] == "in-step" { Ok(status) } else { Err(status.to_string()) }
+        if status["queued_operations"] == 0 && status["link"] == "in-step" {
+            Ok(status)
+        } else {
+            Err(status.to_string())
+        }
     })
     .await?;
     let arrival = began.elapsed();

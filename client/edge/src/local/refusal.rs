@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_page_that_names_its_code() {
-        let stopped = |reason: &&str| Refused::Stopped(Stopped { reason: (*reason).to_owned(), message: "why".to_owned() });
+        let stopped =
+            |reason: &&str| Refused::Stopped(Stopped { reason: (*reason).to_owned(), message: "why".to_owned() });
         let mut refusals: Vec<Refused> = OF_THE_STORE.iter().map(stopped).collect();
         refusals.extend([Refused::DiskFull(9), Refused::Full(Full::Operations(1)), Refused::Stopping]);
         refusals.push(Refused::NotHeld("a".to_owned()));

@@ -45,7 +45,12 @@ impl Room {
     /// Of the disk that `folder` is on; with a bound of 0 it is never low, and there is no reserve.
     #[must_use]
     pub fn new(folder: &Path, free_min_bytes: u64) -> Self {
-        Self { folder: folder.to_owned(), free_min_bytes, is_used_up: AtomicBool::new(false), is_awaited: AtomicBool::new(false) }
+        Self {
+            folder: folder.to_owned(),
+            free_min_bytes,
+            is_used_up: AtomicBool::new(false),
+            is_awaited: AtomicBool::new(false),
+        }
     }
 
     /// The least that must be free, bytes.

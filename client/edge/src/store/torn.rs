@@ -72,7 +72,12 @@ fn written(folder: &Path) -> (Vec<Held>, [Vec<u8>; 2]) {
         writes.push(Write::RemoveItem(name(round)));
         writes.extend((5 * round - 4..=5 * round).map(enqueue));
         let newest = 5 * round;
-        writes.push(Write::State(Box::new(EdgeAgentState { newest, newest_key: newest, cursor: round, ..state.clone() })));
+        writes.push(Write::State(Box::new(EdgeAgentState {
+            newest,
+            newest_key: newest,
+            cursor: round,
+            ..state.clone()
+        })));
         store.commit(&writes, true).expect("written");
         let loaded = load::load(&store.database, &store.path, EDGE).expect("sound");
         versions.push(held(&store, loaded).0);

@@ -7,6 +7,7 @@ mod converging;
 mod faults;
 mod kill;
 mod kill_steps;
+mod limits;
 mod local;
 mod queue_full;
 mod served;

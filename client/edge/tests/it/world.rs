@@ -239,7 +239,9 @@ impl World {
 
     /// The cluster asks for a comparison of contents; whether there is a link that is in step.
     pub(crate) fn verify(&mut self, id: u64) -> bool {
-        let Some(link) = self.link.as_mut().filter(|_| self.edge.link_state() == LinkState::InStep) else { return false };
+        let Some(link) = self.link.as_mut().filter(|_| self.edge.link_state() == LinkState::InStep) else {
+            return false;
+        };
         let Some(stream) = &mut link.stream else { return false };
         link.down.extend(self.cloud.verify(stream, id));
         true

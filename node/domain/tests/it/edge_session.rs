@@ -418,7 +418,8 @@ fn an_update_of_all_fields_goes_through_before_all_members_know_edges() {
 #[test]
 fn what_could_not_be_read_is_refused_by_its_number_and_the_others_take_effect() {
     let mut memory = with_session();
-    let unreadable = UplinkChange::Refused { reason: Reason::InvalidField, message: "operation must be one".to_owned() };
+    let unreadable =
+        UplinkChange::Refused { reason: Reason::InvalidField, message: "operation must be one".to_owned() };
     let changes = vec![report("press", r#"{"a":1}"#), unreadable, report("press", r#"{"b":2}"#)];
     memory.accept(uplink("hall", 1, 1, changes.clone()));
     assert_eq!(reported(&memory, "press"), r#"{"a":1,"b":2}"#);

@@ -29,7 +29,11 @@ fn every_reason_has_a_page_and_every_page_a_reason() {
         pages.insert(name);
     }
     assert_eq!(pages, reasons());
-    assert_eq!(reasons().len(), Reason::ALL.len() + Transport::ALL.len() + OF_AGENTS.len(), "no reason has two meanings");
+    assert_eq!(
+        reasons().len(),
+        Reason::ALL.len() + Transport::ALL.len() + OF_AGENTS.len(),
+        "no reason has two meanings"
+    );
 }
 
 #[test]

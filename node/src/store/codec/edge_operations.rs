@@ -1,8 +1,8 @@
 //! Operations on sites and edges, and what edges send up.
 
-use muster_domain::{Operation, Reason};
 use muster_domain::edge::{EdgeField, UplinkChange};
 use muster_domain::site::SiteField;
+use muster_domain::{Operation, Reason};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::operation::Kind as StoredOperation;
 use muster_proto::stored::v1::uplink_change::Kind as StoredChange;

@@ -128,7 +128,13 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ("", Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes }),
         (
             "-refused",
-            Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 43, changes: refused },
+            Operation::ApplyUplink {
+                namespace: namespace(),
+                edge: edge(),
+                epoch: 7,
+                first_sequence: 43,
+                changes: refused,
+            },
         ),
     ];
     operations.extend(assignments());
