@@ -100,6 +100,6 @@ mod tests {
         assert_eq!(said(7, 5, "twin.etag"), format!("{about}revision 7 in the cluster, 5 at the edge"));
         assert_eq!(said(7, 0, ""), format!("{about}the edge did not hold it, or a damaged copy"));
         assert_eq!(said(0, 5, ""), format!("{about}the cluster has it not in the edge's scope"));
-        assert_eq!(super::first(&proto::VerifyEdgeResponse::default()), "its sums differ");
+        assert_eq!(first(&proto::VerifyEdgeResponse::default()), "its sums differ");
     }
 }

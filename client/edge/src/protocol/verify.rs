@@ -108,7 +108,7 @@ impl Protocol {
         let Some(link) = &mut self.link else { return };
         let Some(Repair { mark, verifying: Some(verifying), .. }) = link.repair.take() else { return };
         let told = verifying.told(&mark);
-        let (differences, first_held) = (verifying.differences, verifying.first);
+        let (differences, first_held) = (verifying.differences, verifying.first.map(Box::new));
         self.counts.verifications += 1;
         self.counts.verifications_differing += u64::from(differences > 0);
         if let Some(first) = &first_held {

@@ -89,7 +89,7 @@ fn a_difference_under_the_same_revision_is_named_and_mended() {
     assert_ne!(told(&verified[0]), cluster(&world), "as it was before anything was compared");
     assert_eq!(told(&verified[1]), cluster(&world), "as it is read when it is mended");
     assert_eq!(verified[1].differences, 2);
-    assert_eq!(verified[1].first_held, Some(held), "the first in the order of names, as it was held");
+    assert_eq!(verified[1].first_held.as_deref(), Some(&held), "the first in the order of names, as it was held");
     world.check_in_step(&"mended");
     let counts = world.edge.counts();
     assert_eq!((counts.verifications_differing, counts.repaired_items, counts.repairs), (1, 2, 0));
