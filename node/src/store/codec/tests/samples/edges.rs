@@ -127,7 +127,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("", Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes }),
         (
-            "-refused",
+            "refused",
             Operation::ApplyUplink {
                 namespace: namespace(),
                 edge: edge(),
