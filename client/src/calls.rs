@@ -67,7 +67,7 @@ impl Client {
                     Some(policy.wait(rounds, Some(delay)))
                 }
                 Verdict::Elsewhere => {
-                    endpoints.leave(&node);
+                    self.leave(&node);
                     failed_in_round += 1;
                     if failed_in_round < endpoints.count() {
                         Some(Duration::ZERO)

@@ -286,6 +286,11 @@ impl Client {
         }
     }
 
+    /// Sends the next call elsewhere.
+    pub(crate) fn leave(&self, node: &Node) {
+        self.shared.endpoints.leave(node, || self.shared.config.channel(&node.address).ok());
+    }
+
     /// A client of one node alone, with the same credentials. `address` is `HOST:PORT`; the node is taken to speak as the
     /// first endpoint does.
     pub(crate) fn only(&self, address: &str, retry: RetryPolicy) -> Result<Self, ConfigError> {

@@ -1,7 +1,7 @@
 //! Which endpoint a call goes to: the one that worked last, until it fails; then the next in the list.
 //!
-//! It knows addresses and channels and no calls. Channels connect when first used and reconnect by themselves; each
-//! endpoint keeps one for the life of the client.
+//! It knows addresses and channels and no calls. Channels connect when first used and reconnect by themselves. One that was
+//! left is not used again: it may be silent without knowing it, and whoever comes back would wait for it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -41,13 +41,17 @@ impl Endpoints {
         Arc::clone(&nodes[self.preferred.load(Ordering::Relaxed) % nodes.len()])
     }
 
-    /// Moves on from `failed`, unless another call did so already.
-    pub(crate) fn leave(&self, failed: &Node) {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        let current = self.preferred.load(Ordering::Relaxed);
-        if nodes[current % nodes.len()].address == failed.address {
-            // Calls that fail together store the same number.
-            self.preferred.store((current % nodes.len() + 1) % nodes.len(), Ordering::Relaxed);
+    /// Moves on from `failed`, unless another call did so already; whoever comes back gets another channel.
+    pub(crate) fn leave(&self, failed: &Node, anew: impl FnOnce() -> Option<Channel>) {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let count = nodes.len();
+        // Of calls that fail together the first one finds its channel here.
+        let Some(place) = nodes.iter().position(|node| std::ptr::eq(&raw const **node, failed)) else { return };
+        if let Some(channel) = anew() {
+            nodes[place] = Arc::new(Node { address: failed.address.clone(), channel });
+        }
+        if self.preferred.load(Ordering::Relaxed) % count == place {
+            self.preferred.store((place + 1) % count, Ordering::Relaxed);
         }
     }
 

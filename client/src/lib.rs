@@ -36,6 +36,7 @@ mod assets;
 mod cluster;
 mod cursors;
 mod devices;
+mod edge_verification;
 mod edges;
 mod history;
 mod maintenance;

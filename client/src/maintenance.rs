@@ -84,7 +84,7 @@ impl Maintenance {
             if judge(Kind::Read, &status) == Verdict::Final || !again {
                 return Err(CallError::new(operation, false, &node.address, attempts, &status));
             }
-            endpoints.leave(&node);
+            self.client.leave(&node);
             sleep(wait).await;
         }
     }

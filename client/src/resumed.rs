@@ -97,7 +97,7 @@ impl<M> Resumed<M> {
             Verdict::Elsewhere => {
                 let node = endpoints.preferred();
                 if node.address == endpoint {
-                    endpoints.leave(&node);
+                    self.client.leave(&node);
                 }
                 Some(if rounds == 0 { Duration::ZERO } else { policy.wait(rounds - 1, None) })
             }

@@ -33,7 +33,7 @@ impl Client {
             Ok(Err(status)) => status,
             Err(_) => Status::deadline_exceeded(format!("no answer within {limit:?}")),
         };
-        self.shared().endpoints.leave(&node);
+        self.leave(&node);
         Err(CallError::new(OPERATION, false, &node.address, 1, &status))
     }
 }
@@ -69,6 +69,6 @@ impl SyncLink {
 
     /// Sends the next link elsewhere: this node said goodbye, or went silent.
     pub fn leave(&self) {
-        self.client.shared().endpoints.leave(&self.node);
+        self.client.leave(&self.node);
     }
 }

@@ -75,7 +75,7 @@ pub(crate) async fn open(client: &Client) -> Result<(PatchSender, PatchReceiver)
         if judge(crate::retry::Kind::Read, &status) == Verdict::Final || !again {
             return Err(CallError::new(OPERATION, false, &node.address, attempts, &status));
         }
-        endpoints.leave(&node);
+        client.leave(&node);
         tokio::time::sleep(wait).await;
     }
 }

@@ -71,6 +71,28 @@ points! {
     RestoreFilled = "restore.filled",
     /// Restore: the directory belongs to the new cluster, and is not said to be whole.
     RestoreClaimed = "restore.claimed",
+    /// Edge session: a hello was read.
+    SyncHello = "sync.hello",
+    /// Edge session: the log has granted the epoch, nobody was told.
+    SyncOpened = "sync.opened",
+    /// Edge session: the welcome is about to go out.
+    SyncWelcome = "sync.welcome",
+    /// Edge session: items are about to go out.
+    SyncItems = "sync.items",
+    /// Edge session: a mark is about to go out.
+    SyncMark = "sync.mark",
+    /// Edge session: operations have come, and are not proposed.
+    SyncOperations = "sync.operations",
+    /// Edge session: operations are proposed.
+    SyncUplink = "sync.uplink",
+    /// Edge session: the log has taken operations, the edge was not told.
+    SyncApplied = "sync.applied",
+    /// Edge session: the result of operations is about to go out.
+    SyncResult = "sync.result",
+    /// Edge session: differences are about to go out.
+    SyncDifferences = "sync.differences",
+    /// Edge session: contents are about to be asked for.
+    SyncVerify = "sync.verify",
 }
 
 struct Armed {

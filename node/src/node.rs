@@ -24,7 +24,7 @@ use crate::queries::Queries;
 use crate::raft::{AdminError, PeerCallHandler, RaftNode};
 use crate::read::Reader;
 use crate::secrets::Sealer;
-use crate::sync::EdgeSync;
+use crate::sync::{EdgeSync, VERIFY_METHOD};
 use crate::watch::Watches;
 
 /// What every service needs.
@@ -203,6 +203,7 @@ pub struct LateStatus {
     status: std::sync::OnceLock<Arc<ClusterStatus>>,
     membership: std::sync::OnceLock<Arc<Membership>>,
     compare: std::sync::OnceLock<Arc<Compare>>,
+    sync: std::sync::OnceLock<Arc<EdgeSync>>,
 }
 
 impl LateStatus {
@@ -217,6 +218,13 @@ impl LateStatus {
     pub fn set_membership(&self, membership: Arc<Membership>) {
         if self.membership.set(membership).is_err() {
             tracing::warn!("the membership was set twice");
+        }
+    }
+
+    /// Puts the sessions of edges in place; only the first ones count.
+    pub fn set_sync(&self, sync: Arc<EdgeSync>) {
+        if self.sync.set(sync).is_err() {
+            tracing::warn!("the sessions of edges were set twice");
         }
     }
 
@@ -235,6 +243,14 @@ impl PeerCallHandler for LateStatus {
             (JOIN_FOUNDING_METHOD, Some(status)) => {
                 let raft = Arc::clone(&status.raft);
                 return async move { join_founding(&raft, from).await }.boxed();
+            }
+            (VERIFY_METHOD, _) => {
+                let sync = self.sync.get().map(Arc::clone);
+                return async move {
+                    let sync = sync.ok_or_else(|| tonic::Status::unavailable("the node is starting"))?;
+                    sync.answer_verify(request).await
+                }
+                .boxed();
             }
             (STATUS_METHOD | JOIN_FOUNDING_METHOD, None) => Err(tonic::Status::unavailable("the node is starting")),
             (other, _) => {

@@ -161,12 +161,15 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             proposer: Arc::clone(&proposer),
             reader: Arc::clone(&reader),
             watches: Arc::clone(&watches),
+            raft: Arc::clone(&raft),
             status: Arc::clone(&status),
             clock: Arc::clone(&startup.clock),
             ids: Arc::clone(&startup.ids),
             cluster_id: startup.identity.cluster_id.clone(),
             node_id: startup.identity.node_id,
         };
+        let sync = EdgeSync::start(edges, sync_settings(&config), stop.clone());
+        calls.set_sync(Arc::clone(&sync));
         let services = Arc::new(Services {
             proposer,
             reader: Arc::clone(&reader),
@@ -179,7 +182,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
                 live_limits(&config),
             ),
             watches,
-            sync: EdgeSync::start(edges, sync_settings(&config), stop.clone()),
+            sync,
             membership,
             backups,
             compare,

@@ -14,11 +14,11 @@ use muster_client::{CallError, Client, Code, RetryPolicy, names, proto};
 use nix::sys::signal::Signal;
 
 /// A file system in memory over a folder, so that nobody else fills it.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     /// Takes over what lies in the folder. Needs root.
-    fn over(folder: &'a Path, megabytes: u64) -> anyhow::Result<Self> {
+    pub(crate) fn over(folder: &'a Path, megabytes: u64) -> anyhow::Result<Self> {
         let aside = folder.with_extension("aside");
         fs::rename(folder, &aside)?;
         fs::create_dir(folder)?;
@@ -107,7 +107,7 @@ async fn a_disk_that_is_nearly_full_refuses_writes_until_there_is_room() -> anyh
     Ok(())
 }
 
-fn available_bytes(path: &Path) -> anyhow::Result<usize> {
+pub(crate) fn available_bytes(path: &Path) -> anyhow::Result<usize> {
     let shown = Command::new("df").args(["--output=avail", "-B1"]).arg(path).output()?;
     let shown = String::from_utf8(shown.stdout)?;
     Ok(shown.lines().last().context("a line")?.trim().parse()?)

@@ -11,10 +11,14 @@ use muster_client::{Client, Code, names, proto};
 
 mod agent;
 mod chaos;
+mod disk;
 mod folder;
 mod link;
-mod unchanged;
 mod mqtt;
+mod offline;
+mod steps;
+mod unchanged;
+mod verify;
 
 use agent::{Agent, PATIENCE};
 use link::Wire;

@@ -17,6 +17,7 @@ mod opening;
 mod refused;
 mod repairs;
 mod up;
+mod verify;
 
 const NAMESPACE: &str = "plant1";
 /// How long the next message of a node may take before the test gives up.

@@ -14,7 +14,7 @@ use crate::bridge::{self, Standing, Standings};
 use crate::config::{Config, ConfigError};
 use crate::keeper::{self, Job};
 use crate::published::Published;
-use crate::store::{Listed, Reader, Store, StoreError};
+use crate::store::{Listed, Reader, Room, Store, StoreError};
 use crate::submission::{Refused, Submission};
 use crate::{local, observe, session};
 
@@ -62,16 +62,20 @@ impl Agent {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.check()?;
         let client = Client::new(config.client()?)?;
-        let (store, loaded) = Store::open(&config.edge.store_dir, &config.edge.name, &mut || rand::rng().random())?;
+        let (folder, name) = (&config.edge.store_dir, &config.edge.name);
+        let room = Arc::new(Room::new(folder, config.disk.free_min_bytes));
+        let (store, loaded) = Store::open_in(&room, folder, name, &mut || rand::rng().random())?;
+        room.put_by();
         let reader = store.reader();
         let known = bridge::mqtt::known(&loaded.queue);
-        let started = keeper::start(store, loaded, config.settings(), config.limits())?;
+        let started = keeper::start(store, loaded, config.settings(), config.limits(), Arc::clone(&room))?;
         let handle = Handle {
             edge: config.edge.name.as_str().into(),
             jobs: started.jobs.clone(),
             published: started.published,
             reader,
             standings: standings(config),
+            room,
         };
         let folder = bridge::folder::prepare(&handle, &config.folder, handle.standings.folder.as_ref())?;
         let mqtt = bridge::mqtt::prepare(&handle, &config.mqtt, known, handle.standings.mqtt.as_ref())?;
@@ -154,6 +158,7 @@ pub struct Handle {
     published: Arc<Published>,
     reader: Reader,
     standings: Standings,
+    room: Arc<Room>,
 }
 
 impl Handle {
@@ -196,6 +201,9 @@ impl Handle {
         request_id: String,
         is_dry_run: bool,
     ) -> Result<v1::Resource, Refused> {
+        if self.room.is_awaited() {
+            return Err(Refused::DiskFull(self.room.free_min_bytes()));
+        }
         let (reply, answer) = oneshot::channel();
         let operation = v1::SyncOperation { queued_ms: 0, operation: Some(operation) };
         let submission = Submission { operation, expected_version, request_id, is_dry_run, reply };

@@ -30,7 +30,9 @@ pub struct Config {
     pub queue: Queue,
     /// The stream.
     pub sync: Sync,
-    /// The cluster's limits of twins, if they are not the usual ones.
+    /// Room on the disk of the store.
+    pub disk: Disk,
+    /// The cluster's limits of twins, until it has told them.
     pub limits: TwinLimits,
     /// The bridge to a broker.
     pub mqtt: Mqtt,
@@ -108,6 +110,14 @@ pub struct Sync {
     pub window_items: u32,
 }
 
+/// `[disk]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Disk {
+    /// With less than this free nothing new is taken, bytes; 0: always.
+    pub free_min_bytes: u64,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -180,6 +190,12 @@ impl Default for Queue {
 impl Default for Sync {
     fn default() -> Self {
         Self { window_items: 1_024 }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { free_min_bytes: 32 << 20 }
     }
 }
 

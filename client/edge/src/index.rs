@@ -36,6 +36,16 @@ impl Range {
     fn is_backwards(&self) -> bool {
         !self.end.is_empty() && self.start > self.end
     }
+
+    /// Entries of a map of names that lie in it, in order.
+    pub(crate) fn of<'m, T>(
+        &self,
+        map: &'m BTreeMap<String, T>,
+    ) -> impl Iterator<Item = (&'m String, &'m T)> + use<'m, T> {
+        // A range that ends before it begins holds nothing; the map would not take it.
+        let (bounds, some) = if self.is_backwards() { (Self::ALL, 0) } else { (self.clone(), usize::MAX) };
+        map.range::<str, _>(bounds.bounds()).take(some)
+    }
 }
 
 impl Index {
@@ -67,11 +77,7 @@ impl Index {
 
     /// Entries of a range, in the order of names.
     pub fn range(&self, range: &Range) -> impl Iterator<Item = (&str, u64)> {
-        // A range that ends before it begins holds nothing; the map would not take it.
-        let bounds = if range.is_backwards() { Range::ALL } else { range.clone() };
-        let some = if range.is_backwards() { 0 } else { usize::MAX };
-        let entries = self.revisions.range::<str, _>(bounds.bounds());
-        entries.take(some).map(|(name, revision)| (name.as_str(), *revision))
+        range.of(&self.revisions).map(|(name, revision)| (name.as_str(), *revision))
     }
 
     /// The sum over a range.

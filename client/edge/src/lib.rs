@@ -27,6 +27,8 @@ mod agent;
 mod bridge;
 mod clock;
 pub mod config;
+pub mod contents;
+mod failpoint;
 pub mod index;
 mod keeper;
 mod local;

@@ -47,7 +47,11 @@ async fn link(client: &Client, jobs: &mpsc::Sender<Job>) -> Option<Loss> {
     let (close, mut closed) = oneshot::channel();
     // The hello is in the channel, or will be, before anything is heard.
     jobs.send(Job::Open(frames, close)).await.ok()?;
-    let mut link = match client.sync(outgoing).await {
+    let opened = tokio::select! {
+        opened = client.sync(outgoing) => opened,
+        why = &mut closed => return why.ok(),
+    };
+    let mut link = match opened {
         Ok(link) => link,
         Err(error) => return Some(loss(&error)),
     };
@@ -62,7 +66,7 @@ async fn link(client: &Client, jobs: &mpsc::Sender<Job>) -> Option<Loss> {
             },
             why = &mut closed => {
                 link.leave();
-                return Some(Loss { message: why.ok()?, ..Loss::default() });
+                return why.ok();
             }
             _ = ticks.tick() => Job::Tick,
         };

@@ -33,6 +33,9 @@ pub enum Refused {
     /// The queue is full.
     #[error(transparent)]
     Full(#[from] Full),
+    /// The disk of the store has too little room.
+    #[error("less than {0} bytes are free on the disk of this edge's store; nothing new is taken until there is room")]
+    DiskFull(u64),
     /// What is queued would never be sent.
     #[error("this edge does not send any more ({}): {}", .0.reason, .0.message)]
     Stopped(Stopped),

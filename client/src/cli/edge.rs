@@ -66,6 +66,15 @@ pub(crate) enum Verb {
         #[command(flatten)]
         list: ListFlags,
     },
+    /// Prove that cluster and edge hold the same contents as of one revision, and repair the edge where they do not
+    #[command(
+        after_help = "Reads everything on both sides. The exit code is 0 when both held the same, and 1 when something differed, also\n\
+        when the edge was repaired. The edge must be connected."
+    )]
+    Verify {
+        /// Its id
+        id: String,
+    },
     /// Delete an edge; what names it goes on naming it, and has no edge
     Delete {
         /// Its id
@@ -154,6 +163,7 @@ pub(crate) async fn run(globals: &Globals, verb: Verb) -> anyhow::Result<()> {
             return Ok(output::document(session.format, &status_to_json(&status))?);
         }
         Verb::Status { id: None, prefix, list } => return print_statuses(&session, prefix, &list).await,
+        Verb::Verify { id } => return crate::edge_verification::run(&session, name(&id)).await,
         Verb::Delete { id, etag, write } => {
             let request = proto::DeleteEdgeRequest {
                 name: name(&id),

@@ -12,6 +12,7 @@ mod context;
 mod cursor;
 mod device;
 mod edge;
+mod edge_verification;
 mod exit;
 mod export;
 mod founding;

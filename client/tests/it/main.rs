@@ -5,4 +5,5 @@ mod fake;
 mod import;
 mod retry;
 mod served;
+mod silent;
 mod twin_stream;

@@ -68,6 +68,10 @@ impl EdgeService for Fake {
         let status = Some(self.status(&request.get_ref().name));
         Ok(Response::new(GetEdgeStatusResponse { header: None, status }))
     }
+    type VerifyEdgeStream = tokio_stream::Empty<Result<VerifyEdgeResponse, Status>>;
+    async fn verify_edge(&self, _: Request<VerifyEdgeRequest>) -> Answer<Self::VerifyEdgeStream> {
+        Err(Status::unimplemented("not needed"))
+    }
     async fn list_edge_statuses(&self, _: Request<ListEdgeStatusesRequest>) -> Answer<ListEdgeStatusesResponse> {
         let statuses = ["paint", "press"].map(|name| self.status(name)).to_vec();
         Ok(Response::new(ListEdgeStatusesResponse { statuses, ..Default::default() }))

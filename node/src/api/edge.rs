@@ -9,6 +9,7 @@ use muster_proto::v1;
 use muster_proto::v1::edge_service_server::EdgeService;
 use tonic::{Request, Response, Status};
 
+use super::edge_verification::{self, Verified};
 use super::fields::{self, Shape};
 use super::pages::{Asked, Listed, Page};
 use super::read::{Read, existing};
@@ -97,6 +98,18 @@ impl EdgeService for EdgeApi {
         let statuses = keys.map(|key| status(&read.services, &page.view, &key)).collect::<Result<_, Failure>>()?;
         let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);
         Ok(Response::new(v1::ListEdgeStatusesResponse { header, statuses, next_page_token }))
+    }
+
+    type VerifyEdgeStream = Verified;
+
+    async fn verify_edge(
+        &self,
+        request: Request<v1::VerifyEdgeRequest>,
+    ) -> Result<Response<Self::VerifyEdgeStream>, Status> {
+        let (read, request) = Read::begin(&self.0, request)?;
+        let (key, namespace, edge) = parts("name", &request.name).map_err(Failure::from)?;
+        read.allow(ReadScope::Namespace(&namespace))?;
+        Ok(Response::new(edge_verification::verify(read, key, namespace, edge).await?))
     }
 }
 

@@ -46,6 +46,7 @@ mod device_batch;
 mod device_import;
 mod device_keys;
 mod edge;
+mod edge_verification;
 mod fields;
 mod history;
 mod maintenance;

@@ -81,11 +81,19 @@ pub enum Transport {
     SavedQueryChanged,
     /// The node has just started, and cannot answer queries yet.
     ViewsNotReady,
+    /// The edge has no session, or it has just ended.
+    EdgeNotConnected,
+    /// The edge's agent does not know what it is asked.
+    EdgeTooOld,
+    /// Nothing was heard of an edge, or of the node that serves it, for too long.
+    EdgeSilent,
+    /// An edge was so slow that what it was to be told is not kept any more.
+    SyncOvertaken,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::NoLeader,
         Self::QueueFull,
         Self::DiskLow,
@@ -111,6 +119,10 @@ impl Transport {
         Self::QueryBudget,
         Self::SavedQueryChanged,
         Self::ViewsNotReady,
+        Self::EdgeNotConnected,
+        Self::EdgeTooOld,
+        Self::EdgeSilent,
+        Self::SyncOvertaken,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -142,6 +154,10 @@ impl Transport {
             Self::QueryBudget => "QUERY_BUDGET",
             Self::SavedQueryChanged => "SAVED_QUERY_CHANGED",
             Self::ViewsNotReady => "VIEWS_NOT_READY",
+            Self::EdgeNotConnected => "EDGE_NOT_CONNECTED",
+            Self::EdgeTooOld => "EDGE_TOO_OLD",
+            Self::EdgeSilent => "EDGE_SILENT",
+            Self::SyncOvertaken => "SYNC_OVERTAKEN",
         }
     }
 
@@ -152,6 +168,8 @@ impl Transport {
             Self::NoLeader | Self::Stopping | Self::MinRevisionTimeout | Self::MembershipBusy | Self::ViewsNotReady => {
                 Code::Unavailable
             }
+            Self::EdgeSilent | Self::SyncOvertaken => Code::Unavailable,
+            Self::EdgeNotConnected | Self::EdgeTooOld => Code::FailedPrecondition,
             Self::QueueFull | Self::DiskLow | Self::QueryBudget => Code::ResourceExhausted,
             Self::UnknownCommand => Code::Unimplemented,
             Self::OutcomeUnknown => Code::Unknown,
@@ -189,6 +207,7 @@ impl Transport {
             Self::NoLeader => Some(Duration::from_millis(250)),
             Self::QueueFull | Self::MinRevisionTimeout => Some(Duration::from_millis(100)),
             Self::Stopping | Self::MembershipBusy | Self::ViewsNotReady => Some(Duration::from_millis(500)),
+            Self::EdgeSilent | Self::SyncOvertaken => Some(Duration::from_millis(500)),
             Self::DiskLow => Some(Duration::from_secs(5)),
             Self::OutcomeUnknown
             | Self::UnknownCommand
@@ -207,6 +226,8 @@ impl Transport {
             | Self::LastVoter
             | Self::QueryInvalid
             | Self::SavedQueryChanged
+            | Self::EdgeNotConnected
+            | Self::EdgeTooOld
             | Self::QueryBudget => None,
         }
     }
@@ -461,5 +482,8 @@ pub fn unauthenticated(message: impl Into<String>) -> Status {
     transport(Transport::Unauthenticated, message)
 }
 
+mod agents;
 #[cfg(test)]
 mod tests;
+
+pub use agents::OF_AGENTS;

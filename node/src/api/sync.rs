@@ -45,7 +45,9 @@ fn status(error: SyncError) -> Status {
         SyncError::Read(error) => error.into(),
         SyncError::Store(error) => error.into(),
         SyncError::Full(_) => Failure::Other(Transport::QueueFull, message),
-        SyncError::Stopping | SyncError::Silent | SyncError::Overtaken => Failure::Other(Transport::Stopping, message),
+        SyncError::Stopping => Failure::Other(Transport::Stopping, message),
+        SyncError::Silent => Failure::Other(Transport::EdgeSilent, message),
+        SyncError::Overtaken => Failure::Other(Transport::SyncOvertaken, message),
         SyncError::Broken(status) => return clarify(status),
     };
     failure.into()

@@ -107,6 +107,7 @@ pub const ROWS: &[(&str, Access)] = &[
     ("/muster.v1.EdgeService/DeleteEdge", Access::Operator),
     ("/muster.v1.EdgeService/GetEdgeStatus", Access::Anyone),
     ("/muster.v1.EdgeService/ListEdgeStatuses", Access::Viewer),
+    ("/muster.v1.EdgeService/VerifyEdge", Access::Operator),
     ("/muster.v1.SiteService/CreateSite", Access::Operator),
     ("/muster.v1.SiteService/GetSite", Access::Viewer),
     ("/muster.v1.SiteService/ListSites", Access::Viewer),

@@ -10,7 +10,7 @@
 //! - `W6-mark`: a mark follows only when all of its pass was sent, each item as of the mark's revision.
 //! - At most `window` items are sent beyond those that the edge has said it received.
 //! - `W11-bounded`: what is kept for a slow edge is one pass and the marks it has not confirmed, which are bounded.
-//! - While a mark is checked or repaired, nothing newer is sent.
+//! - While a mark is checked or repaired, or contents are compared at it, nothing newer is sent.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use super::content::{self, ITEMS_MAX};
 use super::repairing::Repair;
 use super::router::{Namespace, Shared};
 use super::scope::{Due, Pass};
+use super::verify::Verify;
 use crate::read::{Reader, ScanError, StoreError};
 
 /// Marks that the edge need not have confirmed, and the names that are remembered for them.
@@ -44,6 +45,10 @@ pub(super) struct Down {
     /// The next mark is to be checked.
     checks: bool,
     repair: Option<Repair>,
+    /// Contents are compared at one of the next marks.
+    pub(super) verify: Option<Verify>,
+    /// Goes out next.
+    marked: Option<Marked>,
 }
 
 struct Open {
@@ -61,9 +66,21 @@ struct Marked {
 impl Down {
     /// For an edge that has everything up to `cursor`.
     pub(super) fn new(namespace: Arc<Namespace>, shared: Arc<Shared>, cursor: u64, window: u32) -> Self {
-        let window = u64::from(window);
-        let (pass, newest, held, repair) = (None, None, None, None);
-        Self { namespace, shared, cursor, window, sent: 0, received: 0, pass, newest, held, checks: true, repair }
+        Self {
+            namespace,
+            shared,
+            cursor,
+            window: u64::from(window),
+            sent: 0,
+            received: 0,
+            pass: None,
+            newest: None,
+            held: None,
+            checks: true,
+            repair: None,
+            verify: None,
+            marked: None,
+        }
     }
 
     /// Waits until something may have changed.
@@ -78,6 +95,9 @@ impl Down {
 
     /// The next message, if there is one that may be sent now.
     pub(super) async fn next(&mut self, reader: &Reader) -> Result<Option<Told>, SyncError> {
+        if let Some(marked) = self.marked.take() {
+            return Ok(Some(mark(marked, true)));
+        }
         if let Some(wanted) = self.repair.as_ref().map(|repair| repair.wanted(ITEMS_MAX)) {
             if let Some((revision, due)) = wanted.filter(|_| self.room() > 0) {
                 return self.send_wanted(reader, revision, due).await.map(Some);
@@ -87,10 +107,25 @@ impl Down {
         if self.held.is_some() {
             return Ok(None);
         }
-        if self.pass.is_none() && !self.open_pass(false) {
-            return Ok(None);
+        let verifies = self.verify.as_ref().is_some_and(|verify| verify.mark.is_none());
+        if self.pass.is_none() && !self.open_pass(verifies) {
+            let newest = self.newest.filter(|newest| verifies && self.is_as_of(newest.revision));
+            return Ok(newest.and_then(|newest| self.verify_at(newest)));
         }
         self.go_on(reader).await
+    }
+
+    /// Whether the scope is what it was at the newest mark.
+    fn is_as_of(&self, mark: u64) -> bool {
+        self.shared.read_at(self.namespace.told(), |scope, revision| !scope.is_dirty() && revision == mark)
+    }
+
+    /// What goes before a mark at which contents are compared; the mark then comes next.
+    fn verify_at(&mut self, marked: Marked) -> Option<Told> {
+        let verify = self.verify.as_mut().filter(|verify| verify.wants(marked.revision))?;
+        let question = verify.question(marked.revision);
+        (self.held, self.marked, self.checks) = (Some(marked.revision), Some(marked), false);
+        Some(question)
     }
 
     /// Something to be heard by: a mark of now, or nothing at all while none may be sent.
@@ -127,9 +162,12 @@ impl Down {
             let marked = Marked { revision, sum: open.pass.sum };
             self.pass = None;
             self.newest = Some(marked);
+            metrics::histogram!("muster_sync_scope_entries").record(marked.sum.items() as f64);
+            if let Some(question) = self.verify_at(marked) {
+                return Ok(Some(question));
+            }
             let checks = std::mem::take(&mut self.checks);
             self.held = checks.then_some(revision);
-            metrics::histogram!("muster_sync_scope_entries").record(marked.sum.items() as f64);
             return Ok(Some(mark(marked, checks)));
         }
         if room == 0 {
@@ -194,6 +232,8 @@ impl Down {
         let Some(marked) = self.newest.filter(|mark| mark.revision >= received.cursor) else { return Ok(()) };
         self.shared.read(|scope| scope.confirm(received.cursor));
         match self.held {
+            // Word of the mark may be under way from before contents were asked for.
+            Some(held) if self.verify.as_ref().is_some_and(|verify| verify.mark == Some(held)) => {}
             Some(held) if received.cursor >= held && received.agrees => (self.held, self.repair) = (None, None),
             None if !received.agrees && received.cursor == marked.revision => self.disagrees(marked.revision),
             None if !received.agrees && self.is_mark(received.cursor) => self.checks = true,
@@ -224,21 +264,36 @@ impl Down {
     /// Where the edge's sums differ from the scope as of a mark.
     pub(super) async fn compare(&mut self, reader: &Reader, compare: v1::SyncCompare) -> Result<Told, SyncError> {
         super::repair::check(&compare.ranges)?;
-        if self.repair.as_ref().is_none_or(|repair| repair.revision() != compare.revision) {
-            let is_sent = self.newest.is_some_and(|mark| compare.revision <= mark.revision);
-            let items = self.shared.read(|scope| scope.items_at(compare.revision)).filter(|_| is_sent);
-            let items = items.ok_or_else(|| {
-                let message = "compare.revision must be that of a mark which was not confirmed as agreeing";
-                Rejection::new(Reason::InvalidField, "compare.revision", message)
-            })?;
-            metrics::counter!("muster_sync_repairs_total").increment(1);
-            // Nothing newer until it agrees; if it holds newer things already, the next mark is to be checked as well.
-            self.checks |= self.held != Some(compare.revision);
-            self.held = Some(compare.revision);
-            self.repair = Some(Repair::new(compare.revision, items));
+        if !compare.contents
+            && let Some(verify) = &mut self.verify
+        {
+            verify.put_off();
         }
-        let Some(repair) = &self.repair else { return Ok(Told::Items(v1::SyncItems::default())) };
+        let repair = self.repair_at(compare.revision, "compare.revision")?;
         Ok(Told::Differences(repair.differences(&reader.local_for_followers(), compare).await?))
+    }
+
+    /// The repair at a mark, from now on under way.
+    pub(super) fn repair_at(&mut self, mark: u64, field: &str) -> Result<&mut Repair, Rejection> {
+        let repair = match self.repair.take().filter(|repair| repair.revision() == mark) {
+            Some(repair) => repair,
+            None => {
+                let is_sent = self.newest.is_some_and(|newest| mark <= newest.revision);
+                let items = self.shared.read(|scope| scope.items_at(mark)).filter(|_| is_sent);
+                let items = items.ok_or_else(|| {
+                    let message = format!("{field} must be that of a mark which was not confirmed as agreeing");
+                    Rejection::new(Reason::InvalidField, field, message)
+                })?;
+                if self.verify.is_none() {
+                    metrics::counter!("muster_sync_repairs_total").increment(1);
+                }
+                // Nothing newer until it agrees; if it holds newer things already, the next mark is to be checked as well.
+                self.checks |= self.held != Some(mark);
+                self.held = Some(mark);
+                Repair::new(mark, items)
+            }
+        };
+        Ok(self.repair.insert(repair))
     }
 
     /// Items that the edge lacks.

@@ -26,12 +26,14 @@ use crate::clock::Clock;
 use crate::ids_source::IdsSource;
 use crate::node::ClusterStatus;
 use crate::propose::{ProposeError, Proposer};
+use crate::raft::RaftNode;
 use crate::read::{ReadError, Reader, ScanError, StoreError};
 use crate::tasks::{self, StopSignal};
 use crate::watch::Watches;
 
 mod content;
 mod down;
+mod field_path;
 mod items;
 mod opening;
 mod places;
@@ -44,9 +46,12 @@ mod session;
 mod sessions;
 mod up;
 mod uplink;
+mod verify;
+mod verifying;
 
 pub(crate) use session::{Inbound, Session};
 pub use sessions::Presence;
+pub use verifying::{Unverified, VERIFY_METHOD};
 
 use down::Down;
 use opening::Hello;
@@ -77,6 +82,8 @@ pub struct SyncParts {
     pub reader: Arc<Reader>,
     /// Follows changes.
     pub watches: Arc<Watches>,
+    /// Reaches other nodes.
+    pub raft: Arc<RaftNode>,
     /// Makes headers.
     pub status: Arc<ClusterStatus>,
     /// Tells the time.
@@ -94,6 +101,7 @@ pub struct EdgeSync {
     proposer: Arc<Proposer>,
     reader: Arc<Reader>,
     watches: Arc<Watches>,
+    raft: Arc<RaftNode>,
     status: Arc<ClusterStatus>,
     clock: Arc<dyn Clock>,
     cluster_id: String,
@@ -141,7 +149,7 @@ impl EdgeSync {
     #[must_use]
     pub fn start(parts: SyncParts, settings: SyncSettings, stop: StopSignal) -> Arc<Self> {
         let sessions = Sessions::new(settings.sessions_max);
-        let SyncParts { proposer, reader, watches, status, clock, ids, cluster_id, node_id } = parts;
+        let SyncParts { proposer, reader, watches, raft, status, clock, ids, cluster_id, node_id } = parts;
         let closing = Arc::clone(&sessions);
         tasks::spawn("sync-stop", async move {
             stop.stopped().await;
@@ -149,8 +157,19 @@ impl EdgeSync {
             closing.close(u32::try_from(seconds * 1_000).unwrap_or(u32::MAX), &*ids);
         });
         let namespaces = Mutex::default();
-        let sync =
-            Self { proposer, reader, watches, status, clock, cluster_id, node_id, settings, sessions, namespaces };
+        let sync = Self {
+            proposer,
+            reader,
+            watches,
+            raft,
+            status,
+            clock,
+            cluster_id,
+            node_id,
+            settings,
+            sessions,
+            namespaces,
+        };
         Arc::new(sync)
     }
 

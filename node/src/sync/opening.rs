@@ -5,12 +5,13 @@
 
 use muster_domain::edge::EdgeSession;
 use muster_domain::policy::ReadScope;
-use muster_domain::{Command, Key, Operation, Reason, Rejection};
+use muster_domain::{Body, Command, Key, Limits, Operation, Reason, Rejection};
 use muster_proto::v1;
 
 use super::up::{refusals, session_at};
 use super::{EdgeSync, SyncError};
 use crate::authorize::{self, Caller};
+use crate::failpoint::{self, Point};
 use crate::outcome::OperationResult;
 use crate::read::Consistency;
 
@@ -27,6 +28,8 @@ pub(super) struct Hello {
     pub(super) cursor: u64,
     pub(super) window: u32,
     pub(super) agent_version: String,
+    /// It compares contents when it is asked.
+    pub(super) verifies: bool,
     cluster_id: String,
     incarnation: [u8; 16],
     epoch: u64,
@@ -38,6 +41,7 @@ pub(super) struct Hello {
 pub(super) struct Opened {
     pub(super) record: EdgeSession,
     pub(super) revision: u64,
+    limits: Option<Limits>,
 }
 
 impl Hello {
@@ -72,6 +76,7 @@ impl Hello {
             cursor: hello.cursor,
             window: hello.window_items,
             agent_version: hello.agent_version,
+            verifies: hello.verifies,
             cluster_id: hello.cluster_id,
             incarnation: sixteen("hello.incarnation", &hello.incarnation)?,
             epoch: hello.epoch,
@@ -104,14 +109,17 @@ impl Hello {
             node_id: sync.node_id,
         };
         let command = authorize::command(caller, Command::single(operation))?;
+        failpoint::reach(Point::SyncHello);
         let outcome = sync.proposer.propose(command, "", [0; 16]).await?;
+        failpoint::reach(Point::SyncOpened);
         if let Some(OperationResult::Rejected(rejection)) = outcome.results.into_iter().next() {
             return Err(rejection.within("hello").into());
         }
         let revision = outcome.revision;
         sync.reader.reach(revision).await?;
         let record = session_at(&sync.reader, &self.namespace, &self.edge, revision)?;
-        Ok(Opened { record, revision })
+        let limits = limits(sync, revision)?;
+        Ok(Opened { record, revision, limits })
     }
 }
 
@@ -125,8 +133,23 @@ impl Opened {
             refusals: refusals(&self.record, 0),
             window_operations: sync.settings.window_operations,
             heartbeat_ms: u32::try_from(sync.settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
+            limits: self.limits.map(|limits| v1::SyncLimits {
+                reported_bytes_max: limits.reported_bytes_max,
+                value_bytes_max: limits.value_bytes_max,
+                key_bytes_max: limits.key_bytes_max,
+                depth_max: limits.depth_max,
+            }),
         }
     }
+}
+
+/// What the cluster was founded with.
+fn limits(sync: &EdgeSync, revision: u64) -> Result<Option<Limits>, SyncError> {
+    let record = sync.reader.local().get_at(&Key::Cluster, revision)?;
+    Ok(match record.as_deref().map(|record| &record.body) {
+        Some(Body::Cluster(cluster)) => Some(cluster.limits),
+        _ => None,
+    })
 }
 
 fn sixteen(field: &str, bytes: &[u8]) -> Result<[u8; 16], Rejection> {

@@ -28,11 +28,13 @@ pub(super) struct Repair {
     revision: u64,
     items: Arc<Vec<(Name, u64)>>,
     wanted: VecDeque<Due>,
+    /// All of it by content, once that was asked for as a whole.
+    contents: Option<Arc<Vec<Entry>>>,
 }
 
 impl Repair {
     pub(super) fn new(revision: u64, items: BTreeMap<Name, u64>) -> Self {
-        Self { revision, items: Arc::new(items.into_iter().collect()), wanted: VecDeque::new() }
+        Self { revision, items: Arc::new(items.into_iter().collect()), wanted: VecDeque::new(), contents: None }
     }
 
     /// Of the mark.
@@ -48,6 +50,10 @@ impl Repair {
     ) -> Result<v1::SyncDifferences, SyncError> {
         let (revision, ranges, contents) = (self.revision, compare.ranges, compare.contents);
         let items = Arc::clone(&self.items);
+        if let Some(entries) = self.contents.clone().filter(|_| contents) {
+            let differ = move |_: &View| Ok(repair::differences(&entries, &ranges, true));
+            return Ok(v1::SyncDifferences { revision, differences: view.beside(differ).await? });
+        }
         let concerned: Vec<(Name, u64)> = ranges.iter().flat_map(|range| within(&items, range).to_vec()).collect();
         let entries = if contents {
             content::entries(view, revision, concerned).await?
@@ -60,6 +66,22 @@ impl Repair {
         };
         let differences = repair::differences(&entries, &ranges, contents);
         Ok(v1::SyncDifferences { revision, differences })
+    }
+
+    /// Everything by content, in the order of names; read once.
+    pub(super) async fn contents(&mut self, view: &View) -> Result<Arc<Vec<Entry>>, SyncError> {
+        if let Some(entries) = &self.contents {
+            return Ok(Arc::clone(entries));
+        }
+        let entries = Arc::new(content::entries(view, self.revision, (*self.items).clone()).await?);
+        self.contents = Some(Arc::clone(&entries));
+        Ok(entries)
+    }
+
+    /// What a name is as of the mark.
+    pub(super) fn due(&self, name: &str) -> Due {
+        let found = self.items.binary_search_by(|(own, _)| (**own).cmp(name));
+        Due { name: name.into(), revision: found.ok().map(|at| self.items[at].1) }
     }
 
     /// Notes names that the edge asks for.
@@ -79,9 +101,8 @@ impl Repair {
                 let message = format!("{field} must have 1 to {NAME_CHARS_MAX} bytes, and has {}", name.len());
                 return Err(Rejection::new(Reason::InvalidField, field, message));
             }
-            let found = self.items.binary_search_by(|(own, _)| (**own).cmp(name.as_str()));
-            let revision = found.ok().map(|at| self.items[at].1);
-            self.wanted.push_back(Due { name: name.into(), revision });
+            let due = self.due(&name);
+            self.wanted.push_back(due);
         }
         Ok(())
     }

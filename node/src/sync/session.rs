@@ -10,6 +10,7 @@
 //!
 //! - The caller's right to go on, the edge's existence and its epoch are looked at before each message and every few seconds.
 //! - A session that hears nothing for three heartbeats ends.
+//! - Contents are compared for one question, or several at once, at a time; an edge that does not answer is left.
 //! - Of two sessions of an edge on one node the older one ends (`E3-fencing`).
 
 use std::sync::Arc;
@@ -28,8 +29,11 @@ use super::down::Down;
 use super::opening::{Hello, Opened};
 use super::sessions::{Ending, Seat};
 use super::up::{Landed, Up};
+use super::verify::Verify;
+use super::verifying::{Ask, Unverified, VERIFY_MAX};
 use super::{EdgeSync, SyncError, uplink};
 use crate::authorize::{self, Caller};
+use crate::failpoint::{self, Point};
 use crate::read::{Consistency, ReadError};
 
 /// What comes from an edge.
@@ -64,6 +68,15 @@ pub(crate) struct Session {
     looked_at: Instant,
     unproved: u32,
     is_over: bool,
+    /// Comparisons of contents so far; nothing when the edge does not know how.
+    comparisons: Option<u64>,
+    verifying: Option<Box<Verifying>>,
+}
+
+/// Who waits for the comparison that is under way.
+struct Verifying {
+    asks: Vec<Ask>,
+    began: Instant,
 }
 
 /// What a session waits for.
@@ -107,6 +120,8 @@ impl Session {
             looked_at: now,
             unproved: 0,
             is_over: false,
+            comparisons: hello.verifies.then_some(0),
+            verifying: None,
         }
     }
 
@@ -114,6 +129,9 @@ impl Session {
     pub(crate) async fn next(&mut self) -> Result<Option<v1::SyncResponse>, SyncError> {
         let told = if self.is_over { None } else { self.find().await? };
         self.told_at = Instant::now();
+        if let Some(point) = told.as_ref().and_then(point) {
+            failpoint::reach(point);
+        }
         Ok(told.map(|told| v1::SyncResponse { message: Some(told) }))
     }
 
@@ -140,6 +158,7 @@ impl Session {
                 self.settle(landed).await?;
                 continue;
             }
+            self.begin_verifying()?;
             if let Some(told) = self.down.next(&self.sync.reader).await? {
                 return Ok(Some(told));
             }
@@ -162,6 +181,7 @@ impl Session {
     /// Makes the answer to operations that are done, and goes on with those that wait.
     async fn settle(&mut self, landed: Landed) -> Result<(), SyncError> {
         if let Some(outcome) = landed {
+            failpoint::reach(Point::SyncApplied);
             let result = self.up.settle(&self.sync.reader, outcome).await?;
             self.ready = result.map(Told::OperationsResult);
         }
@@ -176,8 +196,48 @@ impl Session {
             landed = self.up.landed() => Woken::Landed(landed),
             heard = self.inbound.next() => Woken::Heard(heard),
             () = self.down.changed() => Woken::Changed,
+            () = self.seat.asked(), if self.verifying.is_none() => Woken::Changed,
             () = sleep_until(look) => Woken::Changed,
         }
+    }
+
+    /// Begins to compare contents if somebody asked; ends the session of an edge that does not come to an end with it.
+    fn begin_verifying(&mut self) -> Result<(), SyncError> {
+        if let Some(verifying) = &self.verifying {
+            return if verifying.began.elapsed() > VERIFY_MAX { Err(SyncError::Silent) } else { Ok(()) };
+        }
+        let asks = self.seat.take_asks();
+        let Some(from) = asks.iter().map(|ask| ask.revision).max() else { return Ok(()) };
+        match &mut self.comparisons {
+            Some(comparisons) => {
+                *comparisons += 1;
+                self.down.verify = Some(Verify::new(*comparisons, from));
+                self.verifying = Some(Box::new(Verifying { asks, began: Instant::now() }));
+            }
+            None => {
+                let message = "the edge's agent is of a version that does not compare contents";
+                let refused = Unverified::TooOld(message.to_owned());
+                // Who asked may be gone.
+                asks.into_iter().for_each(|ask| drop(ask.answer.send(Err(refused.clone()))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those who wait what came of it.
+    async fn verified(&mut self, verified: v1::SyncVerified) -> Result<(), SyncError> {
+        let Some(found) = self.down.verified(&self.sync.reader, verified).await? else { return Ok(()) };
+        let mut agent_version = String::new();
+        self.seat.note(|presence| agent_version.clone_from(&presence.agent_version));
+        let found = v1::VerifyEdgeResponse { agent_version, ..found };
+        if !found.agree {
+            let (edge, differences) = (self.edge.as_str(), found.differences);
+            let first = found.first_difference.as_ref().map_or("", |first| first.name.as_str());
+            tracing::warn!(edge, differences, first, repaired = found.agree_now, "an edge held other contents");
+        }
+        let asks = self.verifying.take().map(|verifying| verifying.asks);
+        asks.into_iter().flatten().for_each(|ask| drop(ask.answer.send(Ok(found.clone()))));
+        Ok(())
     }
 
     /// Refuses to go on when the caller may not, or the edge is gone, disabled or elsewhere by now.
@@ -227,7 +287,10 @@ impl Session {
         };
         self.unanswered = 0;
         match message.message {
-            Some(Asked::Operations(operations)) => self.up.take(uplink::read(&self.namespace, operations)?)?,
+            Some(Asked::Operations(operations)) => {
+                self.up.take(uplink::read(&self.namespace, operations)?)?;
+                failpoint::reach(Point::SyncOperations);
+            }
             Some(Asked::Received(received)) => {
                 self.down.received(&received)?;
                 let items = self.down.len();
@@ -241,6 +304,7 @@ impl Session {
             }
             Some(Asked::Compare(compare)) => self.ready = Some(self.down.compare(&self.sync.reader, compare).await?),
             Some(Asked::Fetch(fetch)) => self.down.fetch(fetch)?,
+            Some(Asked::Verified(verified)) => self.verified(verified).await?,
             Some(Asked::Hello(_)) => return Err(invalid("hello", "hello comes once, as the first message").into()),
             None => return Err(invalid("message", "the message is none that this version knows").into()),
         }
@@ -267,6 +331,20 @@ impl Session {
         }
         self.down.heartbeat(&self.sync.reader).await
     }
+}
+
+/// The place at which a test may end the process before a message goes out.
+fn point(told: &Told) -> Option<Point> {
+    Some(match told {
+        Told::Welcome(_) => Point::SyncWelcome,
+        Told::Items(items) if items.items.is_empty() => return None,
+        Told::Items(_) => Point::SyncItems,
+        Told::Mark(_) => Point::SyncMark,
+        Told::OperationsResult(_) => Point::SyncResult,
+        Told::Differences(_) => Point::SyncDifferences,
+        Told::Verify(_) => Point::SyncVerify,
+        Told::Goodbye(_) => return None,
+    })
 }
 
 fn invalid(field: &str, message: &str) -> Rejection {

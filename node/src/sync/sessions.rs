@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use super::verifying::{Ask, Unverified, WAITING_MAX};
 use crate::ids_source::IdsSource;
 
 /// What a connected edge says of itself.
@@ -47,6 +48,9 @@ struct Entry {
     epoch: u64,
     presence: Mutex<Presence>,
     ending: watch::Sender<Option<Ending>>,
+    /// Who wants contents compared.
+    asks: Mutex<Vec<Ask>>,
+    asked: Notify,
 }
 
 /// See the module.
@@ -96,7 +100,8 @@ impl Sessions {
         presence: Presence,
     ) -> Option<Seat> {
         let edge = (namespace.to_owned(), edge.to_owned());
-        let entry = Arc::new(Entry { epoch, presence: Mutex::new(presence), ending: watch::Sender::new(None) });
+        let (presence, ending) = (Mutex::new(presence), watch::Sender::new(None));
+        let entry = Arc::new(Entry { epoch, presence, ending, asks: Mutex::default(), asked: Notify::new() });
         let mut entries = self.lock();
         if self.is_closed() || entries.get(&edge).is_some_and(|other| other.epoch >= epoch) {
             return None;
@@ -114,6 +119,20 @@ impl Sessions {
         let entry = self.lock().get(&(namespace.to_owned(), edge.to_owned())).cloned()?;
         let presence = entry.presence.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Some(presence)
+    }
+
+    /// Asks the session of an edge to compare contents.
+    pub(super) fn ask(&self, namespace: &str, edge: &str, ask: Ask) -> Result<(), Unverified> {
+        let entry = self.lock().get(&(namespace.to_owned(), edge.to_owned())).cloned();
+        let entry = entry.ok_or_else(|| Unverified::NotConnected("the edge is not connected".to_owned()))?;
+        let mut asks = entry.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        if asks.len() >= WAITING_MAX {
+            return Err(Unverified::Busy(format!("{WAITING_MAX} wait for comparisons with this edge")));
+        }
+        asks.push(ask);
+        drop(asks);
+        entry.asked.notify_one();
+        Ok(())
     }
 
     /// Tells all sessions that the node stops, with delays spread over `spread_ms`; takes no new ones.
@@ -137,6 +156,16 @@ impl Seat {
     /// Hears why the session is to end.
     pub(super) fn ending(&self) -> watch::Receiver<Option<Ending>> {
         self.entry.ending.subscribe()
+    }
+
+    /// Waits until somebody wants contents compared.
+    pub(super) async fn asked(&self) {
+        self.entry.asked.notified().await;
+    }
+
+    /// All who want contents compared; they are the caller's to answer.
+    pub(super) fn take_asks(&self) -> Vec<Ask> {
+        std::mem::take(&mut self.entry.asks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes what the edge says of itself.

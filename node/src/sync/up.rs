@@ -24,6 +24,7 @@ use super::EdgeSync;
 use super::SyncError;
 use super::uplink::Operations;
 use crate::authorize::{self, Caller};
+use crate::failpoint::{self, Point};
 use crate::outcome::{OperationResult, Outcome};
 use crate::propose::ProposeError;
 use crate::read::Reader;
@@ -116,6 +117,7 @@ impl Up {
             let command = authorize::command(caller, Command::single(operation))?;
             // Without a request id: the sequence is one already.
             *state = State::Proposed(sync.proposer.submit(command, "", [0; 16]));
+            failpoint::reach(Point::SyncUplink);
         }
         Ok(())
     }

@@ -1,8 +1,11 @@
 //! Operations of an edge, from messages to what the log takes. It checks their form; what they may do is decided in the log.
 //!
-//! - A refusal names the message's field, and the operation by its place in it.
+//! - A message that is malformed as a whole is refused, and its field is named.
+//! - An operation that cannot be read (a name that is none, a kind that a later version brings) goes into the log as refused: it
+//!   has its number there, so that the edge hears of its fate like that of any other, and those after it go on.
 
 use muster_domain::edge::UplinkChange;
+use muster_domain::limits::REFUSAL_CHARS_MAX;
 use muster_domain::{Key, Reason, Rejection};
 use muster_proto::v1;
 use prost::Message;
@@ -41,9 +44,8 @@ pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Opera
         Rejection::new(Reason::InvalidField, field, format!("{field} must be 1 or more, and is {first}"))
     })?;
     let mut changes = Vec::with_capacity(count);
-    for (at, operation) in message.operations.into_iter().enumerate() {
-        let within = |refusal: Rejection| refusal.within(&format!("operations.operations[{at}]"));
-        changes.push(change(namespace, operation).map_err(within)?);
+    for operation in message.operations {
+        changes.push(change(namespace, operation).unwrap_or_else(refused));
     }
     Ok(Operations { epoch, first, last, changes })
 }
@@ -71,6 +73,12 @@ fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange,
         }
         None => Err(malformed("operation", "one that this version knows")),
     }
+}
+
+/// As it is told to the edge: no field of a message that was, but the rule it breaks.
+fn refused(rejection: Rejection) -> UplinkChange {
+    let message = rejection.message.chars().take(REFUSAL_CHARS_MAX).collect();
+    UplinkChange::Refused { reason: rejection.reason, message }
 }
 
 fn malformed(field: &str, rule: &str) -> Rejection {
@@ -107,32 +115,43 @@ mod tests {
     }
 
     #[test]
-    fn malformed_operations_are_refused_by_name() {
+    fn a_malformed_message_is_refused_by_name() {
         let good = || report("namespaces/p/devices/d/twin");
-        let empty = v1::SyncOperation::default();
         let mut large = good();
         large.operation = Some(Operation::Report(v1::SyncReport {
             name: "namespaces/p/devices/d".to_owned(),
             reported_json: "x".repeat(BYTES_MAX),
         }));
-        let whole = Some(v1::AssetStatus::default());
         for (message, field) in [
             (message(1, vec![]), "operations.operations"),
             (message(1, vec![good(); 257]), "operations.operations"),
             (message(0, vec![good()]), "operations.first_sequence"),
             (message(u64::MAX, vec![good(); 2]), "operations.first_sequence"),
             (message(1, vec![large]), "operations"),
-            (message(1, vec![good(), report("pump")]), "operations.operations[1].report.name"),
-            (message(1, vec![report("namespaces/p/assets/a")]), "operations.operations[0].report.name"),
-            (message(1, vec![empty]), "operations.operations[0].operation"),
-            (
-                message(1, vec![status("namespaces/q/assets/a", whole.clone())]),
-                "operations.operations[0].asset_status.name",
-            ),
-            (message(1, vec![status("namespaces/p/devices/a", whole)]), "operations.operations[0].asset_status.name"),
-            (message(1, vec![status("namespaces/p/assets/a", None)]), "operations.operations[0].asset_status.status"),
         ] {
             assert_eq!(read("p", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_operation_that_cannot_be_read_keeps_its_place_and_says_why() {
+        let whole = Some(v1::AssetStatus::default());
+        let bad = [
+            (report("pump"), "report.name must be"),
+            (report("namespaces/p/assets/a"), "report.name must be"),
+            (v1::SyncOperation::default(), "operation must be one that this version knows"),
+            (status("namespaces/q/assets/a", whole.clone()), "asset_status.name must be"),
+            (status("namespaces/p/devices/a", whole), "asset_status.name must be"),
+            (status("namespaces/p/assets/a", None), "asset_status.status must be given"),
+        ];
+        for (operation, said) in bad {
+            let good = || report("namespaces/p/devices/d/twin");
+            let read = read("p", message(4, vec![good(), operation, good()])).expect("the message is well formed");
+            assert_eq!((read.first, read.last, read.changes.len()), (4, 6, 3));
+            let UplinkChange::Refused { reason, message } = &read.changes[1] else { panic!("{:?}", read.changes[1]) };
+            assert_eq!(*reason, Reason::InvalidField);
+            assert!(message.starts_with(said), "{message}");
+            assert!(matches!(read.changes[2], UplinkChange::Report { .. }), "those after it go on");
         }
     }
 }

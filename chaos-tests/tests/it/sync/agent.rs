@@ -22,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Agent {
     folder: PathBuf,
     process: Option<Child>,
+    /// By how much its clock is wrong.
+    clock_off_ms: i64,
 }
 
 impl Agent {
@@ -40,7 +42,7 @@ impl Agent {
                  [local]\nsocket = \"edge.sock\"\n",
             ),
         )?;
-        Ok(Self { folder, process: None })
+        Ok(Self { folder, process: None, clock_off_ms: 0 })
     }
 
     /// Adds to its settings.
@@ -57,6 +59,7 @@ impl Agent {
     fn command(&self) -> anyhow::Result<Command> {
         let mut command = Command::new(binary("muster-edge")?);
         command.env("MUSTER_EDGE_CONFIG", self.folder.join("edge.toml")).stdin(Stdio::null()).kill_on_drop(true);
+        command.env("MUSTER_CLOCK_OFFSET_MS", self.clock_off_ms.to_string());
         Ok(command)
     }
 
@@ -75,6 +78,34 @@ impl Agent {
         let output = tokio::time::timeout(PATIENCE, self.command()?.arg("run").output()).await??;
         ensure!(!output.status.success(), "it ended with success");
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// From the next start on its clock is wrong by so much.
+    pub(crate) fn set_clock_off(&mut self, ms: i64) {
+        self.clock_off_ms = ms;
+    }
+
+    /// The most memory that it has taken since it started, KiB.
+    pub(crate) fn memory_kib(&self) -> anyhow::Result<u64> {
+        let pid = self.process.as_ref().and_then(Child::id).context("it runs")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// Where its replica and its queue lie.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        let pid = process.id().context("it runs")?;
+        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
+        let status = process.wait().await?;
+        ensure!(status.success(), "{status}\n{}", self.log());
+        Ok(())
     }
 
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {

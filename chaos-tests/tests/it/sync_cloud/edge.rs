@@ -28,6 +28,8 @@ pub(super) struct Store {
     pub(super) session: [u8; 16],
     pub(super) sent_sequence: u64,
     pub(super) cursor: u64,
+    /// It says that it compares contents.
+    pub(super) verifies: bool,
     pub(super) items: BTreeMap<String, (u64, proto::Resource)>,
 }
 
@@ -45,6 +47,7 @@ impl Store {
             session: rand::random(),
             sent_sequence: 0,
             cursor: 0,
+            verifies: false,
             items: BTreeMap::new(),
         })
     }
@@ -60,6 +63,7 @@ impl Store {
             window_items: 256,
             agent_version: "by hand".to_owned(),
             sent_sequence: self.sent_sequence,
+            verifies: self.verifies,
         }
     }
 

@@ -91,6 +91,6 @@ async fn an_edge_that_is_silent_for_three_heartbeats_is_left() -> anyhow::Result
     let mut press = Store::new(&client, "press").await?;
     let mut link = press.connect(&cluster, 1).await?;
     let ended = link.end().await.context("a status")?;
-    assert_eq!(ended.code(), Code::Unavailable);
+    assert_eq!((ended.code(), reason(&ended).as_str()), (Code::Unavailable, "EDGE_SILENT"));
     Ok(())
 }

@@ -70,3 +70,18 @@ async fn a_session_whose_welcome_was_lost_is_opened_again() -> anyhow::Result<()
     assert!(link.welcome.epoch > lost.welcome.epoch);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_welcome_tells_the_cluster_s_limits() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let (cluster, client) = cluster(1, &["press"]).await?;
+    let mut press = Store::new(&client, "press").await?;
+    let link = press.connect(&cluster, 1).await?;
+    let told = link.welcome.limits.context("limits")?;
+    let own = muster_domain::Limits::default();
+    assert_eq!(
+        (told.reported_bytes_max, told.value_bytes_max, told.key_bytes_max, told.depth_max),
+        (own.reported_bytes_max, own.value_bytes_max, own.key_bytes_max, own.depth_max)
+    );
+    Ok(())
+}

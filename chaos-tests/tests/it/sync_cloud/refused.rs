@@ -123,11 +123,6 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
             expected(Code::InvalidArgument, "TOO_LARGE", "operations"),
         ),
         (
-            "no operation",
-            Box::new(operations(1, vec![good(), proto::SyncOperation::default()])),
-            invalid("operations.operations[1].operation"),
-        ),
-        (
             "items that were not sent",
             Box::new(|_| Asked::Received(proto::SyncReceived { items: 1_000, ..Default::default() })),
             invalid("received.items"),
@@ -158,6 +153,55 @@ async fn a_wrong_message_ends_the_stream() -> anyhow::Result<()> {
         table.same(case, told(link.end().await), wanted);
     }
     table.same("nothing was reported", super::reported(&client, "oven").await?, serde_json::json!({}));
+    table.finish();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_cannot_be_read_is_refused_by_its_number_and_those_after_it_go_on() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let (cluster, client) = cluster(1, &["press"]).await?;
+    device(&client, "oven", "press", "").await?;
+    let mut press = Store::new(&client, "press").await?;
+    press.sent_sequence = 9;
+    let mut link = press.connect(&cluster, 1).await?;
+    let named = |name: &str| {
+        let report = proto::SyncReport { name: name.to_owned(), reported_json: "{}".to_owned() };
+        proto::SyncOperation { queued_ms: 1, operation: Some(proto::sync_operation::Operation::Report(report)) }
+    };
+    let status = proto::SyncAssetStatus { name: names::asset(NAMESPACE, "heat"), status: None };
+    let status = Some(proto::sync_operation::Operation::AssetStatus(status));
+    let operations = vec![
+        report("oven", r#"{"n":1}"#),
+        // What a later version brings is nothing to this one.
+        proto::SyncOperation::default(),
+        named("pump"),
+        named("namespaces/plant1/assets/heat"),
+        report("oven", "{"),
+        proto::SyncOperation { queued_ms: 1, operation: status },
+        report("oven", r#"{"n":7}"#),
+    ];
+    let epoch = press.epoch;
+    link.say(Asked::Operations(proto::SyncOperations { epoch, first_sequence: 1, operations })).await?;
+    let results = link.answered(7).await?;
+    let mut table = Table::default();
+    let refused = |refusals: &[proto::SyncRefusal]| -> Vec<(u64, String)> {
+        refusals.iter().map(|refusal| (refusal.sequence, refusal.reason.clone())).collect()
+    };
+    let wanted: Vec<(u64, String)> =
+        [(2, "INVALID_FIELD"), (3, "INVALID_FIELD"), (4, "INVALID_FIELD"), (5, "INVALID_JSON"), (6, "INVALID_FIELD")]
+            .map(|(sequence, reason)| (sequence, reason.to_owned()))
+            .into();
+    let last = results.last().map(|result| refused(&result.refusals)).unwrap_or_default();
+    table.same("refused by number", last, wanted.clone());
+    table.same("the others took effect", super::reported(&client, "oven").await?, serde_json::json!({ "n": 7 }));
+    drop(link);
+    let mut link = press.connect(&cluster, 1).await?;
+    let welcomed = (link.welcome.last_sequence, refused(&link.welcome.refusals));
+    table.same("and it is on record", welcomed, (7, wanted));
+    link.report(8, &[("oven", r#"{"n":8}"#.to_owned())]).await?;
+    link.answered(8).await?;
+    table.same("the edge goes on", super::reported(&client, "oven").await?, serde_json::json!({ "n": 8 }));
     table.finish();
     Ok(())
 }

@@ -80,7 +80,7 @@ fn json(status: &AgentStatus) -> String {
         "newest_sequence": status.newest_sequence, "dropped_operations": status.dropped_operations,
         "refused_operations": status.refused_operations, "refusals": refusals,
         "sessions": status.sessions, "repairs": status.repairs, "repaired_items": status.repaired_items,
-        "defects": status.defects, "agent_version": status.agent_version,
+        "defects": status.defects, "agent_version": status.agent_version, "disk_low": status.disk_low,
         "mqtt": status.mqtt.as_ref().map(|mqtt| serde_json::json!({
             "broker": mqtt.broker, "connected": mqtt.connected, "message": mqtt.message, "connections": mqtt.connections,
             "published": mqtt.published, "received": mqtt.received, "refused": mqtt.refused, "waiting": mqtt.waiting,
@@ -131,6 +131,9 @@ fn text(status: &AgentStatus) -> String {
         ("dropped", status.dropped_operations.to_string()),
         ("repairs", format!("{} ({} items, {} defects)", status.repairs, status.repaired_items, status.defects)),
     ];
+    if status.disk_low {
+        rows.push(("disk", "nearly full: new operations are refused".to_owned()));
+    }
     rows.extend(bridges(status));
     let newest = status.refusals.iter().rev().take(5);
     rows.extend(

@@ -10,9 +10,12 @@
 //! It is what keeps the rule of a step (`protocol`). It knows no network and no gRPC.
 //!
 //! - What belongs to one link is never sent over another: a step ends where a link ends.
-//! - A write that fails ends the thread: memory is ahead of the disk then.
+//! - A write that fails ends the thread: memory is ahead of the disk then. One that finds no room waits (`store/backend.rs`), so
+//!   it is looked before whether there is room (`room.rs`).
 
+mod contents;
 mod publish;
+mod room;
 mod start;
 mod status;
 mod submit;
@@ -26,10 +29,11 @@ use muster_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Monotonic;
+use crate::contents::Contents;
 use crate::protocol::{Input, LinkState, Loss, Protocol, Step};
 use crate::published::Published;
 use crate::rules::View;
-use crate::store::{Reader, Store, StoreError};
+use crate::store::{Left, Reader, Room, Store, StoreError};
 use crate::submission::Submission;
 
 pub(crate) use start::start;
@@ -43,18 +47,20 @@ const BATCH_MAX: usize = 256;
 /// What the keeper is asked to do.
 pub(crate) enum Job {
     /// A stream is about to be opened; frames go there, and the reason to end it.
-    Open(mpsc::Sender<v1::SyncRequest>, oneshot::Sender<String>),
+    Open(mpsc::Sender<v1::SyncRequest>, oneshot::Sender<Loss>),
     Heard(Box<v1::SyncResponse>),
     Tick,
     /// The stream has ended; answered with the milliseconds to wait for the next one, `None` for ever.
     Lost(Loss, oneshot::Sender<Option<u64>>),
     Submit(Box<Submission>),
     Status(oneshot::Sender<AgentStatus>),
+    /// What the store holds, read for the link of this number.
+    Contents(u64, Option<Contents>),
 }
 
 struct OpenLink {
     frames: mpsc::Sender<v1::SyncRequest>,
-    close: Option<oneshot::Sender<String>>,
+    close: Option<oneshot::Sender<Loss>>,
 }
 
 /// Everything that is done at the end of a batch.
@@ -71,13 +77,21 @@ struct Batch {
 pub(crate) struct Keeper {
     store: Store,
     reader: Reader,
+    room: Arc<Room>,
+    /// As it was before the newest batch.
+    left: Left,
     protocol: Protocol,
+    /// As the settings say, for as long as the cluster has said nothing.
     limits: Limits,
     /// Of names that operations are pending for.
     views: BTreeMap<String, View>,
     recent: Recent,
     published: Arc<Published>,
     link: Option<OpenLink>,
+    /// Links that were opened.
+    links: u64,
+    /// For answers to the keeper itself; does not keep it alive.
+    jobs: mpsc::WeakSender<Job>,
     clock: Monotonic,
     /// Names changed since the last mark, as they were then if anybody watches.
     changed: BTreeMap<String, Option<v1::Resource>>,
@@ -108,7 +122,10 @@ impl Keeper {
         let now_ms = self.clock.now_ms();
         match job {
             Job::Heard(frame) => self.protocol.take(Input::Heard(frame), now_ms, &mut batch.step),
-            Job::Tick => self.protocol.take(Input::Tick, now_ms, &mut batch.step),
+            Job::Tick => {
+                self.look_for_room();
+                self.protocol.take(Input::Tick, now_ms, &mut batch.step);
+            }
             Job::Submit(submission) => self.submit(*submission, batch)?,
             Job::Status(reply) => {
                 let status = self.status();
@@ -116,8 +133,18 @@ impl Keeper {
                     reply.send(status).ok();
                 }));
             }
+            Job::Contents(link, contents) if link == self.links => {
+                self.protocol.take(Input::Contents(contents), now_ms, &mut batch.step);
+            }
+            Job::Contents(..) => {}
             Job::Open(frames, close) => {
                 self.end(std::mem::take(batch))?;
+                if let Err(full) = self.room_for_a_link() {
+                    // Who opens it may have gone away.
+                    close.send(full).ok();
+                    return Ok(());
+                }
+                self.links += 1;
                 self.link = Some(OpenLink { frames, close: Some(close) });
                 self.protocol.take(Input::Opened, now_ms, &mut batch.step);
                 self.end(std::mem::take(batch))?;
@@ -140,6 +167,9 @@ impl Keeper {
         self.note_changes(&batch.step);
         self.store.commit(&batch.step.writes, batch.step.durable)?;
         self.publish(&batch)?;
+        if batch.step.reads_contents {
+            self.read_contents();
+        }
         self.send(batch.step);
         for answer in batch.answers {
             answer();
@@ -157,10 +187,10 @@ impl Keeper {
                 break;
             }
         }
-        if let Some(why) = close
+        if let Some(message) = close
             && let Some(sender) = link.close.take()
         {
-            sender.send(why).ok();
+            sender.send(Loss { message, ..Loss::default() }).ok();
         }
     }
 }

@@ -83,9 +83,10 @@ impl Keeper {
             self.views.remove(name);
             return Ok(());
         };
+        let limits = self.protocol.limits(&self.limits);
         for entry in pending {
             // What the cluster will refuse shows no effect here either.
-            if let Ok(with) = view.with(&entry.operation, 0, &self.limits) {
+            if let Ok(with) = view.with(&entry.operation, 0, &limits) {
                 view = with;
             }
         }

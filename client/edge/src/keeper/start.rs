@@ -11,7 +11,7 @@ use super::{JOBS_MAX, Job, Keeper, Recent};
 use crate::clock::Monotonic;
 use crate::protocol::{Protocol, Settings};
 use crate::published::{Now, Published};
-use crate::store::{Loaded, Store, StoreError};
+use crate::store::{Left, Loaded, Room, Store, StoreError};
 
 /// A keeper that runs.
 pub(crate) struct Started {
@@ -25,21 +25,32 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// When what waits cannot be read.
-pub(crate) fn start(store: Store, loaded: Loaded, settings: Settings, limits: Limits) -> Result<Started, StoreError> {
+pub(crate) fn start(
+    store: Store,
+    loaded: Loaded,
+    settings: Settings,
+    limits: Limits,
+    room: Arc<Room>,
+) -> Result<Started, StoreError> {
     let Loaded { state, index, queue, damaged } = loaded;
     let now = Now { cluster_id: state.cluster_id.clone(), cursor: state.cursor, pending: BTreeMap::new() };
     let published = Arc::new(Published::new(now));
     let told = state.cursor;
     let chance = Box::new(|| rand::rng().random());
+    let (jobs, inbox) = mpsc::channel(JOBS_MAX);
     let mut keeper = Keeper {
         reader: store.reader(),
         store,
+        room,
+        left: Left::Enough,
         protocol: Protocol::new(settings, state, index, queue, chance),
         limits,
         views: BTreeMap::new(),
         recent: Recent::default(),
         published: Arc::clone(&published),
         link: None,
+        links: 0,
+        jobs: jobs.downgrade(),
         clock: Monotonic::start(),
         changed: BTreeMap::new(),
         damaged: BTreeSet::from_iter(damaged),
@@ -48,7 +59,6 @@ pub(crate) fn start(store: Store, loaded: Loaded, settings: Settings, limits: Li
         last_state: None,
     };
     keeper.restore_views()?;
-    let (jobs, inbox) = mpsc::channel(JOBS_MAX);
     let (report, ended) = oneshot::channel();
     let run = move || {
         let result = keeper.run(inbox);

@@ -4,6 +4,7 @@ use muster_proto::edge::v1::{AgentStatus, LinkState as Told};
 
 use super::Keeper;
 use crate::protocol::LinkState;
+use crate::store::Left;
 
 /// Set after each batch; counters are those since the start.
 pub(super) fn measure(keeper: &Keeper) {
@@ -28,6 +29,8 @@ pub(super) fn measure(keeper: &Keeper) {
     metrics::counter!("muster_edge_repairs_total").absolute(counts.repairs);
     metrics::counter!("muster_edge_repair_defects_total").absolute(counts.defects);
     metrics::counter!("muster_edge_repaired_items_total").absolute(counts.repaired_items);
+    metrics::counter!("muster_edge_verifications_total").absolute(counts.verifications);
+    metrics::counter!("muster_edge_verifications_differing_total").absolute(counts.verifications_differing);
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge is a double; counts beyond 2^53 do not happen")]
@@ -73,6 +76,7 @@ impl Keeper {
             repaired_items: counts.repaired_items,
             defects: counts.defects,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            disk_low: self.left > Left::Enough,
             // The bridges say themselves how they are.
             mqtt: None,
             folder: None,

@@ -85,9 +85,13 @@ impl Keeper {
         if let Some(known) = self.known(&request_id, &operation)? {
             return Ok(known);
         }
+        if !is_dry_run {
+            self.room_for_an_operation()?;
+        }
         let name = name_of(&operation).to_owned();
         let operation = v1::SyncOperation { queued_ms: self.wall_ms(), ..operation };
-        let after = self.view(&name)?.with(&operation, expected_version, &self.limits)?;
+        let limits = self.protocol.limits(&self.limits);
+        let after = self.view(&name)?.with(&operation, expected_version, &limits)?;
         let resource = after.resource();
         if is_dry_run {
             return Ok(resource);

@@ -29,7 +29,8 @@ pub(super) fn refused(refused: &Refused) -> Status {
         Refused::Rule(rejection) => rejected(rejection),
         Refused::NotHeld(_) => told(Code::NotFound, Reason::NotFound.code(), &message, "name", ""),
         Refused::Full(_) => told(Code::ResourceExhausted, "QUEUE_FULL", &message, "", ""),
-        Refused::Stopped(stopped) => stopped_edge(&stopped.reason, &message),
+        Refused::DiskFull(_) => told(Code::ResourceExhausted, "EDGE_DISK_FULL", &message, "", ""),
+        Refused::Stopped(stopped) => told(Code::FailedPrecondition, &stopped.reason, &message, "", ""),
         Refused::Store(error) => unreadable(error),
         Refused::Stopping => told(Code::Unavailable, "STOPPING", &message, "", ""),
     }
@@ -44,13 +45,6 @@ pub(super) fn unreadable(error: &StoreError) -> Status {
             Status::internal("the edge's store failed; its log says how")
         }
     }
-}
-
-/// An edge that sends no more: what to do is said with the agent, because only it knows some of these reasons.
-fn stopped_edge(reason: &str, message: &str) -> Status {
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
-    details.add_help_link(reason, "node/docs/how-to/edge-agent.md");
-    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 pub(super) fn told(code: Code, reason: &str, message: &str, field: &str, current: &str) -> Status {
@@ -81,5 +75,37 @@ fn code(reason: Reason) -> Code {
         Reason::EtagMismatch => Code::Aborted,
         // The others do not come up over an item and what waits for it.
         _ => Code::FailedPrecondition,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tonic_types::StatusExt;
+
+    use super::*;
+    use crate::protocol::{Full, OF_THE_CLUSTER, OF_THE_STORE, Stopped};
+
+    #[test]
+    fn every_reason_has_a_page_that_names_its_code() {
+        let stopped =
+            |reason: &&str| Refused::Stopped(Stopped { reason: (*reason).to_owned(), message: "why".to_owned() });
+        let mut refusals: Vec<Refused> = OF_THE_STORE.iter().map(stopped).collect();
+        refusals.extend([Refused::DiskFull(9), Refused::Full(Full::Operations(1)), Refused::Stopping]);
+        refusals.push(Refused::NotHeld("a".to_owned()));
+        let told = refusals.iter().map(refused);
+        for status in told {
+            let details = status.get_error_details();
+            let link = details.help().expect("Help").links[0].url.clone();
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&link);
+            let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{link}: {error}"));
+            let reason = details.error_info().expect("ErrorInfo").reason.clone();
+            assert!(text.starts_with(&format!("# {reason}\n")), "{link}");
+        }
+        for reason in OF_THE_CLUSTER {
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../node/docs/errors/{reason}.md"));
+            assert!(page.exists(), "status shows {reason}");
+        }
     }
 }

@@ -32,6 +32,7 @@ impl Protocol {
         step.touched.insert(item.name.clone());
         if item.resource.is_some() {
             self.index.insert(&item.name, item.revision);
+            self.note_content(&item);
             step.writes.push(Write::PutItem(Box::new(item)));
         } else {
             self.remove_item(&item.name, step);
@@ -41,6 +42,7 @@ impl Protocol {
     pub(super) fn remove_item(&mut self, name: &str, step: &mut Step) {
         // Also when it is not known: its stored copy may be a damaged one.
         self.index.remove(name);
+        self.note_removed(name);
         step.touched.insert(name.to_owned());
         step.writes.push(Write::RemoveItem(name.to_owned()));
     }
@@ -51,8 +53,11 @@ impl Protocol {
             link.tells = true;
             link.is_marked = true;
         }
+        let verify = self.link.as_mut().filter(|_| !is_repairing).and_then(|link| link.verify.take());
         if is_repairing {
             // The cluster is heard; what it has to say beyond waits for the end of the repair.
+        } else if let Some(id) = verify {
+            self.begin_verifying(id, mark, step);
         } else if self.agrees_with(&mark) {
             self.reach(&mark, step);
         } else {

@@ -4,6 +4,7 @@
 //! ```text
 //!   opening.rs   hello, welcome, the ends of links      uplink.rs    queue, operations, results
 //!   downlink.rs  items and marks                        repair.rs    finding what differs
+//!   verify.rs    proving that contents are the same
 //! ```
 //!
 //! **The rule of a step.** Whoever drives the machine makes the writes of a [`Step`] durable, all in one transaction, and
@@ -18,20 +19,25 @@ mod downlink;
 mod opening;
 mod repair;
 mod uplink;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use muster_domain::Limits;
 use muster_proto::stored::v1::{EdgeAgentQueued, EdgeAgentState};
 use muster_proto::v1;
 use muster_proto::v1::sync_request::Message;
 use muster_proto::v1::sync_response::Message as Heard;
 
+use crate::contents::Contents;
 use crate::index::Index;
 use crate::queue::{Entry, Queue};
 use opening::Link;
 
 pub use opening::Stopped;
+#[cfg(test)]
+pub(crate) use opening::{OF_THE_CLUSTER, OF_THE_STORE};
 pub use uplink::Full;
 
 /// What happens when the queue is full.
@@ -74,6 +80,8 @@ pub enum Input {
     Lost(Loss),
     /// Time has passed.
     Tick,
+    /// What the store holds, as a step asked with [`Step::reads_contents`]; nothing when it cannot be read.
+    Contents(Option<Contents>),
 }
 
 /// Why a stream ended.
@@ -121,6 +129,8 @@ pub struct Step {
     pub unmade: BTreeSet<String>,
     /// A mark that agrees was reached.
     pub is_marked: bool,
+    /// After the writes, the contents of the store are to be read and put in. Nothing changes them until then.
+    pub reads_contents: bool,
 }
 
 impl Step {
@@ -146,6 +156,10 @@ pub struct Counts {
     pub defects: u64,
     /// Items that repairs dropped or fetched.
     pub repaired_items: u64,
+    /// Comparisons of contents.
+    pub verifications: u64,
+    /// Those of them in which something differed.
+    pub verifications_differing: u64,
 }
 
 /// How the link is.
@@ -211,6 +225,7 @@ impl Protocol {
             Input::Lost(loss) => self.lose(&loss, now_ms),
             Input::Tick => self.tick(now_ms, step),
             Input::Heard(frame) => self.hear(*frame, now_ms, step),
+            Input::Contents(contents) => self.take_contents(contents, step),
         }
     }
 
@@ -227,6 +242,7 @@ impl Protocol {
                 self.take_result(result.last_sequence, &result.refusals, result.revision, step);
             }
             Some(Heard::Differences(differences)) if is_open => self.take_differences(differences, step),
+            Some(Heard::Verify(verify)) if is_open => link.verify = Some(verify.id),
             // A kind of message that a later version brings.
             None => {}
             Some(_) => step.close("the cluster sent a message that does not belong here"),
@@ -255,6 +271,19 @@ impl Protocol {
     #[must_use]
     pub fn state(&self) -> &EdgeAgentState {
         &self.state
+    }
+
+    /// The cluster's limits of twins, as it said last; `usual` before it said any.
+    #[must_use]
+    pub fn limits(&self, usual: &Limits) -> Limits {
+        let Some(told) = &self.state.limits else { return *usual };
+        Limits {
+            reported_bytes_max: told.reported_bytes_max,
+            value_bytes_max: told.value_bytes_max,
+            key_bytes_max: told.key_bytes_max,
+            depth_max: told.depth_max,
+            ..*usual
+        }
     }
 
     /// What is held.

@@ -19,9 +19,9 @@ const WINDOW_OPERATIONS_MAX: u64 = 256;
 const HEARTBEATS: u64 = 3;
 
 /// Reasons after which the store itself is of no use any more.
-const OF_THE_STORE: [&str; 3] = ["EDGE_REPLACED", "SEQUENCE_FORGOTTEN", "STORE_IS_OLD"];
+pub(crate) const OF_THE_STORE: [&str; 3] = ["EDGE_REPLACED", "SEQUENCE_FORGOTTEN", "STORE_IS_OLD"];
 /// Reasons after which a person has to look: at the addresses, or at the cluster.
-const OF_THE_CLUSTER: [&str; 2] = ["CLUSTER_MISMATCH", "CURSOR_FROM_THE_FUTURE"];
+pub(crate) const OF_THE_CLUSTER: [&str; 2] = ["CLUSTER_MISMATCH", "CURSOR_FROM_THE_FUTURE"];
 
 /// Why no link is opened any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct Link {
     /// Whether the newest mark agreed.
     pub(super) agrees: bool,
     pub(super) repair: Option<Repair>,
+    /// At the next mark contents are to be compared, and the number under which.
+    pub(super) verify: Option<u64>,
     /// Repairs in a row that did not lead to agreement.
     pub(super) vain_repairs: u32,
     /// Goes out after `received`.
@@ -76,6 +78,7 @@ impl Link {
             is_marked: false,
             agrees: false,
             repair: None,
+            verify: None,
             vain_repairs: 0,
             questions: Vec::new(),
             return_after_ms: None,
@@ -112,6 +115,7 @@ impl Protocol {
             window_items: self.settings.window_items,
             agent_version: self.settings.agent_version.clone(),
             sent_sequence: self.state.sent,
+            verifies: true,
         }));
     }
 
@@ -144,6 +148,9 @@ impl Protocol {
         state.epoch = welcome.epoch;
         state.cluster_id = header.cluster_id;
         state.session = session.into();
+        if welcome.limits.is_some() {
+            state.limits = welcome.limits;
+        }
         self.counts.sessions += 1;
         let heartbeat = if welcome.heartbeat_ms == 0 { HEARTBEAT_MS } else { u64::from(welcome.heartbeat_ms) };
         if let Some(link) = &mut self.link {

@@ -4,17 +4,20 @@
 //! - The cluster sends nothing newer before the mark agrees. So the mark is the truth for as long as it is repaired: what the
 //!   edge holds of a later revision is brought back to it, and comes again with the next mark, which is checked too.
 //! - A repair ends with agreement, or it begins again; one that leads nowhere ends the link.
+//!
+//! A comparison of contents (`verify.rs`) goes the same way, with hashes of contents in place of revisions.
 
 use std::collections::BTreeSet;
 
 use muster_proto::v1;
 use muster_proto::v1::sync_request::Message;
 
+use super::verify::Verifying;
 use super::{Protocol, Step};
 use crate::index::{Index, Range};
 
 /// Ranges of the first comparison.
-const FIRST_RANGES: usize = 16;
+pub(super) const FIRST_RANGES: usize = 16;
 /// Ranges in one comparison.
 const RANGES_MAX: usize = 256;
 /// Names in one fetch, and names under way at a time.
@@ -28,20 +31,45 @@ const COMPARISONS_MAX: u32 = 10_000;
 /// A repair under way.
 #[derive(Debug)]
 pub(super) struct Repair {
-    mark: v1::SyncMark,
+    pub(super) mark: v1::SyncMark,
     /// Ranges still to be compared.
-    ranges: Vec<Range>,
+    pub(super) ranges: Vec<Range>,
     /// Names still to be fetched, and those that are asked for.
     wanted: BTreeSet<String>,
     fetching: BTreeSet<String>,
     /// Comparisons without answer, and all that were made.
     unanswered: u32,
     comparisons: u32,
+    /// Contents are compared, not revisions.
+    pub(super) verifying: Option<Verifying>,
 }
 
 impl Repair {
+    pub(super) fn new(mark: v1::SyncMark, ranges: Vec<Range>, verifying: Option<Verifying>) -> Self {
+        let (wanted, fetching) = (BTreeSet::new(), BTreeSet::new());
+        Self { mark, ranges, wanted, fetching, unanswered: 0, comparisons: 0, verifying }
+    }
+
     fn is_done(&self) -> bool {
-        self.ranges.is_empty() && self.wanted.is_empty() && self.fetching.is_empty() && self.unanswered == 0
+        let is_read = self.verifying.as_ref().is_none_or(Verifying::is_read);
+        is_read && self.ranges.is_empty() && self.wanted.is_empty() && self.fetching.is_empty() && self.unanswered == 0
+    }
+
+    /// The edge's own sum over a range.
+    fn sum(&self, index: &Index, range: Range) -> v1::SyncRange {
+        let sum = match &self.verifying {
+            Some(verifying) => verifying.sum(&range),
+            None => index.range_sum(&range),
+        };
+        v1::SyncRange { start: range.start, end: range.end, items: sum.items(), hash: sum.to_bytes().to_vec().into() }
+    }
+
+    /// Whether the edge holds what an entry says.
+    fn holds(&self, index: &Index, entry: &v1::SyncEntry) -> bool {
+        match &self.verifying {
+            Some(verifying) => verifying.holds(entry),
+            None => index.revision(&entry.name) == Some(entry.revision),
+        }
     }
 
     /// The next question, if there is one that may be asked now.
@@ -51,8 +79,9 @@ impl Repair {
             let ranges = std::mem::replace(&mut self.ranges, rest);
             self.unanswered += 1;
             self.comparisons += 1;
-            let ranges = ranges.into_iter().map(|range| sums(index, range)).collect();
-            return Some(Message::Compare(v1::SyncCompare { revision: self.mark.revision, ranges, contents: false }));
+            let ranges = ranges.into_iter().map(|range| self.sum(index, range)).collect();
+            let contents = self.verifying.is_some();
+            return Some(Message::Compare(v1::SyncCompare { revision: self.mark.revision, ranges, contents }));
         }
         if self.wanted.is_empty() || self.fetching.len() + NAMES_MAX > FETCHING_MAX {
             return None;
@@ -64,11 +93,6 @@ impl Repair {
         }
         Some(Message::Fetch(v1::SyncFetch { names }))
     }
-}
-
-fn sums(index: &Index, range: Range) -> v1::SyncRange {
-    let sum = index.range_sum(&range);
-    v1::SyncRange { start: range.start, end: range.end, items: sum.items(), hash: sum.to_bytes().to_vec().into() }
 }
 
 impl Protocol {
@@ -92,14 +116,7 @@ impl Protocol {
             "the edge holds something else than the cluster: what differs is repaired"
         );
         let ranges = self.index.split(FIRST_RANGES);
-        link.repair = Some(Repair {
-            mark,
-            ranges,
-            wanted: BTreeSet::new(),
-            fetching: BTreeSet::new(),
-            unanswered: 0,
-            comparisons: 0,
-        });
+        link.repair = Some(Repair::new(mark, ranges, None));
         self.go_on_repairing(step);
     }
 
@@ -125,9 +142,8 @@ impl Protocol {
     fn take_parts(&mut self, parts: Vec<v1::SyncRange>) {
         let Some(repair) = self.link.as_mut().and_then(|link| link.repair.as_mut()) else { return };
         for part in parts {
-            let range = Range { start: part.start, end: part.end };
-            let own = self.index.range_sum(&range);
-            if own.items() != part.items || own.to_bytes()[..] != part.hash[..] {
+            let range = Range { start: part.start.clone(), end: part.end.clone() };
+            if repair.sum(&self.index, range.clone()) != part {
                 repair.ranges.push(range);
             }
         }
@@ -138,15 +154,17 @@ impl Protocol {
         let Some(repair) = self.link.as_mut().and_then(|link| link.repair.as_mut()) else { return };
         let range = Range { start: difference.start, end: difference.end };
         let names: BTreeSet<&str> = difference.entries.iter().map(|entry| entry.name.as_str()).collect();
-        let own = self.index.range(&range);
-        let gone: Vec<String> =
-            own.filter(|(name, _)| !names.contains(name)).map(|(name, _)| name.to_owned()).collect();
-        let lacking: Vec<String> = difference
-            .entries
-            .iter()
-            .filter(|entry| self.index.revision(&entry.name) != Some(entry.revision))
-            .map(|entry| entry.name.clone())
-            .collect();
+        let mut gone: BTreeSet<String> = self.index.range(&range).map(|(name, _)| name.to_owned()).collect();
+        if let Some(verifying) = &repair.verifying {
+            gone.extend(verifying.names(&range));
+        }
+        gone.retain(|name| !names.contains(name.as_str()));
+        let is_lacking = |entry: &&v1::SyncEntry| !repair.holds(&self.index, entry);
+        let lacking: Vec<String> =
+            difference.entries.iter().filter(is_lacking).map(|entry| entry.name.clone()).collect();
+        if let Some(verifying) = &mut repair.verifying {
+            gone.iter().chain(&lacking).for_each(|name| verifying.note_difference(name));
+        }
         self.counts.repaired_items += (gone.len() + lacking.len()) as u64;
         repair.wanted.extend(lacking);
         for name in &gone {
@@ -170,6 +188,9 @@ impl Protocol {
         }
         if !repair.is_done() {
             return;
+        }
+        if repair.verifying.is_some() {
+            return self.end_comparison(step);
         }
         let mark = repair.mark.clone();
         link.repair = None;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   STORE        which incarnation the file beside it holds; written once, after the file is whole
+//!   RESERVE      zeros: room for the writes that are under way when the disk becomes full
 //!   edge.redb    items: name → item    queue: key → operation    state: one record
 //! ```
 //!
@@ -12,17 +13,22 @@
 //! - A store that is damaged, torn, another edge's or gone is an error, and never taken for an empty one. An item alone
 //!   that is damaged is reported and left out of the index, so that the next mark brings it again.
 
+mod backend;
 mod create;
 mod error;
 mod load;
 mod read;
 mod record;
+mod room;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use redb::backends::FileBackend;
 use redb::{Database, Durability, TableDefinition};
 
+use crate::failpoint::{self, Point};
 use crate::protocol::Write;
 
 pub(crate) use create::hex;
@@ -30,6 +36,7 @@ pub use create::{Chance, set_aside};
 pub use error::StoreError;
 pub use load::Loaded;
 pub use read::{Listed, Reader};
+pub use room::{Left, Room};
 
 const ITEMS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("items");
 const QUEUE: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("queue");
@@ -50,8 +57,21 @@ impl Store {
     /// # Errors
     /// When it is damaged, torn, gone, open elsewhere, or another edge's.
     pub fn open(folder: &Path, edge: &str, chance: Chance<'_>) -> Result<(Self, Loaded), StoreError> {
+        Self::open_in(&Arc::new(Room::new(folder, 0)), folder, edge, chance)
+    }
+
+    /// The same, with writes that wait for room.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_in(
+        room: &Arc<Room>,
+        folder: &Path,
+        edge: &str,
+        chance: Chance<'_>,
+    ) -> Result<(Self, Loaded), StoreError> {
         let path = create::find_or_create(folder, edge, chance)?;
-        let database = Database::open(&path).map_err(|cause| StoreError::open(&path, cause))?;
+        let database = open_file(&path, room)?;
         let store = Self { database: Arc::new(database), path };
         let loaded = load::load(&store.database, &store.path, edge)?;
         create::check_marker(folder, &loaded.state.incarnation)?;
@@ -66,8 +86,11 @@ impl Store {
         if writes.is_empty() {
             return Ok(());
         }
+        failpoint::reach(Point::CommitBefore);
         self.write(writes, durable)
-            .map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })
+            .map_err(|cause| StoreError::Write { path: self.path.clone(), cause: Box::new(cause) })?;
+        failpoint::reach(Point::CommitAfter);
+        Ok(())
     }
 
     fn write(&self, writes: &[Write], durable: bool) -> Result<(), redb::Error> {
@@ -107,5 +130,22 @@ impl Store {
     }
 }
 
+/// Opens a file that is there. Every page is held against its checksum: what was damaged outside of the database would
+/// otherwise be found in the middle of something, or not at all.
+fn open_file(path: &Path, room: &Arc<Room>) -> Result<Database, StoreError> {
+    let file = File::options().read(true).write(true).open(path).map_err(StoreError::files(path))?;
+    // An empty file would be taken for a database that is to be made.
+    if file.metadata().map_err(StoreError::files(path))?.len() == 0 {
+        return Err(StoreError::damaged(path, "it is empty"));
+    }
+    let opened = FileBackend::new(file).and_then(|file| {
+        let backend = backend::Patient::new(file, Arc::clone(room));
+        Database::builder().set_check_integrity_on_open(true).create_with_backend(backend)
+    });
+    opened.map_err(|cause| StoreError::open(path, cause))
+}
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torn;

@@ -1,13 +1,15 @@
 //! Reading items beside the one who writes: each call sees one committed state of the store.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use muster_proto::v1;
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::error::read;
 use super::{ITEMS, StoreError, record};
+use crate::contents::Contents;
 
 /// See the module. Clones share the store.
 #[derive(Debug, Clone)]
@@ -52,6 +54,25 @@ impl Reader {
         let table = transaction.open_table(ITEMS).map_err(read)?;
         let rows = table.range::<&str>((Bound::Excluded(after), Bound::Unbounded)).map_err(read)?;
         rows.take(limit).map(|row| Ok(row.map_err(read)?.0.value().to_owned())).collect()
+    }
+
+    /// Hashes of all items that are whole, by what they hold.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn contents(&self) -> Result<Contents, StoreError> {
+        let transaction = self.database.begin_read().map_err(read)?;
+        let table = transaction.open_table(ITEMS).map_err(read)?;
+        let mut hashes = BTreeMap::new();
+        for row in table.iter().map_err(read)? {
+            let (name, bytes) = row.map_err(read)?;
+            match record::decode_item(name.value(), bytes.value()) {
+                Ok(item) => drop(hashes.insert(item.name.clone(), Contents::hash(&item))),
+                Err(what) => tracing::error!(item = name.value(), what, "a stored item is damaged"),
+            }
+        }
+        let reader = self.clone();
+        Ok(Contents::new(hashes, Box::new(move |name| reader.item(name).ok().flatten())))
     }
 
     /// Up to `limit` items whose names begin with `prefix`, lie behind `after` and please `keep`. Names are judged before

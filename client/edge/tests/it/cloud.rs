@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::Limits;
-use muster_domain::scope::{ScopeHash, item_hash};
-use muster_edge::index::{Index, Range};
+use muster_domain::scope::{ScopeHash, content_hash, item_hash};
 use muster_edge::protocol::Loss;
 use muster_edge::queue::name_of;
 use muster_edge::rules::View;
@@ -15,6 +14,7 @@ use muster_proto::v1::resource::Resource;
 use muster_proto::v1::sync_operation::Operation;
 use muster_proto::v1::sync_request::Message as Said;
 use muster_proto::v1::sync_response::Message;
+use prost::Message as _;
 
 /// Items of one message.
 const FRAME_ITEMS: usize = 7;
@@ -63,6 +63,10 @@ pub(crate) struct Cloud {
     pub(crate) floor: u64,
     /// Items sent, to all streams.
     pub(crate) items_sent: u64,
+    /// What edges said they hold by content.
+    pub(crate) verified: Vec<v1::SyncVerified>,
+    /// As the welcome tells them.
+    pub(crate) limits: Option<v1::SyncLimits>,
     record: Record,
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Stream {
     sent_items: u64,
     received_items: u64,
     backlog: Vec<v1::SyncItem>,
+    /// Contents are compared at the checked mark.
+    verifying: bool,
     pub(crate) agreed: Option<u64>,
 }
 
@@ -98,6 +104,8 @@ impl Cloud {
             hold_results: false,
             floor: 0,
             items_sent: 0,
+            verified: Vec::new(),
+            limits: None,
             record: Record::default(),
         }
     }
@@ -174,6 +182,11 @@ impl Cloud {
             (Said::Received(received), Some(stream)) => self.received(stream, &received, &mut out),
             (Said::Compare(compare), Some(stream)) => out.push(self.compare(stream, &compare)),
             (Said::Fetch(fetch), Some(stream)) => fetch_items(stream, &fetch, &mut out),
+            (Said::Verified(verified), Some(stream)) => {
+                assert!(stream.verifying, "it was asked");
+                stream.verifying = !verified.is_over;
+                self.verified.push(verified);
+            }
             (said, _) => return Err(refusal("", &format!("out of place: {said:?}"))),
         }
         Ok(out.into_iter().map(|message| v1::SyncResponse { message: Some(message) }).collect())
@@ -220,6 +233,7 @@ impl Cloud {
             refusals: self.record.refusals.clone(),
             window_operations: self.window_operations,
             heartbeat_ms: 1_000,
+            limits: self.limits,
         }));
         Ok(Stream { epoch: self.record.epoch, window_items: hello.window_items.into(), ..Stream::default() })
     }
@@ -273,6 +287,16 @@ impl Cloud {
             self.send_backlog(stream, &mut out);
         }
         out.into_iter().map(|message| v1::SyncResponse { message: Some(message) }).collect()
+    }
+
+    /// Asks an edge that is in step to compare contents.
+    pub(crate) fn verify(&mut self, stream: &mut Stream, id: u64) -> Vec<v1::SyncResponse> {
+        assert!(stream.checked.is_none() && stream.backlog.is_empty() && stream.sent == self.revision, "in step");
+        let mark = self.mark(true);
+        stream.checked = Some((mark.clone(), self.scope.clone()));
+        stream.verifying = true;
+        let verify = Message::Verify(v1::SyncVerify { id });
+        [verify, Message::Mark(mark)].map(|message| v1::SyncResponse { message: Some(message) }).into()
     }
 
     fn apply(&mut self, operations: v1::SyncOperations) -> Result<Message, Loss> {
@@ -330,6 +354,7 @@ impl Cloud {
         if let Some((mark, scope)) = &stream.checked
             && received.agrees
             && received.cursor >= mark.revision
+            && !stream.verifying
         {
             assert_eq!(sum(scope).items(), mark.items, "a mark is of its scope");
             stream.checked = None;
@@ -345,24 +370,19 @@ impl Cloud {
     fn compare(&mut self, stream: &Stream, compare: &v1::SyncCompare) -> Message {
         self.comparisons += 1;
         let scope = stream.checked.as_ref().map_or(&self.scope, |(_, scope)| scope);
-        let mut index = Index::default();
-        scope.values().for_each(|item| index.insert(&item.name, item.revision));
+        let held = entries(scope, compare.contents);
         let mut differences = Vec::new();
         for asked in &compare.ranges {
-            let range = Range { start: asked.start.clone(), end: asked.end.clone() };
-            let own = index.range_sum(&range);
-            if own.items() == asked.items && own.to_bytes()[..] == asked.hash[..] {
+            let own = sum_of(&held, &asked.start, &asked.end);
+            if own == *asked {
                 continue;
             }
-            let mut difference = v1::SyncDifference {
-                start: range.start.clone(),
-                end: range.end.clone(),
-                ..v1::SyncDifference::default()
-            };
-            if own.items() <= ENTRIES_MAX {
-                difference.entries = index.range(&range).map(|(name, revision)| entry(name, revision)).collect();
+            let (start, end) = (asked.start.clone(), asked.end.clone());
+            let mut difference = v1::SyncDifference { start, end, ..v1::SyncDifference::default() };
+            if own.items <= ENTRIES_MAX {
+                difference.entries = within(&held, &asked.start, &asked.end).cloned().collect();
             } else {
-                difference.parts = parts(&index, &range);
+                difference.parts = parts(&held, asked);
             }
             differences.push(difference);
         }
@@ -370,21 +390,33 @@ impl Cloud {
     }
 }
 
-fn entry(name: &str, revision: u64) -> v1::SyncEntry {
-    v1::SyncEntry { name: name.to_owned(), revision, hash: Vec::new().into() }
+/// What is compared, in the order of names.
+fn entries(scope: &BTreeMap<String, v1::SyncItem>, contents: bool) -> Vec<v1::SyncEntry> {
+    let entries = scope.values().map(|item| {
+        let hash = if contents { content_hash(&item.encode_to_vec()) } else { item_hash(&item.name, item.revision) };
+        v1::SyncEntry { name: item.name.clone(), revision: item.revision, hash: hash.to_vec().into() }
+    });
+    entries.collect()
 }
 
-fn parts(index: &Index, range: &Range) -> Vec<v1::SyncRange> {
-    let names: Vec<String> = index.range(range).map(|(name, _)| name.to_owned()).collect();
+fn within<'e>(entries: &'e [v1::SyncEntry], start: &'e str, end: &'e str) -> impl Iterator<Item = &'e v1::SyncEntry> {
+    entries.iter().filter(move |entry| entry.name.as_str() >= start && (end.is_empty() || entry.name.as_str() < end))
+}
+
+fn sum_of(entries: &[v1::SyncEntry], start: &str, end: &str) -> v1::SyncRange {
+    let mut sum = ScopeHash::default();
+    within(entries, start, end).for_each(|entry| sum.add(&entry.hash[..].try_into().expect("32 bytes")));
+    let hash = sum.to_bytes().to_vec().into();
+    v1::SyncRange { start: start.to_owned(), end: end.to_owned(), items: sum.items(), hash }
+}
+
+fn parts(entries: &[v1::SyncEntry], range: &v1::SyncRange) -> Vec<v1::SyncRange> {
+    let names: Vec<&str> = within(entries, &range.start, &range.end).map(|entry| entry.name.as_str()).collect();
     let size = names.len().div_ceil(PARTS);
-    let mut starts = vec![range.start.clone()];
-    starts.extend(names.iter().skip(size).step_by(size).cloned());
-    let ends = starts.iter().skip(1).cloned().chain([range.end.clone()]).collect::<Vec<_>>();
-    let sums = starts.into_iter().zip(ends).map(|(start, end)| {
-        let sum = index.range_sum(&Range { start: start.clone(), end: end.clone() });
-        v1::SyncRange { start, end, items: sum.items(), hash: sum.to_bytes().to_vec().into() }
-    });
-    sums.collect()
+    let mut starts = vec![range.start.as_str()];
+    starts.extend(names.iter().skip(size).step_by(size));
+    let ends = starts.iter().skip(1).copied().chain([range.end.as_str()]).collect::<Vec<_>>();
+    starts.into_iter().zip(ends).map(|(start, end)| sum_of(entries, start, end)).collect()
 }
 
 fn fetch_items(stream: &mut Stream, fetch: &v1::SyncFetch, out: &mut Vec<Message>) {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use muster_edge::contents::Contents;
 use muster_edge::index::Index;
 use muster_edge::protocol::{Input, LinkState, Loss, Protocol, QueuePolicy, Settings, Step, Write};
 use muster_edge::queue::Entry;
@@ -63,6 +64,13 @@ impl Disk {
                 self.queue.remove(key);
             }
         }
+    }
+
+    /// What it holds by content, as the store reads it.
+    fn contents(&self) -> Contents {
+        let items = self.items.clone();
+        let hashes = items.iter().map(|(name, item)| (name.clone(), Contents::hash(item))).collect();
+        Contents::new(hashes, Box::new(move |name| items.get(name).cloned()))
     }
 
     /// The agent as it starts from this disk.
@@ -204,6 +212,9 @@ impl World {
         if let Some(link) = &mut self.link {
             link.up.extend(step.frames);
         }
+        if step.reads_contents {
+            self.input(Input::Contents(Some(self.disk.contents())));
+        }
         if let Some(why) = step.close {
             self.link = None;
             self.input(Input::Lost(Loss { message: why, ..Loss::default() }));
@@ -224,6 +235,16 @@ impl World {
         if !is_online && self.link.take().is_some() {
             self.input(Input::Lost(Loss::default()));
         }
+    }
+
+    /// The cluster asks for a comparison of contents; whether there is a link that is in step.
+    pub(crate) fn verify(&mut self, id: u64) -> bool {
+        let Some(link) = self.link.as_mut().filter(|_| self.edge.link_state() == LinkState::InStep) else {
+            return false;
+        };
+        let Some(stream) = &mut link.stream else { return false };
+        link.down.extend(self.cloud.verify(stream, id));
+        true
     }
 
     /// Time passes, and nothing is heard.

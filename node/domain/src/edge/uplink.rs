@@ -27,6 +27,13 @@ pub enum UplinkChange {
         /// The new status of the parts it names.
         status: Box<AssetStatus>,
     },
+    /// One that could not be read where it came in: it keeps its number, and is refused.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// A sentence.
+        message: String,
+    },
 }
 
 /// Who sends.
@@ -126,6 +133,7 @@ fn decide_one(
             let update = Operation::UpdateAssetStatus { namespace, asset: asset.clone(), status: status.clone() };
             asset::decide(states, &update, at)
         }
+        UplinkChange::Refused { reason, message } => Err(Rejection::new(*reason, "", message.clone())),
     }
 }
 

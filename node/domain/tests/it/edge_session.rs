@@ -414,3 +414,19 @@ fn an_update_of_all_fields_goes_through_before_all_members_know_edges() {
     later.leave_out_above(4);
     assert_eq!(later, update(""));
 }
+
+#[test]
+fn what_could_not_be_read_is_refused_by_its_number_and_the_others_take_effect() {
+    let mut memory = with_session();
+    let unreadable =
+        UplinkChange::Refused { reason: Reason::InvalidField, message: "operation must be one".to_owned() };
+    let changes = vec![report("press", r#"{"a":1}"#), unreadable, report("press", r#"{"b":2}"#)];
+    memory.accept(uplink("hall", 1, 1, changes.clone()));
+    assert_eq!(reported(&memory, "press"), r#"{"a":1,"b":2}"#);
+    let now = session(&memory, "hall");
+    let refused: Vec<_> = now.refusals.iter().map(|refusal| (refusal.sequence, refusal.reason)).collect();
+    assert_eq!((now.last_sequence, refused), (3, vec![(2, Reason::InvalidField)]));
+    assert_eq!(now.refusals[0].message, "operation must be one");
+    let nothing = memory.carry_out(&uplink("hall", 1, 1, changes)).expect("accepted");
+    assert!(nothing.is_empty(), "once");
+}

@@ -7,7 +7,8 @@ use super::*;
 
 fn reasons() -> BTreeSet<String> {
     let domain = Reason::ALL.iter().map(|reason| reason.code());
-    domain.chain(Transport::ALL.iter().map(|transport| transport.reason())).map(str::to_owned).collect()
+    let agents = OF_AGENTS.iter().map(|(reason, _)| *reason);
+    domain.chain(Transport::ALL.iter().map(|transport| transport.reason())).chain(agents).map(str::to_owned).collect()
 }
 
 #[test]
@@ -28,7 +29,11 @@ fn every_reason_has_a_page_and_every_page_a_reason() {
         pages.insert(name);
     }
     assert_eq!(pages, reasons());
-    assert_eq!(reasons().len(), Reason::ALL.len() + Transport::ALL.len(), "no reason has two meanings");
+    assert_eq!(
+        reasons().len(),
+        Reason::ALL.len() + Transport::ALL.len() + OF_AGENTS.len(),
+        "no reason has two meanings"
+    );
 }
 
 #[test]
@@ -36,7 +41,7 @@ fn every_page_names_the_code_that_is_sent() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
     let domain = Reason::ALL.iter().map(|reason| (reason.code(), code(*reason)));
     let transport = Transport::ALL.iter().map(|transport| (transport.reason(), transport.code()));
-    for (reason, code) in domain.chain(transport) {
+    for (reason, code) in domain.chain(transport).chain(OF_AGENTS) {
         let page = std::fs::read_to_string(folder.join(format!("{reason}.md"))).expect("a page");
         let name = format!("{code:?}").chars().fold(String::new(), |mut name, c| {
             if c.is_ascii_uppercase() && !name.is_empty() {

@@ -1,8 +1,8 @@
 //! Operations on sites and edges, and what edges send up.
 
-use muster_domain::Operation;
 use muster_domain::edge::{EdgeField, UplinkChange};
 use muster_domain::site::SiteField;
+use muster_domain::{Operation, Reason};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::operation::Kind as StoredOperation;
 use muster_proto::stored::v1::uplink_change::Kind as StoredChange;
@@ -29,6 +29,9 @@ fn change_to_stored(change: &UplinkChange) -> stored::UplinkChange {
             let status = Some(asset_status_to_proto(status));
             StoredChange::AssetStatus(stored::UplinkAssetStatus { asset: asset.clone(), status })
         }
+        UplinkChange::Refused { reason, message } => {
+            StoredChange::Refused(stored::UplinkRefused { reason: reason.number(), message: message.clone() })
+        }
     };
     stored::UplinkChange { kind: Some(kind) }
 }
@@ -41,6 +44,9 @@ fn change_from_stored(change: stored::UplinkChange) -> Result<UplinkChange, Code
         StoredChange::AssetStatus(stored::UplinkAssetStatus { asset, status }) => {
             let status = asset_status_from_stored(CHANGE, required(CHANGE, "status", status)?)?;
             UplinkChange::AssetStatus { asset, status: Box::new(status) }
+        }
+        StoredChange::Refused(stored::UplinkRefused { reason, message }) => {
+            UplinkChange::Refused { reason: Reason::from_number(reason)?, message }
         }
     })
 }

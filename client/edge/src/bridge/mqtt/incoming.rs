@@ -175,7 +175,7 @@ impl Message {
                 }
             };
             match answer {
-                Err(Refused::Full(_)) => tokio::time::sleep(pause.next()).await,
+                Err(Refused::Full(_) | Refused::DiskFull(_)) => tokio::time::sleep(pause.next()).await,
                 // Not answered and not acknowledged: it comes again.
                 Err(Refused::Stopping) => std::future::pending().await,
                 answer => return answer,

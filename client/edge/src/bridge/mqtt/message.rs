@@ -135,6 +135,7 @@ pub(super) fn refused(refused: &Refused) -> Value {
         }
         Refused::NotHeld(_) => (Reason::NotFound.code().to_owned(), "name".to_owned()),
         Refused::Full(_) => ("QUEUE_FULL".to_owned(), String::new()),
+        Refused::DiskFull(_) => ("EDGE_DISK_FULL".to_owned(), String::new()),
         Refused::Stopped(stopped) => (stopped.reason.clone(), String::new()),
         Refused::Store(_) => ("DATA_LOSS".to_owned(), String::new()),
         Refused::Stopping => ("STOPPING".to_owned(), String::new()),

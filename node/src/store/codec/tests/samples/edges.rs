@@ -86,6 +86,8 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
         UplinkChange::Report { key: device_twin(), patch: text(r#"{"temperature":21.5}"#) },
         UplinkChange::AssetStatus { asset: text("pump-7"), status: Box::new(asset_status()) },
     ];
+    let message = text("report.name must be namespaces/{namespace}/devices/{device}[/modules/{module}]/twin");
+    let refused = vec![UplinkChange::Refused { reason: Reason::InvalidField, message }];
     let mut operations = vec![
         ("", Operation::CreateSite { namespace: namespace(), site: text("hall-4"), definition: site_definition() }),
         (
@@ -124,6 +126,16 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
             },
         ),
         ("", Operation::ApplyUplink { namespace: namespace(), edge: edge(), epoch: 7, first_sequence: 41, changes }),
+        (
+            "refused",
+            Operation::ApplyUplink {
+                namespace: namespace(),
+                edge: edge(),
+                epoch: 7,
+                first_sequence: 43,
+                changes: refused,
+            },
+        ),
     ];
     operations.extend(assignments());
     operations

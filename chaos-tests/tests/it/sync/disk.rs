@@ -1,0 +1,135 @@
+//! An edge whose disk is nearly full, and then full: nothing new is taken, reads go on, what was answered is not lost, and
+//! everything is back by itself when there is room.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::ensure;
+use muster_chaos::eventually::eventually;
+use muster_client::{CallError, Client, Code};
+
+use super::agent::{Agent, PATIENCE};
+use super::{Reporters, check_once, connected, device, newest, progress, report, twin, want};
+use crate::disk_full::{SmallDisk, available_bytes};
+
+/// Fills the disk until so many bytes are left.
+fn fill(folder: &Path, left: usize) -> anyhow::Result<()> {
+    let mut filler = fs::File::options().create(true).append(true).open(folder.join("filler"))?;
+    let mut more = available_bytes(folder)?.saturating_sub(left);
+    while more > 0 {
+        let count = more.min(1 << 20);
+        match filler.write(&vec![1; count]) {
+            Ok(0) => break,
+            Ok(written) => more -= written,
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn refused(client: &Client, number: u64) -> anyhow::Result<CallError> {
+    eventually("reports are refused", PATIENCE, async || {
+        match report(client, &device(3), &format!(r#"{{"refused":{number}}}"#)).await {
+            Err(error) => Ok(error),
+            Ok(_) => Err("taken".to_owned()),
+        }
+    })
+    .await
+}
+
+async fn offline(agent: &Agent) -> anyhow::Result<serde_json::Value> {
+    eventually("there is no link", PATIENCE, async || {
+        let status = agent.status().await.map_err(|error| error.to_string())?;
+        let is_so = status["link"] == "offline" && status["message"].as_str().is_some_and(|why| why.contains("disk"));
+        if is_so { Ok(status) } else { Err(status.to_string()) }
+    })
+    .await
+}
+
+async fn taken(client: &Client, number: u64) -> anyhow::Result<()> {
+    eventually("reports are taken again", PATIENCE, async || {
+        report(client, &device(3), &format!(r#"{{"k{number}":1}}"#)).await.map(drop).map_err(|error| error.to_string())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_reports_and_is_back_by_itself_when_there_is_room() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let (_cluster, client, _wire, mut agent) = connected(1, 8).await?;
+    agent.stop().await?;
+    let store = agent.store();
+    let _disk = SmallDisk::over(&store, 128)?;
+    agent.start().await?;
+    agent.in_step(1).await?;
+    let local = agent.client()?;
+    report(&local, &device(3), r#"{"k0":1}"#).await?;
+    agent.in_step(newest(&client).await?).await?;
+    let session = progress(&agent).await?.0;
+
+    // Less than the bound of 32 MiB, more than a quarter of it.
+    fill(&store, 20 << 20)?;
+    let error = refused(&local, 1).await?;
+    assert_eq!((error.code(), error.reason()), (Code::ResourceExhausted, Some("EDGE_DISK_FULL")), "{error}");
+    let status = agent.in_step(want(&client, &device(3), r#"{"fw":"2"}"#).await?).await?;
+    assert_eq!((status["disk_low"].as_bool(), progress(&agent).await?.0), (Some(true), session), "its session goes on");
+    assert_eq!(twin(&local, &device(3)).await?.desired.map(|desired| desired.json), Some(r#"{"fw":"2"}"#.to_owned()));
+
+    fill(&store, 0)?;
+    offline(&agent).await?;
+    want(&client, &device(3), r#"{"fw":"3"}"#).await?;
+    twin(&local, &device(3)).await?;
+    let error = refused(&local, 2).await?;
+    assert_eq!(error.reason(), Some("EDGE_DISK_FULL"));
+
+    fs::remove_file(store.join("filler"))?;
+    taken(&local, 1).await?;
+    let status = agent.in_step(newest(&client).await?).await?;
+    assert_eq!((status["disk_low"].as_bool(), status["defects"].as_u64()), (Some(false), Some(0)), "{status}");
+    check_once(&client, &device(3), &[0, 1]).await?;
+    ensure!(agent.log().contains("has room again"), "{}", agent.log());
+    agent.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_others_fill_while_reports_are_written_loses_no_answered_report() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let devices = 8;
+    let (_cluster, client, _wire, mut agent) = connected(1, devices).await?;
+    agent.stop().await?;
+    let store = agent.store();
+    let _disk = SmallDisk::over(&store, 128)?;
+    let reporters = Reporters::new(devices as u64);
+    for round in 0..6 {
+        agent.start().await?;
+        let local = agent.client()?;
+        let running: Vec<_> = (0..4).map(|_| reporters.start(&local)).collect();
+        reporters.wait_for(40).await?;
+        fill(&store, 0)?;
+        for reporter in running {
+            // Each ends with the first report that is refused, or that waits for room for too long.
+            tokio::time::timeout(PATIENCE, reporter).await??;
+        }
+        ensure!(agent.status().await.is_ok(), "it lives:\n{}", agent.log());
+        twin(&local, &device(3)).await?;
+        if round % 2 == 0 {
+            agent.kill().await?;
+            fs::remove_file(store.join("filler"))?;
+        } else {
+            fs::remove_file(store.join("filler"))?;
+            agent.in_step(newest(&client).await?).await?;
+            agent.stop().await?;
+        }
+    }
+    agent.start().await?;
+    agent.in_step(newest(&client).await?).await?;
+    let told = reporters.told();
+    for number in 0..devices {
+        let id = device(number);
+        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
+        check_once(&client, &id, &own).await?;
+    }
+    Ok(())
+}
