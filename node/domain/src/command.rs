@@ -3,6 +3,7 @@
 use crate::asset::{AssetDefinition, AssetField, AssetStatus};
 use crate::cluster::Cluster;
 use crate::device::{DeviceDefinition, DeviceField, DeviceStatus, SealedKey};
+use crate::discovery::{DiscoveredDeviceDefinition, Report};
 use crate::edge::{EdgeDefinition, EdgeField, UplinkChange};
 use crate::import::ImportLine;
 use crate::module::{ModuleDefinition, ModuleField};
@@ -219,6 +220,53 @@ pub enum Operation {
         first_sequence: u64,
         /// The operations, 1 to [`limits::UPLINK_CHANGES_MAX`].
         changes: Vec<UplinkChange>,
+    },
+    /// What an edge says of a device that it discovered; merged with what it said before.
+    ReportDiscoveredDevice {
+        /// Namespace.
+        namespace: String,
+        /// The edge's id.
+        edge: String,
+        /// The discovered device's id, below the edge.
+        device: String,
+        /// What the edge says.
+        report: Box<Report<DiscoveredDeviceDefinition>>,
+    },
+    /// What an edge says of an asset that it discovered, in place of what it said before.
+    ReportDiscoveredAsset {
+        /// Namespace.
+        namespace: String,
+        /// The edge's id.
+        edge: String,
+        /// The discovered asset's id, below the edge.
+        asset: String,
+        /// What the edge says.
+        report: Box<Report<AssetDefinition>>,
+    },
+    /// Makes a real device or asset from a discovered one.
+    AcceptDiscovered {
+        /// [`Key::DiscoveredDevice`] or [`Key::DiscoveredAsset`].
+        key: Key,
+        /// Id of the real one; empty: that of the discovered one.
+        resource: String,
+        /// Its uuid, made by the node that took the request.
+        uuid: String,
+        /// Expected etag of the discovered one.
+        etag: Option<String>,
+    },
+    /// Says that a discovered device or asset is not wanted.
+    DismissDiscovered {
+        /// [`Key::DiscoveredDevice`] or [`Key::DiscoveredAsset`].
+        key: Key,
+        /// Expected etag.
+        etag: Option<String>,
+    },
+    /// Deletes a discovered device or asset.
+    DeleteDiscovered {
+        /// [`Key::DiscoveredDevice`] or [`Key::DiscoveredAsset`].
+        key: Key,
+        /// Expected etag.
+        etag: Option<String>,
     },
     /// Creates a namespace.
     CreateNamespace {

@@ -18,6 +18,7 @@ pub mod asset;
 pub mod cluster;
 pub mod cursor;
 pub mod device;
+pub mod discovery;
 pub mod edge;
 pub mod feature;
 pub mod ids;

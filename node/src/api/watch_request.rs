@@ -176,6 +176,8 @@ fn types(types: &[i32]) -> Result<Vec<ResourceType>, Rejection> {
             Ok(v1::ResourceType::SavedQuery) => ResourceType::SavedQuery,
             Ok(v1::ResourceType::Edge) => ResourceType::Edge,
             Ok(v1::ResourceType::Site) => ResourceType::Site,
+            Ok(v1::ResourceType::DiscoveredDevice) => ResourceType::DiscoveredDevice,
+            Ok(v1::ResourceType::DiscoveredAsset) => ResourceType::DiscoveredAsset,
             Ok(v1::ResourceType::Unspecified) | Err(_) => return Err(number),
         })
     };

@@ -14,11 +14,14 @@
 //! | `states` | `0b len namespace site` | a site |
 //! | `states` | `0c len namespace edge` | an edge |
 //! | `states` | `0d len namespace edge` | what is kept of an edge's sessions |
+//! | `states` | `0e len namespace edge 00 device` | a discovered device; no id holds the byte 00 |
+//! | `states` | `0f len namespace edge 00 asset` | a discovered asset |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
 //! | `states` | `13 len namespace device` | a device's twin |
 //! | `states` | `14 len namespace len device module` | a module's twin |
+//! | `states` | `15 len namespace edge` | how many things an edge discovered |
 //! | `events` | `revision` (8) | chain hash (32), revision entry |
 //! | `history` | `len(2) states-key revision(8)` | image: the record after that revision |
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
@@ -42,11 +45,14 @@ const SAVED_QUERY: u8 = 0x0a;
 const SITE: u8 = 0x0b;
 const EDGE: u8 = 0x0c;
 const EDGE_SESSION: u8 = 0x0d;
+const DISCOVERED_DEVICE: u8 = 0x0e;
+const DISCOVERED_ASSET: u8 = 0x0f;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
 const DEVICE_TWIN: u8 = 0x13;
 const MODULE_TWIN: u8 = 0x14;
+const DISCOVERY_COUNT: u8 = 0x15;
 pub(crate) const ASSET_BY_DEVICE: u8 = 0x01;
 pub(crate) const SITE_BY_PARENT: u8 = 0x02;
 
@@ -60,7 +66,7 @@ pub const SWEPT: &[u8] = b"swept";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 16] = [
+pub const STATE_PREFIXES: [(u8, &str); 19] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
@@ -72,11 +78,14 @@ pub const STATE_PREFIXES: [(u8, &str); 16] = [
     (SITE, "site"),
     (EDGE, "edge"),
     (EDGE_SESSION, "session of an edge"),
+    (DISCOVERED_DEVICE, "discovered device"),
+    (DISCOVERED_ASSET, "discovered asset"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
     (DEVICE_TWIN, "device twin"),
     (MODULE_TWIN, "module twin"),
+    (DISCOVERY_COUNT, "count of discovered things"),
 ];
 
 fn push_id(out: &mut Vec<u8>, id: &str) {
@@ -113,6 +122,9 @@ pub fn state(key: &Key) -> Vec<u8> {
         Key::Site(ns, id) => in_namespace(&mut out, SITE, ns, id),
         Key::Edge(ns, id) => in_namespace(&mut out, EDGE, ns, id),
         Key::EdgeSession(ns, id) => in_namespace(&mut out, EDGE_SESSION, ns, id),
+        Key::DiscoveredDevice(ns, edge, id) => of_edge(&mut out, DISCOVERED_DEVICE, ns, edge, id),
+        Key::DiscoveredAsset(ns, edge, id) => of_edge(&mut out, DISCOVERED_ASSET, ns, edge, id),
+        Key::DiscoveryCount(ns, edge) => in_namespace(&mut out, DISCOVERY_COUNT, ns, edge),
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -125,6 +137,13 @@ pub fn state(key: &Key) -> Vec<u8> {
 fn in_namespace(out: &mut Vec<u8>, prefix: u8, namespace: &str, id: &str) {
     out.push(prefix);
     push_id(out, namespace);
+    out.extend_from_slice(id.as_bytes());
+}
+
+/// Things of edges are listed by edge and then by id, also those of all edges at once.
+fn of_edge(out: &mut Vec<u8>, prefix: u8, namespace: &str, edge: &str, id: &str) {
+    in_namespace(out, prefix, namespace, edge);
+    out.push(0);
     out.extend_from_slice(id.as_bytes());
 }
 
@@ -146,7 +165,7 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         RETENTION if rest.is_empty() => Some(Key::Retention),
         NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
-        CURSOR | SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | DEVICE_TWIN => {
+        CURSOR | SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DISCOVERY_COUNT | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
             Some(match prefix {
@@ -155,10 +174,15 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
                 SITE => Key::Site(namespace, id),
                 EDGE => Key::Edge(namespace, id),
                 EDGE_SESSION => Key::EdgeSession(namespace, id),
+                DISCOVERY_COUNT => Key::DiscoveryCount(namespace, id),
                 DEVICE => Key::Device(namespace, id),
                 ASSET => Key::Asset(namespace, id),
                 _ => Key::DeviceTwin(namespace, id),
             })
+        }
+        DISCOVERED_DEVICE | DISCOVERED_ASSET => {
+            let (namespace, rest) = split_id(rest)?;
+            parse_discovered(prefix == DISCOVERED_DEVICE, namespace, &text(rest)?)
         }
         MODULE | MODULE_TWIN => {
             let (namespace, rest) = split_id(rest)?;
@@ -174,6 +198,13 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
     }
 }
 
+/// The key of what an edge discovered, from the end of its bytes: edge and id.
+fn parse_discovered(is_device: bool, namespace: String, end: &str) -> Option<Key> {
+    let (edge, id) = end.split_once('\0')?;
+    let (edge, id) = (edge.to_owned(), id.to_owned());
+    Some(if is_device { Key::DiscoveredDevice(namespace, edge, id) } else { Key::DiscoveredAsset(namespace, edge, id) })
+}
+
 /// Whether a key in `states` is that of a twin.
 #[must_use]
 pub fn is_twin(bytes: &[u8]) -> bool {
@@ -184,7 +215,21 @@ pub fn is_twin(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn range_of(bytes: &[u8]) -> &[u8] {
     let in_namespace = |prefix: u8| {
-        matches!(prefix, SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN)
+        matches!(
+            prefix,
+            SAVED_QUERY
+                | SITE
+                | EDGE
+                | EDGE_SESSION
+                | DISCOVERED_DEVICE
+                | DISCOVERED_ASSET
+                | DISCOVERY_COUNT
+                | DEVICE
+                | ASSET
+                | MODULE
+                | DEVICE_TWIN
+                | MODULE_TWIN
+        )
     };
     match bytes {
         [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),
@@ -234,10 +279,28 @@ pub enum Kind {
     Site,
     /// Edges.
     Edge,
+    /// Devices that edges discovered.
+    DiscoveredDevice,
+    /// Assets that edges discovered.
+    DiscoveredAsset,
     /// Devices.
     Device,
     /// Assets.
     Asset,
+}
+
+impl Kind {
+    /// All of them in the order in which a namespace's contents are told.
+    pub const CONTENTS: [Self; 8] = [
+        Self::Cursor,
+        Self::SavedQuery,
+        Self::DiscoveredDevice,
+        Self::DiscoveredAsset,
+        Self::Edge,
+        Self::Site,
+        Self::Asset,
+        Self::Device,
+    ];
 }
 
 /// Prefix in `states` of all resources of a kind in a namespace.
@@ -249,10 +312,21 @@ pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
         Kind::SavedQuery => SAVED_QUERY,
         Kind::Site => SITE,
         Kind::Edge => EDGE,
+        Kind::DiscoveredDevice => DISCOVERED_DEVICE,
+        Kind::DiscoveredAsset => DISCOVERED_ASSET,
         Kind::Device => DEVICE,
         Kind::Asset => ASSET,
     };
     in_namespace(&mut out, prefix, namespace, "");
+    out
+}
+
+/// Prefix in `states` of all discovered things of an edge; `kind` is one of theirs.
+#[must_use]
+pub fn discovered_prefix(kind: Kind, namespace: &str, edge: &str) -> Vec<u8> {
+    let mut out = kind_prefix(kind, namespace);
+    out.extend_from_slice(edge.as_bytes());
+    out.push(0);
     out
 }
 
@@ -279,10 +353,14 @@ pub enum StateKind {
     Site,
     /// Edges.
     Edge,
+    /// Devices that edges discovered.
+    DiscoveredDevice,
+    /// Assets that edges discovered.
+    DiscoveredAsset,
 }
 
 /// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
-/// modules `id` does not count: their device's comes first, by its length.
+/// modules `id` does not count: their device's comes first, by its length. For what edges discovered it is the edge's.
 #[must_use]
 pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u8> {
     let prefix = match kind {
@@ -293,6 +371,8 @@ pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u
         StateKind::SavedQuery => SAVED_QUERY,
         StateKind::Site => SITE,
         StateKind::Edge => EDGE,
+        StateKind::DiscoveredDevice => DISCOVERED_DEVICE,
+        StateKind::DiscoveredAsset => DISCOVERED_ASSET,
     };
     let mut out = vec![prefix];
     match (kind, namespace) {
@@ -300,7 +380,13 @@ pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u
         (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
         (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
         (
-            StateKind::Device | StateKind::Asset | StateKind::SavedQuery | StateKind::Site | StateKind::Edge,
+            StateKind::Device
+            | StateKind::Asset
+            | StateKind::SavedQuery
+            | StateKind::Site
+            | StateKind::Edge
+            | StateKind::DiscoveredDevice
+            | StateKind::DiscoveredAsset,
             Some(namespace),
         ) => {
             push_id(&mut out, namespace);
@@ -432,6 +518,10 @@ mod tests {
             Key::Site(s("plant"), s("hall-4")),
             Key::Edge(s("plant"), s("hall-4")),
             Key::EdgeSession(s("plant"), s("hall-4")),
+            Key::DiscoveredDevice(s("plant"), s("hall-4"), s("press")),
+            Key::DiscoveredDevice(s("plant"), s("hall"), s("-4press")),
+            Key::DiscoveredAsset(s("plant"), s("hall-4"), s("oven")),
+            Key::DiscoveryCount(s("plant"), s("hall-4")),
             Key::Node(7),
             Key::Retention,
             Key::NamespaceRetention(s("plant")),

@@ -227,7 +227,9 @@ impl Session {
         };
         self.unanswered = 0;
         match message.message {
-            Some(Asked::Operations(operations)) => self.up.take(uplink::read(&self.namespace, operations)?)?,
+            Some(Asked::Operations(operations)) => {
+                self.up.take(uplink::read(&self.namespace, &self.edge, operations)?)?
+            }
             Some(Asked::Received(received)) => {
                 self.down.received(&received)?;
                 let items = self.down.len();

@@ -8,6 +8,10 @@ use muster_proto::v1;
 use prost::Message;
 
 use crate::convert::asset_status::asset_status_from_proto;
+use crate::convert::discovery;
+
+const DISCOVERED_DEVICE: &str = "namespaces/{namespace}/edges/{edge}/discoveredDevices/{device} below the edge itself";
+const DISCOVERED_ASSET: &str = "namespaces/{namespace}/edges/{edge}/discoveredAssets/{asset} below the edge itself";
 
 /// Operations of one message.
 const OPERATIONS_MAX: usize = 256;
@@ -24,7 +28,7 @@ pub(super) struct Operations {
 }
 
 /// Reads the operations of an edge of `namespace`.
-pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Operations, Rejection> {
+pub(super) fn read(namespace: &str, edge: &str, message: v1::SyncOperations) -> Result<Operations, Rejection> {
     let count = message.operations.len();
     if count == 0 || count > OPERATIONS_MAX {
         let message = format!("operations.operations must have 1 to {OPERATIONS_MAX} elements, and has {count}");
@@ -43,12 +47,12 @@ pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Opera
     let mut changes = Vec::with_capacity(count);
     for (at, operation) in message.operations.into_iter().enumerate() {
         let within = |refusal: Rejection| refusal.within(&format!("operations.operations[{at}]"));
-        changes.push(change(namespace, operation).map_err(within)?);
+        changes.push(change((namespace, edge), operation).map_err(within)?);
     }
     Ok(Operations { epoch, first, last, changes })
 }
 
-fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
+fn change((namespace, edge): (&str, &str), operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
     use v1::sync_operation::Operation;
     match operation.operation {
         Some(Operation::Report(report)) => {
@@ -68,6 +72,28 @@ fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange,
             let status = update.status.ok_or_else(|| malformed("asset_status.status", "given"))?;
             let status = asset_status_from_proto(status).map_err(|refusal| refusal.within("asset_status"))?;
             Ok(UplinkChange::AssetStatus { asset, status: Box::new(status) })
+        }
+        Some(Operation::DiscoveredDevice(said)) => {
+            let Some(Key::DiscoveredDevice(own, its, device)) = Key::parse(&said.name) else {
+                return Err(malformed("discovered_device.name", DISCOVERED_DEVICE));
+            };
+            if (own.as_str(), its.as_str()) != (namespace, edge) {
+                return Err(malformed("discovered_device.name", DISCOVERED_DEVICE));
+            }
+            let report = discovery::device_report(said.discovered_device.unwrap_or_default());
+            let report = report.map_err(|refusal| refusal.within("discovered_device"))?;
+            Ok(UplinkChange::DiscoveredDevice { device, report: Box::new(report) })
+        }
+        Some(Operation::DiscoveredAsset(said)) => {
+            let Some(Key::DiscoveredAsset(own, its, asset)) = Key::parse(&said.name) else {
+                return Err(malformed("discovered_asset.name", DISCOVERED_ASSET));
+            };
+            if (own.as_str(), its.as_str()) != (namespace, edge) {
+                return Err(malformed("discovered_asset.name", DISCOVERED_ASSET));
+            }
+            let report = discovery::asset_report(said.discovered_asset.unwrap_or_default());
+            let report = report.map_err(|refusal| refusal.within("discovered_asset"))?;
+            Ok(UplinkChange::DiscoveredAsset { asset, report: Box::new(report) })
         }
         None => Err(malformed("operation", "one that this version knows")),
     }
@@ -100,7 +126,7 @@ mod tests {
     #[test]
     fn a_device_stands_for_its_twin() {
         let good = report("namespaces/p/devices/d");
-        let read = read("p", message(4, vec![good.clone(), good])).expect("well formed");
+        let read = read("p", "e", message(4, vec![good.clone(), good])).expect("well formed");
         let key = Key::DeviceTwin("p".to_owned(), "d".to_owned());
         assert_eq!((read.first, read.last), (4, 5));
         assert_eq!(read.changes[0], UplinkChange::Report { key, patch: "{}".to_owned() });
@@ -132,7 +158,7 @@ mod tests {
             (message(1, vec![status("namespaces/p/devices/a", whole)]), "operations.operations[0].asset_status.name"),
             (message(1, vec![status("namespaces/p/assets/a", None)]), "operations.operations[0].asset_status.status"),
         ] {
-            assert_eq!(read("p", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
+            assert_eq!(read("p", "e", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
         }
     }
 }
