@@ -71,10 +71,12 @@ impl DiscoveryService for DiscoveryApi {
 
     async fn list_discovered_devices(
         &self,
-        request: Request<v1::ListDiscoveredRequest>,
+        request: Request<v1::ListDiscoveredDevicesRequest>,
     ) -> Result<Response<v1::ListDiscoveredDevicesResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
-        let listed = list(&read, request, "ListDiscoveredDevices", Kind::DiscoveredDevice).await?;
+        let v1::ListDiscoveredDevicesRequest { parent, page_size, page_token, state, read: options } = request;
+        let wanted = Wanted { rpc: "ListDiscoveredDevices", kind: Kind::DiscoveredDevice, parent, state };
+        let listed = list(&read, wanted, page_size, &page_token, options).await?;
         let (header, next_page_token) = (listed.header, listed.next_page_token);
         let shown = listed.records.iter().filter_map(|(key, record)| convert::device_to_proto(key, record));
         let discovered_devices = shown.collect();
@@ -83,10 +85,12 @@ impl DiscoveryService for DiscoveryApi {
 
     async fn list_discovered_assets(
         &self,
-        request: Request<v1::ListDiscoveredRequest>,
+        request: Request<v1::ListDiscoveredAssetsRequest>,
     ) -> Result<Response<v1::ListDiscoveredAssetsResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
-        let listed = list(&read, request, "ListDiscoveredAssets", Kind::DiscoveredAsset).await?;
+        let v1::ListDiscoveredAssetsRequest { parent, page_size, page_token, state, read: options } = request;
+        let wanted = Wanted { rpc: "ListDiscoveredAssets", kind: Kind::DiscoveredAsset, parent, state };
+        let listed = list(&read, wanted, page_size, &page_token, options).await?;
         let (header, next_page_token) = (listed.header, listed.next_page_token);
         let shown = listed.records.iter().filter_map(|(key, record)| convert::asset_to_proto(key, record));
         let discovered_assets = shown.collect();
@@ -186,6 +190,14 @@ async fn look(
     Ok((key, record, view.revision()))
 }
 
+/// What a list is asked for.
+struct Wanted {
+    rpc: &'static str,
+    kind: Kind,
+    parent: String,
+    state: i32,
+}
+
 struct Listed {
     header: Option<v1::ResponseHeader>,
     records: Vec<(Key, Arc<Record>)>,
@@ -194,17 +206,18 @@ struct Listed {
 
 async fn list(
     read: &Read,
-    request: v1::ListDiscoveredRequest,
-    rpc: &'static str,
-    kind: Kind,
+    wanted: Wanted,
+    page_size: i32,
+    page_token: &str,
+    options: Option<v1::ReadOptions>,
 ) -> Result<Listed, Failure> {
-    let v1::ListDiscoveredRequest { parent, page_size, page_token, state, read: options } = request;
+    let Wanted { rpc, kind, parent, state } = wanted;
     let key = fields::name("parent", &parent, Shape::NamespaceOrEdge)?;
     allow(read, &key)?;
     let wanted = convert::wanted_state(state)?;
     let state = state.to_string();
     let filters = &[parent.as_str(), &state];
-    let page = Page::open(read, Asked { rpc, filters, page_size, page_token: &page_token, read: options }).await?;
+    let page = Page::open(read, Asked { rpc, filters, page_size, page_token, read: options }).await?;
     page.check_parent(&key)?;
     let (namespace, edge) = match &key {
         Key::Edge(namespace, edge) => (namespace.as_str(), Some(edge.as_str())),

@@ -5,7 +5,7 @@
 
 use muster_domain::edge::EdgeSession;
 use muster_domain::policy::ReadScope;
-use muster_domain::{Body, Command, Key, Operation, Reason, Rejection};
+use muster_domain::{Command, Key, Operation, Reason, Rejection};
 use muster_proto::v1;
 
 use super::up::{refusals, session_at};
@@ -125,16 +125,9 @@ impl Opened {
             refusals: refusals(&self.record, 0),
             window_operations: sync.settings.window_operations,
             heartbeat_ms: u32::try_from(sync.settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
-            feature_level: feature_level(sync),
+            // As far as this node has come: the level only rises, so less is never wrong.
+            feature_level: sync.status.feature_level(),
         }
-    }
-}
-
-/// As far as this node has come: the level only rises, so less is never wrong.
-fn feature_level(sync: &EdgeSync) -> u32 {
-    match sync.reader.local().cluster().as_deref().map(|record| &record.body) {
-        Ok(Body::Cluster(cluster)) => cluster.feature_level,
-        _ => 0,
     }
 }
 

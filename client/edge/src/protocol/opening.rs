@@ -144,6 +144,7 @@ impl Protocol {
         state.epoch = welcome.epoch;
         state.cluster_id = header.cluster_id;
         state.session = session.into();
+        state.feature_level = welcome.feature_level;
         self.counts.sessions += 1;
         let heartbeat = if welcome.heartbeat_ms == 0 { HEARTBEAT_MS } else { u64::from(welcome.heartbeat_ms) };
         if let Some(link) = &mut self.link {

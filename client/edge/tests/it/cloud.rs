@@ -220,6 +220,7 @@ impl Cloud {
             refusals: self.record.refusals.clone(),
             window_operations: self.window_operations,
             heartbeat_ms: 1_000,
+            feature_level: muster_domain::feature::FEATURE_LEVEL,
         }));
         Ok(Stream { epoch: self.record.epoch, window_items: hello.window_items.into(), ..Stream::default() })
     }
