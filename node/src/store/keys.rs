@@ -34,6 +34,10 @@
 
 use muster_domain::{Body, Key};
 
+mod kinds;
+
+pub use kinds::{Kind, StateKind, discovered_prefix, kind_prefix, state_prefix};
+
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
@@ -268,132 +272,10 @@ fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-/// Prefix in `states` of a namespace's records of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Cursors.
-    Cursor,
-    /// Saved queries.
-    SavedQuery,
-    /// Sites.
-    Site,
-    /// Edges.
-    Edge,
-    /// Devices that edges discovered.
-    DiscoveredDevice,
-    /// Assets that edges discovered.
-    DiscoveredAsset,
-    /// Devices.
-    Device,
-    /// Assets.
-    Asset,
-}
-
-impl Kind {
-    /// All of them in the order in which a namespace's contents are told.
-    pub const CONTENTS: [Self; 8] = [
-        Self::Cursor,
-        Self::SavedQuery,
-        Self::DiscoveredDevice,
-        Self::DiscoveredAsset,
-        Self::Edge,
-        Self::Site,
-        Self::Asset,
-        Self::Device,
-    ];
-}
-
-/// Prefix in `states` of all resources of a kind in a namespace.
-#[must_use]
-pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(16);
-    let prefix = match kind {
-        Kind::Cursor => CURSOR,
-        Kind::SavedQuery => SAVED_QUERY,
-        Kind::Site => SITE,
-        Kind::Edge => EDGE,
-        Kind::DiscoveredDevice => DISCOVERED_DEVICE,
-        Kind::DiscoveredAsset => DISCOVERED_ASSET,
-        Kind::Device => DEVICE,
-        Kind::Asset => ASSET,
-    };
-    in_namespace(&mut out, prefix, namespace, "");
-    out
-}
-
-/// Prefix in `states` of all discovered things of an edge; `kind` is one of theirs.
-#[must_use]
-pub fn discovered_prefix(kind: Kind, namespace: &str, edge: &str) -> Vec<u8> {
-    let mut out = kind_prefix(kind, namespace);
-    out.extend_from_slice(edge.as_bytes());
-    out.push(0);
-    out
-}
-
 /// Prefixes in `states` of all records that views are made of, definitions before their twins.
 #[must_use]
 pub fn view_prefixes() -> [[u8; 1]; 5] {
     [DEVICE, MODULE, DEVICE_TWIN, MODULE_TWIN, ASSET].map(|prefix| [prefix])
-}
-
-/// Kinds of records that are scanned for whole namespaces at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateKind {
-    /// Namespaces.
-    Namespace,
-    /// Devices.
-    Device,
-    /// Modules.
-    Module,
-    /// Assets.
-    Asset,
-    /// Saved queries.
-    SavedQuery,
-    /// Sites.
-    Site,
-    /// Edges.
-    Edge,
-    /// Devices that edges discovered.
-    DiscoveredDevice,
-    /// Assets that edges discovered.
-    DiscoveredAsset,
-}
-
-/// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
-/// modules `id` does not count: their device's comes first, by its length. For what edges discovered it is the edge's.
-#[must_use]
-pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u8> {
-    let prefix = match kind {
-        StateKind::Namespace => NAMESPACE,
-        StateKind::Device => DEVICE,
-        StateKind::Module => MODULE,
-        StateKind::Asset => ASSET,
-        StateKind::SavedQuery => SAVED_QUERY,
-        StateKind::Site => SITE,
-        StateKind::Edge => EDGE,
-        StateKind::DiscoveredDevice => DISCOVERED_DEVICE,
-        StateKind::DiscoveredAsset => DISCOVERED_ASSET,
-    };
-    let mut out = vec![prefix];
-    match (kind, namespace) {
-        (_, None) => {}
-        (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
-        (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
-        (
-            StateKind::Device
-            | StateKind::Asset
-            | StateKind::SavedQuery
-            | StateKind::Site
-            | StateKind::Edge
-            | StateKind::DiscoveredDevice
-            | StateKind::DiscoveredAsset,
-            Some(namespace),
-        ) => {
-            push_id(&mut out, namespace);
-            out.extend_from_slice(id.as_bytes());
-        }
-    }
-    out
 }
 
 /// Prefix in `states` of a device's modules.
@@ -503,59 +385,4 @@ pub fn id_at_end(prefix: &[u8], key: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn examples() -> Vec<Key> {
-        let s = str::to_owned;
-        vec![
-            Key::Cluster,
-            Key::Token(s("ci")),
-            Key::Namespace(s("plant")),
-            Key::Cursor(s(""), s("feed")),
-            Key::Cursor(s("plant"), s("feed")),
-            Key::SavedQuery(s("plant"), s("hot")),
-            Key::Site(s("plant"), s("hall-4")),
-            Key::Edge(s("plant"), s("hall-4")),
-            Key::EdgeSession(s("plant"), s("hall-4")),
-            Key::DiscoveredDevice(s("plant"), s("hall-4"), s("press")),
-            Key::DiscoveredDevice(s("plant"), s("hall"), s("-4press")),
-            Key::DiscoveredAsset(s("plant"), s("hall-4"), s("oven")),
-            Key::DiscoveryCount(s("plant"), s("hall-4")),
-            Key::Node(7),
-            Key::Retention,
-            Key::NamespaceRetention(s("plant")),
-            Key::Device(s("plant"), s("a")),
-            Key::Device(s("plant"), s("b")),
-            Key::Device(s("plant2"), s("a")),
-            Key::Asset(s("plant"), s("pump")),
-            Key::Module(s("plant"), s("a"), s("m")),
-            Key::Module(s("plant"), s("ab"), s("")),
-            Key::DeviceTwin(s("plant"), s("a")),
-            Key::ModuleTwin(s("plant"), s("a"), s("m")),
-        ]
-    }
-
-    #[test]
-    fn state_keys_round_trip_and_differ() {
-        let keys: Vec<Vec<u8>> = examples().iter().map(state).collect();
-        for (key, bytes) in examples().iter().zip(&keys) {
-            assert_eq!(parse_state(bytes).as_ref(), Some(key));
-        }
-        let unique: std::collections::BTreeSet<_> = keys.iter().collect();
-        assert_eq!(unique.len(), keys.len());
-        for garbage in [&b""[..], b"\x07", b"\x10\x05ab", b"\x12\x01a\x09b", b"\x02\xff"] {
-            assert_eq!(parse_state(garbage), None);
-        }
-    }
-
-    #[test]
-    fn prefixes_are_unique_and_exact() {
-        let unique: std::collections::BTreeSet<_> = STATE_PREFIXES.iter().map(|(prefix, _)| prefix).collect();
-        assert_eq!(unique.len(), STATE_PREFIXES.len());
-        let other = state(&Key::Device("plant2".to_owned(), "a".to_owned()));
-        assert!(!other.starts_with(&kind_prefix(Kind::Device, "plant")));
-        assert_eq!(after_prefix(&[1, 255, 255]), Some(vec![2]));
-        assert_eq!(after_prefix(&[255]), None);
-    }
-}
+mod tests;

@@ -119,6 +119,23 @@ mod tests {
         v1::SyncOperation { queued_ms: 1, operation: Some(Operation::AssetStatus(update)) }
     }
 
+    fn found(name: &str, method: i32) -> v1::SyncOperation {
+        let endpoint = v1::DiscoveredEndpoint {
+            supported_authentication_methods: vec![method],
+            ..v1::DiscoveredEndpoint::default()
+        };
+        let endpoints = v1::DiscoveredEndpoints {
+            inbound: [("opc".to_owned(), endpoint)].into(),
+            ..v1::DiscoveredEndpoints::default()
+        };
+        let definition =
+            v1::DiscoveredDeviceDefinition { endpoints: Some(endpoints), ..v1::DiscoveredDeviceDefinition::default() };
+        let discovered_device =
+            Some(v1::DiscoveredDevice { definition: Some(definition), ..v1::DiscoveredDevice::default() });
+        let said = v1::SyncDiscoveredDevice { name: name.to_owned(), discovered_device };
+        v1::SyncOperation { queued_ms: 1, operation: Some(Operation::DiscoveredDevice(said)) }
+    }
+
     fn message(first_sequence: u64, operations: Vec<v1::SyncOperation>) -> v1::SyncOperations {
         v1::SyncOperations { epoch: 1, first_sequence, operations }
     }
@@ -130,6 +147,14 @@ mod tests {
         let key = Key::DeviceTwin("p".to_owned(), "d".to_owned());
         assert_eq!((read.first, read.last), (4, 5));
         assert_eq!(read.changes[0], UplinkChange::Report { key, patch: "{}".to_owned() });
+    }
+
+    #[test]
+    fn what_an_edge_discovers_lies_below_it() {
+        let read = read("p", "e", message(1, vec![found("namespaces/p/edges/e/discoveredDevices/plc", 1)]));
+        let read = read.expect("well formed");
+        let UplinkChange::DiscoveredDevice { device, report } = &read.changes[0] else { panic!("{:?}", read.changes) };
+        assert_eq!((device.as_str(), report.definition.inbound.len()), ("plc", 1));
     }
 
     #[test]
@@ -157,6 +182,19 @@ mod tests {
             ),
             (message(1, vec![status("namespaces/p/devices/a", whole)]), "operations.operations[0].asset_status.name"),
             (message(1, vec![status("namespaces/p/assets/a", None)]), "operations.operations[0].asset_status.status"),
+            (
+                message(1, vec![found("namespaces/p/edges/other/discoveredDevices/d", 1)]),
+                "operations.operations[0].discovered_device.name",
+            ),
+            (
+                message(1, vec![found("namespaces/p/edges/e/discoveredAssets/d", 1)]),
+                "operations.operations[0].discovered_device.name",
+            ),
+            (
+                message(1, vec![found("namespaces/p/edges/e/discoveredDevices/d", 9)]),
+                "operations.operations[0].discovered_device.discovered_device.definition.endpoints.inbound[\"opc\"].\
+                 supported_authentication_methods[0]",
+            ),
         ] {
             assert_eq!(read("p", "e", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
         }

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_domain::Limits;
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::scope::{ScopeHash, item_hash};
+use muster_domain::{Key, Limits};
 use muster_edge::index::{Index, Range};
 use muster_edge::protocol::Loss;
 use muster_edge::queue::name_of;
@@ -64,6 +65,8 @@ pub(crate) struct Cloud {
     /// Items sent, to all streams.
     pub(crate) items_sent: u64,
     record: Record,
+    /// What welcomes say.
+    pub(crate) feature_level: u32,
 }
 
 /// What one stream is at.
@@ -99,6 +102,7 @@ impl Cloud {
             floor: 0,
             items_sent: 0,
             record: Record::default(),
+            feature_level: FEATURE_LEVEL,
         }
     }
 
@@ -220,7 +224,7 @@ impl Cloud {
             refusals: self.record.refusals.clone(),
             window_operations: self.window_operations,
             heartbeat_ms: 1_000,
-            feature_level: muster_domain::feature::FEATURE_LEVEL,
+            feature_level: self.feature_level,
         }));
         Ok(Stream { epoch: self.record.epoch, window_items: hello.window_items.into(), ..Stream::default() })
     }
@@ -306,6 +310,9 @@ impl Cloud {
     fn apply_one(&mut self, sequence: u64, operation: &v1::SyncOperation) -> Result<(), (String, String)> {
         let name = name_of(operation).to_owned();
         let outside = || ("OUTSIDE_SCOPE".to_owned(), format!("{name} is not in the scope"));
+        if let Some(key @ (Key::DiscoveredDevice(..) | Key::DiscoveredAsset(..))) = Key::parse(&name) {
+            return self.apply_discovery(sequence, key, operation);
+        }
         let item = self.scope.get(&name).ok_or_else(outside)?;
         let device = self.scope.get(name.trim_end_matches("/twin"));
         let refused = |error: muster_domain::Rejection| (error.reason.code().to_owned(), error.message);
@@ -319,6 +326,21 @@ impl Cloud {
             _ => String::new(),
         };
         let incarnation = self.record.incarnation.clone();
+        self.effects.push(Effect { incarnation, sequence, name, text });
+        Ok(())
+    }
+
+    /// Judges it as if nothing was known of the thing.
+    fn apply_discovery(
+        &mut self,
+        sequence: u64,
+        key: Key,
+        operation: &v1::SyncOperation,
+    ) -> Result<(), (String, String)> {
+        let name = key.to_string();
+        let refused = |error: muster_domain::Rejection| (error.reason.code().to_owned(), error.message);
+        View::of_discovered(key, self.feature_level).with(operation, 0, &Limits::default()).map_err(refused)?;
+        let (incarnation, text) = (self.record.incarnation.clone(), String::new());
         self.effects.push(Effect { incarnation, sequence, name, text });
         Ok(())
     }

@@ -65,6 +65,7 @@ fn change() -> BoxedStrategy<UplinkChange> {
         (key(), text()).prop_map(|(key, patch)| UplinkChange::Report { key, patch }),
         (text(), asset_status())
             .prop_map(|(asset, status)| UplinkChange::AssetStatus { asset, status: Box::new(status) }),
+        super::discovery::change(),
     ]
     .boxed()
 }
