@@ -18,7 +18,7 @@ const COLUMNS: [&str; 8] = ["KIND", "EDGE", "ID", "STATE", "MANUFACTURER", "MODE
 
 /// What was discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+pub(crate) enum Kind {
     /// A device
     Device,
     /// An asset
@@ -27,7 +27,7 @@ enum Kind {
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum State {
+pub(crate) enum State {
     /// Nothing yet
     New,
     /// A device or asset was made from it
