@@ -54,6 +54,18 @@ pub fn site(namespace: &str, site: &str) -> String {
     format!("namespaces/{namespace}/sites/{site}")
 }
 
+/// `namespaces/{namespace}/edges/{edge}/discoveredDevices/{device}`
+#[must_use]
+pub fn discovered_device(namespace: &str, edge: &str, device: &str) -> String {
+    format!("namespaces/{namespace}/edges/{edge}/discoveredDevices/{device}")
+}
+
+/// `namespaces/{namespace}/edges/{edge}/discoveredAssets/{asset}`
+#[must_use]
+pub fn discovered_asset(namespace: &str, edge: &str, asset: &str) -> String {
+    format!("namespaces/{namespace}/edges/{edge}/discoveredAssets/{asset}")
+}
+
 /// The last id in a name: the device of a device's name, the namespace of a namespace's. A twin's name gives `twin`.
 #[must_use]
 pub fn last(name: &str) -> &str {

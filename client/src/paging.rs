@@ -77,6 +77,10 @@ lists! {
     crate::Edges, list, list_all: ListEdgesRequest -> ListEdgesResponse, edges: Edge;
     crate::Edges, list_statuses, list_statuses_all:
         ListEdgeStatusesRequest -> ListEdgeStatusesResponse, statuses: EdgeStatus;
+    crate::Discovery, list_devices, list_devices_all:
+        ListDiscoveredDevicesRequest -> ListDiscoveredDevicesResponse, discovered_devices: DiscoveredDevice;
+    crate::Discovery, list_assets, list_assets_all:
+        ListDiscoveredAssetsRequest -> ListDiscoveredAssetsResponse, discovered_assets: DiscoveredAsset;
     crate::Sites, list, list_all: ListSitesRequest -> ListSitesResponse, sites: Site;
     crate::Cluster, list_tokens, list_tokens_all: ListTokensRequest -> ListTokensResponse, tokens: Token;
 }

@@ -142,6 +142,8 @@ mutations! {
     CreateSavedQueryRequest UpdateSavedQueryRequest DeleteSavedQueryRequest
     CreateEdgeRequest UpdateEdgeRequest DeleteEdgeRequest
     CreateSiteRequest UpdateSiteRequest DeleteSiteRequest
+    ReportDiscoveredDeviceRequest ReportDiscoveredAssetRequest AcceptDiscoveredDeviceRequest AcceptDiscoveredAssetRequest
+    DismissDiscoveredRequest DeleteDiscoveredRequest
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ impl Edge {
             window_items: WINDOW_ITEMS,
             agent_version: "bench".to_owned(),
             sent_sequence: self.sent_sequence,
+            verifies: false,
         };
         let (requests, mut answers) = method.stream(&[said(Asked::Hello(hello))]).await?;
         let first = answers.next().await?.and_then(|told| told.message);

@@ -9,6 +9,8 @@ use prost_types::FieldMask;
 mod assigned;
 mod command_line;
 mod defined;
+mod discovered;
+mod discovered_cli;
 mod door;
 mod refused;
 mod sites;

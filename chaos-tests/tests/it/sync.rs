@@ -11,6 +11,7 @@ use muster_client::{Client, Code, names, proto};
 
 mod agent;
 mod chaos;
+mod discovery;
 mod disk;
 mod folder;
 mod link;

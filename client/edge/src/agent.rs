@@ -194,6 +194,19 @@ impl Handle {
         self.submit(Operation::AssetStatus(status), 0, request_id, validate_only).await
     }
 
+    /// Queues what was discovered below this edge; as [`Self::report`].
+    ///
+    /// # Errors
+    /// As [`Self::report`], and when the cluster is not known to understand it.
+    pub(crate) async fn discover(
+        &self,
+        operation: Operation,
+        request_id: String,
+        validate_only: bool,
+    ) -> Result<v1::Resource, Refused> {
+        self.submit(operation, 0, request_id, validate_only).await
+    }
+
     async fn submit(
         &self,
         operation: Operation,

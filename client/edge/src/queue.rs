@@ -49,6 +49,8 @@ pub fn name_of(operation: &v1::SyncOperation) -> &str {
     match &operation.operation {
         Some(Operation::Report(report)) => &report.name,
         Some(Operation::AssetStatus(status)) => &status.name,
+        Some(Operation::DiscoveredDevice(said)) => &said.name,
+        Some(Operation::DiscoveredAsset(said)) => &said.name,
         None => "",
     }
 }

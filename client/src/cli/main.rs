@@ -11,6 +11,7 @@ mod completions;
 mod context;
 mod cursor;
 mod device;
+mod discovered;
 mod edge;
 mod edge_verification;
 mod exit;
@@ -70,6 +71,9 @@ enum Noun {
     /// Edges: agents at a place that keep a part of the registry in step
     #[command(subcommand, arg_required_else_help = true)]
     Edge(edge::Verb),
+    /// Discovered devices and assets: what edges found, to be accepted or dismissed
+    #[command(subcommand, arg_required_else_help = true)]
+    Discovered(discovered::Verb),
     /// Sites: places that devices and assets are at, one within another
     #[command(subcommand, arg_required_else_help = true)]
     Site(site::Verb),
@@ -128,6 +132,7 @@ async fn run(muster: Muster) -> anyhow::Result<ExitCode> {
         Noun::Twin(verb) => twin::run(globals, verb).await?,
         Noun::Asset(verb) => asset::run(globals, verb).await?,
         Noun::Edge(verb) => edge::run(globals, verb).await?,
+        Noun::Discovered(verb) => discovered::run(globals, verb).await?,
         Noun::Site(verb) => site::run(globals, verb).await?,
         Noun::History(verb) => history::run(globals, verb).await?,
         Noun::Query(arguments) => query::run(globals, arguments).await?,

@@ -81,6 +81,8 @@ enum Type {
     Asset,
     SavedQuery,
     Edge,
+    DiscoveredDevice,
+    DiscoveredAsset,
     Site,
 }
 
@@ -214,6 +216,8 @@ fn type_number(wanted: Type) -> i32 {
         Type::Asset => Known::Asset,
         Type::SavedQuery => Known::SavedQuery,
         Type::Edge => Known::Edge,
+        Type::DiscoveredDevice => Known::DiscoveredDevice,
+        Type::DiscoveredAsset => Known::DiscoveredAsset,
         Type::Site => Known::Site,
     };
     known.into()

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{At, Event, EventKind, Key, Limits, Operation, Record, Rejection, evolve};
-use crate::{asset, cluster, cursor, device, edge, feature, import, module, namespace, node, retention};
-use crate::{saved_query, site, token, twin};
+use crate::{asset, cluster, cursor, device, discovery, edge, feature, import, module, namespace, node};
+use crate::{retention, saved_query, site, token, twin};
 
 /// What `decide` may read: the records as of now, earlier operations of the same batch included.
 ///
@@ -23,7 +23,11 @@ pub trait States {
     /// Up to `limit` sites that are directly inside of a site, living ones only, in the order of their ids.
     fn sites_of(&self, namespace: &str, site: &str, limit: usize) -> Vec<Key>;
 
-    /// Up to `limit` living cursors, saved queries, edges, sites, assets and devices of a namespace, in this order, each in the order of their ids.
+    /// Up to `limit` devices, then assets, that an edge discovered, living ones only, in the order of their ids.
+    fn discovered_of(&self, namespace: &str, edge: &str, limit: usize) -> Vec<Key>;
+
+    /// Up to `limit` living cursors, saved queries, discovered devices and assets, edges, sites, assets and devices of a
+    /// namespace, in this order, each in the order of their ids; what an edge discovered comes before the edge.
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key>;
 }
 
@@ -78,6 +82,11 @@ pub fn decide(states: &dyn States, operation: &Operation, at: At, limits: &Limit
         | Operation::DeleteEdge { .. }
         | Operation::OpenEdgeSession { .. }
         | Operation::ApplyUplink { .. } => edge::decide(states, operation, at, limits),
+        Operation::ReportDiscoveredDevice { .. }
+        | Operation::ReportDiscoveredAsset { .. }
+        | Operation::AcceptDiscovered { .. }
+        | Operation::DismissDiscovered { .. }
+        | Operation::DeleteDiscovered { .. } => discovery::decide(states, operation, at),
         Operation::CreateNamespace { .. } | Operation::UpdateNamespace { .. } | Operation::DeleteNamespace { .. } => {
             namespace::decide(states, operation, at)
         }

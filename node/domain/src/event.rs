@@ -5,6 +5,7 @@ use crate::asset::{AssetDefinition, AssetStatus};
 use crate::cluster::Cluster;
 use crate::cursor::Cursor;
 use crate::device::{DeviceDefinition, DeviceStatus, SealedKey};
+use crate::discovery::{DiscoveredDeviceDefinition, Report};
 use crate::edge::{EdgeDefinition, Refusal};
 use crate::module::ModuleDefinition;
 use crate::namespace::NamespaceDefinition;
@@ -83,6 +84,20 @@ pub enum EventKind {
     },
     /// An edge is gone, and its session with it; the epoch is kept.
     EdgeSessionEnded,
+    /// An edge says this of a device that it discovered, endpoints of earlier reports included.
+    DiscoveredDeviceReported(Box<Report<DiscoveredDeviceDefinition>>),
+    /// An edge says this of an asset that it discovered.
+    DiscoveredAssetReported(Box<Report<AssetDefinition>>),
+    /// A discovered device or asset was accepted: the real one has this id.
+    DiscoveredAccepted(String),
+    /// A discovered device or asset was dismissed.
+    DiscoveredDismissed,
+    /// A discovered device or asset was deleted.
+    DiscoveredDeleted,
+    /// So many discovered devices and assets of an edge live.
+    DiscoveryCounted(u64),
+    /// An edge is gone, and the count of what it discovered with it.
+    DiscoveryEnded,
     /// A namespace was created.
     NamespaceCreated(NamespaceDefinition),
     /// A namespace has this definition now.
@@ -226,6 +241,13 @@ impl EventKind {
             Self::EdgeSessionOpened { .. } => "edge_session.opened",
             Self::EdgeUplinkApplied { .. } => "edge_session.uplink_applied",
             Self::EdgeSessionEnded => "edge_session.ended",
+            Self::DiscoveredDeviceReported(_) => "discovered_device.reported",
+            Self::DiscoveredAssetReported(_) => "discovered_asset.reported",
+            Self::DiscoveredAccepted(_) => "discovered.accepted",
+            Self::DiscoveredDismissed => "discovered.dismissed",
+            Self::DiscoveredDeleted => "discovered.deleted",
+            Self::DiscoveryCounted(_) => "discovery.counted",
+            Self::DiscoveryEnded => "discovery.ended",
             Self::NamespaceCreated(_) => "namespace.created",
             Self::NamespaceUpdated(_) => "namespace.updated",
             Self::NamespaceDeleting => "namespace.deleting",

@@ -2,12 +2,13 @@
 
 use crate::asset::Asset;
 use crate::device::Device;
+use crate::discovery::DiscoveryCount;
 use crate::edge::{Edge, EdgeSession};
 use crate::module::Module;
 use crate::saved_query::SavedQuery;
 use crate::site::Site;
 use crate::twin::Twin;
-use crate::{At, Body, EventKind, Record, Tombstone, retention};
+use crate::{At, Body, EventKind, Record, Tombstone, discovery, retention};
 
 /// The record after `event`. Total: an event that does not fit the record leaves the body as it was, so that replaying
 /// damaged history cannot panic; the chain hash is what detects damage.
@@ -49,6 +50,17 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             Some(Body::EdgeSession(session)),
         ) => Body::EdgeSession(Box::new(EdgeSession::evolve(Some(session), event, at))),
         (EventKind::EdgeSessionOpened { .. }, _) => Body::EdgeSession(Box::new(EdgeSession::evolve(None, event, at))),
+        (
+            EventKind::DiscoveredDeviceReported(_)
+            | EventKind::DiscoveredAssetReported(_)
+            | EventKind::DiscoveredAccepted(_)
+            | EventKind::DiscoveredDismissed,
+            body,
+        ) => match discovery::evolve(body, event, version, at) {
+            Some(body) => body,
+            None => body.cloned().unwrap_or(Body::Deleted(Tombstone::default())),
+        },
+        (EventKind::DiscoveryCounted(things), _) => Body::DiscoveryCount(DiscoveryCount { things: *things }),
         (EventKind::NamespaceCreated(definition), _) => {
             Body::Namespace(crate::namespace::Namespace { definition: definition.clone(), deleting: false })
         }
@@ -95,6 +107,8 @@ fn evolve_body(before: Option<&Record>, event: &EventKind, at: At) -> Body {
             | EventKind::SiteDeleted
             | EventKind::EdgeDeleted
             | EventKind::EdgeSessionEnded
+            | EventKind::DiscoveredDeleted
+            | EventKind::DiscoveryEnded
             | EventKind::NamespaceDeleted
             | EventKind::DeviceDeleted
             | EventKind::ModuleDeleted

@@ -7,14 +7,17 @@
 
 use crate::asset::AssetField;
 use crate::device::DeviceField;
+use crate::edge::UplinkChange;
 use crate::import::ImportIdentity;
 use crate::policy::Role;
 use crate::{Body, Command, Key, Operation, Reason, Rejection, States};
 
 /// The newest level, which this version supports; a new cluster starts with it.
-pub const FEATURE_LEVEL: u32 = 4;
+pub const FEATURE_LEVEL: u32 = 5;
 /// From this one on there are sites and edges, and things may name them.
 const ASSIGNMENT_LEVEL: u32 = 4;
+/// From this one on edges report what they discover.
+pub const DISCOVERY_LEVEL: u32 = 5;
 
 impl Operation {
     /// The level from which on the operation may be in the log.
@@ -70,8 +73,14 @@ impl Operation {
             | Self::CreateEdge { .. }
             | Self::UpdateEdge { .. }
             | Self::DeleteEdge { .. }
-            | Self::OpenEdgeSession { .. }
-            | Self::ApplyUplink { .. } => ASSIGNMENT_LEVEL,
+            | Self::OpenEdgeSession { .. } => ASSIGNMENT_LEVEL,
+            Self::ApplyUplink { changes, .. } if changes.iter().any(UplinkChange::is_discovery) => DISCOVERY_LEVEL,
+            Self::ApplyUplink { .. } => ASSIGNMENT_LEVEL,
+            Self::ReportDiscoveredDevice { .. }
+            | Self::ReportDiscoveredAsset { .. }
+            | Self::AcceptDiscovered { .. }
+            | Self::DismissDiscovered { .. }
+            | Self::DeleteDiscovered { .. } => DISCOVERY_LEVEL,
         }
     }
 }

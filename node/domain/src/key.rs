@@ -33,6 +33,12 @@ pub enum Key {
     Edge(String, String),
     /// What is kept of an edge's sessions: namespace, edge.
     EdgeSession(String, String),
+    /// A device that an edge discovered: namespace, edge, its own id.
+    DiscoveredDevice(String, String, String),
+    /// An asset that an edge discovered: namespace, edge, its own id.
+    DiscoveredAsset(String, String, String),
+    /// How many things an edge discovered: namespace, edge.
+    DiscoveryCount(String, String),
     /// The cluster's event retention.
     Retention,
     /// A namespace's own event retention.
@@ -56,6 +62,9 @@ impl Key {
             | Self::Site(namespace, _)
             | Self::Edge(namespace, _)
             | Self::EdgeSession(namespace, _)
+            | Self::DiscoveredDevice(namespace, _, _)
+            | Self::DiscoveredAsset(namespace, _, _)
+            | Self::DiscoveryCount(namespace, _)
             | Self::Asset(namespace, _) => Some(namespace),
         }
     }
@@ -71,6 +80,9 @@ impl Key {
             | Self::Site(..)
             | Self::Edge(..)
             | Self::EdgeSession(..)
+            | Self::DiscoveredDevice(..)
+            | Self::DiscoveredAsset(..)
+            | Self::DiscoveryCount(..)
             | Self::Namespace(_)
             | Self::Asset(_, _)
             | Self::Node(_)
@@ -115,6 +127,13 @@ impl Key {
             ["namespaces", ns, "sites", site] => Some(Self::Site(own(ns), own(site))),
             ["namespaces", ns, "edges", edge] => Some(Self::Edge(own(ns), own(edge))),
             ["namespaces", ns, "edges", edge, "session"] => Some(Self::EdgeSession(own(ns), own(edge))),
+            ["namespaces", ns, "edges", edge, "discoveredDevices", device] => {
+                Some(Self::DiscoveredDevice(own(ns), own(edge), own(device)))
+            }
+            ["namespaces", ns, "edges", edge, "discoveredAssets", asset] => {
+                Some(Self::DiscoveredAsset(own(ns), own(edge), own(asset)))
+            }
+            ["namespaces", ns, "edges", edge, "discovery"] => Some(Self::DiscoveryCount(own(ns), own(edge))),
             ["retention"] => Some(Self::Retention),
             ["namespaces", ns, "retention"] => Some(Self::NamespaceRetention(own(ns))),
             _ => None,
@@ -141,6 +160,9 @@ impl Key {
             | Self::Site(..)
             | Self::Edge(..)
             | Self::EdgeSession(..)
+            | Self::DiscoveredDevice(..)
+            | Self::DiscoveredAsset(..)
+            | Self::DiscoveryCount(..)
             | Self::Namespace(_)
             | Self::Asset(..)
             | Self::Node(_)
@@ -169,6 +191,13 @@ impl fmt::Display for Key {
             Self::Site(ns, site) => write!(f, "namespaces/{ns}/sites/{site}"),
             Self::Edge(ns, edge) => write!(f, "namespaces/{ns}/edges/{edge}"),
             Self::EdgeSession(ns, edge) => write!(f, "namespaces/{ns}/edges/{edge}/session"),
+            Self::DiscoveredDevice(ns, edge, device) => {
+                write!(f, "namespaces/{ns}/edges/{edge}/discoveredDevices/{device}")
+            }
+            Self::DiscoveredAsset(ns, edge, asset) => {
+                write!(f, "namespaces/{ns}/edges/{edge}/discoveredAssets/{asset}")
+            }
+            Self::DiscoveryCount(ns, edge) => write!(f, "namespaces/{ns}/edges/{edge}/discovery"),
             Self::Node(id) => write!(f, "nodes/{id}"),
             Self::Retention => f.write_str("retention"),
             Self::NamespaceRetention(ns) => write!(f, "namespaces/{ns}/retention"),

@@ -18,6 +18,7 @@ pub mod asset;
 pub mod cluster;
 pub mod cursor;
 pub mod device;
+pub mod discovery;
 pub mod edge;
 pub mod feature;
 pub mod ids;
@@ -42,15 +43,17 @@ mod decide;
 mod event;
 mod evolve;
 mod key;
+mod operation;
 mod record;
 mod text;
 
-pub use command::{Command, Operation};
+pub use command::Command;
 pub use decide::{Change, States, decide};
 pub use event::{Event, EventKind};
 pub use evolve::evolve;
 pub use key::Key;
 pub use limits::Limits;
+pub use operation::Operation;
 pub use record::{Body, Record, Tombstone};
 pub use rejection::{Reason, Rejection};
 

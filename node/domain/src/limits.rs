@@ -81,5 +81,9 @@ pub const REFUSALS_KEPT: u64 = 256;
 pub const INCARNATIONS_KEPT: usize = 16;
 /// The message of a kept refusal, characters; what is longer is cut.
 pub const REFUSAL_CHARS_MAX: usize = 256;
+/// Discovered devices and assets of one edge that are kept.
+pub const DISCOVERED_MAX: u64 = 10_000;
+/// Methods of authentication that one report names for an endpoint.
+pub const METHODS_MAX: usize = 16;
 /// Resources that one step of a forced namespace deletion removes.
 pub const NAMESPACE_DELETE_STEP: usize = 500;

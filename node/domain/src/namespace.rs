@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decide::{check_etag, living};
 use crate::limits::{DESCRIPTION_CHARS_MAX, LABELS_MAX, NAMESPACE_DELETE_STEP, TEXT_CHARS_MAX};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
-use crate::{device, edge, ids, retention, saved_query, site, text};
+use crate::{device, discovery, edge, ids, retention, saved_query, site, text};
 
 /// Length of a label's key, characters.
 const LABEL_KEY_CHARS_MAX: usize = 63;
@@ -156,10 +156,18 @@ fn delete_contents(states: &dyn States, contents: &[Key], changes: &mut Vec<Chan
             Key::Cursor(..) => vec![Change::new(key.clone(), EventKind::CursorDeleted, Some(&record), at)],
             Key::SavedQuery(..) => vec![saved_query::deletion(key.clone(), &record, at)],
             Key::Site(..) => vec![site::deletion(key.clone(), &record, at)],
-            Key::Edge(namespace, edge) => edge::deletion(states, namespace, edge, &record, at),
+            Key::DiscoveredDevice(..) | Key::DiscoveredAsset(..) => vec![discovery::deletion(key.clone(), &record, at)],
+            Key::Edge(namespace, edge) => {
+                // What it discovered comes before it in the contents.
+                let mut ends = edge::deletion(states, namespace, edge, &record, at);
+                ends.extend(discovery::ending_of_count(states, namespace, edge, at));
+                ends
+            }
             _ => vec![Change::new(key.clone(), EventKind::AssetDeleted, Some(&record), at)],
         };
-        let is_part = |kind: &EventKind| matches!(kind, EventKind::TwinDeleted | EventKind::EdgeSessionEnded);
+        let is_part = |kind: &EventKind| {
+            matches!(kind, EventKind::TwinDeleted | EventKind::EdgeSessionEnded | EventKind::DiscoveryEnded)
+        };
         resources += deletion.iter().filter(|change| !is_part(&change.event.kind)).count();
         if resources > NAMESPACE_DELETE_STEP {
             return false;

@@ -125,6 +125,8 @@ impl<'a> WriteScope<'a> {
             | Operation::DeleteEdge { namespace, .. }
             | Operation::OpenEdgeSession { namespace, .. }
             | Operation::ApplyUplink { namespace, .. }
+            | Operation::ReportDiscoveredDevice { namespace, .. }
+            | Operation::ReportDiscoveredAsset { namespace, .. }
             | Operation::CreateDevice { namespace, .. }
             | Operation::UpdateDevice { namespace, .. }
             | Operation::SetDeviceStatus { namespace, .. }
@@ -137,7 +139,10 @@ impl<'a> WriteScope<'a> {
             | Operation::DeleteAsset { namespace, .. }
             | Operation::UpdateAssetStatus { namespace, .. } => Self::Within(namespace),
             Operation::ImportDevice(line) => Self::Within(&line.namespace),
-            Operation::RegenerateKeys { key, .. }
+            Operation::AcceptDiscovered { key, .. }
+            | Operation::DismissDiscovered { key, .. }
+            | Operation::DeleteDiscovered { key, .. }
+            | Operation::RegenerateKeys { key, .. }
             | Operation::PatchTwin { key, .. }
             | Operation::ReplaceTwin { key, .. }
             | Operation::ReportProperties { key, .. } => key.namespace().map_or(Self::Cluster, Self::Within),
@@ -183,9 +188,10 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
         },
         // What it sends is judged by its scope, which only `decide` knows.
         Principal::Edge { namespace: own, edge: own_edge, .. } => match operation {
-            Operation::OpenEdgeSession { namespace, edge, .. } | Operation::ApplyUplink { namespace, edge, .. } => {
-                namespace == own && edge == own_edge
-            }
+            Operation::OpenEdgeSession { namespace, edge, .. }
+            | Operation::ApplyUplink { namespace, edge, .. }
+            | Operation::ReportDiscoveredDevice { namespace, edge, .. }
+            | Operation::ReportDiscoveredAsset { namespace, edge, .. } => namespace == own && edge == own_edge,
             _ => false,
         },
     }

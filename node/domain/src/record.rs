@@ -4,6 +4,7 @@ use crate::asset::Asset;
 use crate::cluster::Cluster;
 use crate::cursor::Cursor;
 use crate::device::Device;
+use crate::discovery::{DiscoveredAsset, DiscoveredDevice, DiscoveryCount};
 use crate::edge::{Edge, EdgeSession};
 use crate::module::Module;
 use crate::namespace::Namespace;
@@ -51,6 +52,7 @@ impl Record {
             | Body::Cursor(_)
             | Body::Namespace(_)
             | Body::Node(_)
+            | Body::DiscoveryCount(_)
             | Body::Retention(_) => 0,
             Body::Device(device) => device.version,
             Body::Module(module) => module.version,
@@ -60,6 +62,8 @@ impl Record {
             Body::Site(site) => site.version,
             Body::Edge(edge) => edge.version,
             Body::EdgeSession(session) => session.epoch,
+            Body::DiscoveredDevice(device) => device.version,
+            Body::DiscoveredAsset(asset) => asset.version,
             Body::Deleted(tombstone) => tombstone.version,
         }
     }
@@ -92,6 +96,12 @@ pub enum Body {
     Edge(Edge),
     /// What is kept of an edge's sessions.
     EdgeSession(Box<EdgeSession>),
+    /// A device that an edge discovered.
+    DiscoveredDevice(Box<DiscoveredDevice>),
+    /// An asset that an edge discovered.
+    DiscoveredAsset(Box<DiscoveredAsset>),
+    /// How many things an edge discovered.
+    DiscoveryCount(DiscoveryCount),
     /// A node of the cluster.
     Node(Box<Node>),
     /// How much of the past is kept.

@@ -67,11 +67,15 @@ pub enum Reason {
     EdgeDisabled,
     /// Other sites are inside of the site.
     SiteHasSites,
+    /// The edge has as many discovered devices and assets as may be kept.
+    DiscoveryFull,
+    /// The real resource that was made from the discovered one lives.
+    AlreadyAccepted,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers in the stored format.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidField,
         Self::InvalidId,
         Self::InvalidJson,
@@ -103,6 +107,8 @@ impl Reason {
         Self::CursorFromTheFuture,
         Self::EdgeDisabled,
         Self::SiteHasSites,
+        Self::DiscoveryFull,
+        Self::AlreadyAccepted,
     ];
 
     /// The stable code, as in `google.rpc.ErrorInfo.reason`.
@@ -140,6 +146,8 @@ impl Reason {
             Self::CursorFromTheFuture => "CURSOR_FROM_THE_FUTURE",
             Self::EdgeDisabled => "EDGE_DISABLED",
             Self::SiteHasSites => "SITE_HAS_SITES",
+            Self::DiscoveryFull => "DISCOVERY_FULL",
+            Self::AlreadyAccepted => "ALREADY_ACCEPTED",
         }
     }
 

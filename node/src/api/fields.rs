@@ -30,6 +30,9 @@ pub(crate) enum Shape {
     SavedQuery,
     Site,
     Edge,
+    NamespaceOrEdge,
+    DiscoveredDevice,
+    DiscoveredAsset,
     /// Anything that has a history: all of the above but cursors.
     Resource,
 }
@@ -47,9 +50,12 @@ impl Shape {
             Self::SavedQuery => "namespaces/{namespace}/queries/{query}",
             Self::Site => "namespaces/{namespace}/sites/{site}",
             Self::Edge => "namespaces/{namespace}/edges/{edge}",
+            Self::NamespaceOrEdge => "namespaces/{namespace}[/edges/{edge}]",
+            Self::DiscoveredDevice => "namespaces/{namespace}/edges/{edge}/discoveredDevices/{device}",
+            Self::DiscoveredAsset => "namespaces/{namespace}/edges/{edge}/discoveredAssets/{asset}",
             Self::Resource => {
                 "namespaces/{namespace}[/devices/{device}[/modules/{module}][/twin], /assets/{asset}, /queries/{query}, /sites/{site} or \
-                 /edges/{edge}[/session]]"
+                 /edges/{edge}[/session, /discoveredDevices/{device}, /discoveredAssets/{asset}]]"
             }
         }
     }
@@ -66,6 +72,9 @@ impl Shape {
             Self::SavedQuery => matches!(key, Key::SavedQuery(..)),
             Self::Site => matches!(key, Key::Site(..)),
             Self::Edge => matches!(key, Key::Edge(..)),
+            Self::NamespaceOrEdge => matches!(key, Key::Namespace(_) | Key::Edge(..)),
+            Self::DiscoveredDevice => matches!(key, Key::DiscoveredDevice(..)),
+            Self::DiscoveredAsset => matches!(key, Key::DiscoveredAsset(..)),
             Self::Resource => key.namespace().is_some() && !matches!(key, Key::Cursor(..) | Key::NamespaceRetention(_)),
         };
         fits.then_some(key)
@@ -113,7 +122,13 @@ fn check_ids(field: &str, key: &Key) -> Result<(), Rejection> {
         Key::Cursor(_, cursor) => ids::check_cursor(field, cursor),
         Key::SavedQuery(_, query) => ids::check_saved_query(field, query),
         Key::Site(_, site) => ids::check_site(field, site),
-        Key::Edge(_, edge) | Key::EdgeSession(_, edge) => ids::check_edge(field, edge),
+        Key::Edge(_, edge) | Key::EdgeSession(_, edge) | Key::DiscoveryCount(_, edge) => ids::check_edge(field, edge),
+        Key::DiscoveredDevice(_, edge, device) => {
+            ids::check_edge(field, edge).and_then(|()| ids::check_device(field, device))
+        }
+        Key::DiscoveredAsset(_, edge, asset) => {
+            ids::check_edge(field, edge).and_then(|()| ids::check_asset(field, asset))
+        }
         Key::Cluster
         | Key::Token(_)
         | Key::Node(_)

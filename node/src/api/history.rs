@@ -182,12 +182,15 @@ fn show(key: &Key, record: &Record) -> Option<Resource> {
         Body::SavedQuery(_) => convert::saved_query::to_proto(key, record).map(Resource::SavedQuery),
         Body::Edge(_) => convert::edge::to_proto(key, record).map(Resource::Edge),
         Body::Site(_) => convert::site::to_proto(key, record).map(Resource::Site),
+        Body::DiscoveredDevice(_) => convert::discovery::device_to_proto(key, record).map(Resource::DiscoveredDevice),
+        Body::DiscoveredAsset(_) => convert::discovery::asset_to_proto(key, record).map(Resource::DiscoveredAsset),
         Body::Cluster(_)
         | Body::Token(_)
         | Body::Cursor(_)
         | Body::Node(_)
         | Body::Retention(_)
         | Body::EdgeSession(_)
+        | Body::DiscoveryCount(_)
         | Body::Deleted(_) => None,
     }
 }

@@ -18,6 +18,7 @@ use muster_proto::v1::asset_service_server::AssetServiceServer;
 use muster_proto::v1::cluster_service_server::ClusterServiceServer;
 use muster_proto::v1::cursor_service_server::CursorServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
+use muster_proto::v1::discovery_service_server::DiscoveryServiceServer;
 use muster_proto::v1::edge_service_server::EdgeServiceServer;
 use muster_proto::v1::history_service_server::HistoryServiceServer;
 use muster_proto::v1::maintenance_service_server::MaintenanceServiceServer;
@@ -45,6 +46,7 @@ mod device;
 mod device_batch;
 mod device_import;
 mod device_keys;
+mod discovery;
 mod edge;
 mod edge_verification;
 mod fields;
@@ -75,7 +77,7 @@ mod watch_service;
 mod write;
 
 /// The full names of all services, for the health service.
-pub const SERVICE_NAMES: [&str; 16] = [
+pub const SERVICE_NAMES: [&str; 17] = [
     NamespaceServiceServer::<namespace::NamespaceApi>::NAME,
     DeviceServiceServer::<device::DeviceApi>::NAME,
     TwinServiceServer::<twin::TwinApi>::NAME,
@@ -92,6 +94,7 @@ pub const SERVICE_NAMES: [&str; 16] = [
     EdgeServiceServer::<edge::EdgeApi>::NAME,
     SiteServiceServer::<site::SiteApi>::NAME,
     sync_service::SyncServer::NAME,
+    DiscoveryServiceServer::<discovery::DiscoveryApi>::NAME,
 ];
 
 /// All services. A message that comes in has at most `message_bytes_max` bytes; one that goes out is bounded by the sizes
@@ -124,5 +127,6 @@ pub fn routes(services: Arc<Services>, message_bytes_max: usize) -> Routes {
     add!(SiteServiceServer, site::SiteApi);
     let edges = sync_service::SyncServer::new(Arc::clone(&services), message_bytes_max);
     routes.add_service(clear.named_layer(edges));
+    add!(DiscoveryServiceServer, discovery::DiscoveryApi);
     routes.routes()
 }

@@ -308,7 +308,9 @@ pub fn code(reason: Reason) -> Code {
         | Reason::SequenceGap
         | Reason::ClusterMismatch
         | Reason::EdgeDisabled
-        | Reason::SiteHasSites => Code::FailedPrecondition,
+        | Reason::SiteHasSites
+        | Reason::DiscoveryFull
+        | Reason::AlreadyAccepted => Code::FailedPrecondition,
         Reason::CursorFromTheFuture => Code::OutOfRange,
         Reason::PermissionDenied | Reason::OutsideScope => Code::PermissionDenied,
     }

@@ -23,7 +23,7 @@ const INTERVAL_MS: std::ops::RangeInclusive<u32> = 100..=3_600_000;
 const PATH_CHARS_MAX: usize = 512;
 /// Left out unless a filter names them: whoever acknowledges what they hear would hear that for ever, and an edge that
 /// sends much is heard by what it changes.
-const ECHO_KINDS: [&str; 2] = ["cursor.acknowledged", "edge_session.uplink_applied"];
+const ECHO_KINDS: [&str; 3] = ["cursor.acknowledged", "edge_session.uplink_applied", "discovery.counted"];
 
 /// One watch, checked and allowed.
 #[derive(Debug)]
@@ -176,6 +176,8 @@ fn types(types: &[i32]) -> Result<Vec<ResourceType>, Rejection> {
             Ok(v1::ResourceType::SavedQuery) => ResourceType::SavedQuery,
             Ok(v1::ResourceType::Edge) => ResourceType::Edge,
             Ok(v1::ResourceType::Site) => ResourceType::Site,
+            Ok(v1::ResourceType::DiscoveredDevice) => ResourceType::DiscoveredDevice,
+            Ok(v1::ResourceType::DiscoveredAsset) => ResourceType::DiscoveredAsset,
             Ok(v1::ResourceType::Unspecified) | Err(_) => return Err(number),
         })
     };

@@ -80,6 +80,12 @@ mutations!(
     CreateSiteRequest,
     UpdateSiteRequest,
     DeleteSiteRequest,
+    ReportDiscoveredDeviceRequest,
+    ReportDiscoveredAssetRequest,
+    AcceptDiscoveredDeviceRequest,
+    AcceptDiscoveredAssetRequest,
+    DismissDiscoveredRequest,
+    DeleteDiscoveredRequest,
 );
 
 macro_rules! mutations_without_dry_run {

@@ -116,7 +116,9 @@ fn summarize(changes: &[Change]) -> Accepted {
                 | Key::Module(..)
                 | Key::SavedQuery(..)
                 | Key::Site(..)
-                | Key::Edge(..),
+                | Key::Edge(..)
+                | Key::DiscoveredDevice(..)
+                | Key::DiscoveredAsset(..),
                 Body::Deleted(_),
             ) => accepted.deleted += 1,
             _ => {}

@@ -84,7 +84,8 @@ pub fn asset_definition_from_proto(definition: v1::AssetDefinition) -> Result<As
     definition_from_proto(definition).map_err(|refusal| refusal.within("asset.definition"))
 }
 
-fn definition_from_proto(definition: v1::AssetDefinition) -> Result<AssetDefinition, Rejection> {
+/// From a message; a refusal names the field below the definition.
+pub(super) fn definition_from_proto(definition: v1::AssetDefinition) -> Result<AssetDefinition, Rejection> {
     let v1::DeviceRef { device_name, endpoint_name } = definition.device_ref.unwrap_or_default();
     let defaults = |name: &str, items| each(name, items, destination_from_proto);
     Ok(AssetDefinition {

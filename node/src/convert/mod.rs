@@ -18,6 +18,7 @@ pub mod asset_resource;
 pub mod asset_status;
 pub mod cursor;
 pub mod device;
+pub mod discovery;
 pub mod edge;
 pub mod endpoints;
 pub mod event;

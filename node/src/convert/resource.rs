@@ -18,6 +18,8 @@ pub fn to_proto(key: &Key, record: &Record, parts: Parts) -> Option<v1::Resource
         Body::SavedQuery(_) => super::saved_query::to_proto(key, record).map(Resource::SavedQuery),
         Body::Edge(_) => super::edge::to_proto(key, record).map(Resource::Edge),
         Body::Site(_) => super::site::to_proto(key, record).map(Resource::Site),
+        Body::DiscoveredDevice(_) => super::discovery::device_to_proto(key, record).map(Resource::DiscoveredDevice),
+        Body::DiscoveredAsset(_) => super::discovery::asset_to_proto(key, record).map(Resource::DiscoveredAsset),
         _ => None,
     };
     resource.map(|resource| v1::Resource { resource: Some(resource) })

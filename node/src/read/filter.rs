@@ -64,11 +64,15 @@ pub enum ResourceType {
     Site,
     /// An edge.
     Edge,
+    /// A device that an edge discovered.
+    DiscoveredDevice,
+    /// An asset that an edge discovered.
+    DiscoveredAsset,
 }
 
 impl ResourceType {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Namespace,
         Self::Device,
         Self::Module,
@@ -77,6 +81,8 @@ impl ResourceType {
         Self::SavedQuery,
         Self::Site,
         Self::Edge,
+        Self::DiscoveredDevice,
+        Self::DiscoveredAsset,
     ];
 
     /// The type of what `key` names; `None` for what belongs to the cluster.
@@ -91,6 +97,8 @@ impl ResourceType {
             Key::SavedQuery(..) => Some(Self::SavedQuery),
             Key::Site(..) => Some(Self::Site),
             Key::Edge(..) => Some(Self::Edge),
+            Key::DiscoveredDevice(..) => Some(Self::DiscoveredDevice),
+            Key::DiscoveredAsset(..) => Some(Self::DiscoveredAsset),
             _ => None,
         }
     }

@@ -68,6 +68,15 @@ pub enum ListRange<'a> {
         /// Only ids that begin so.
         prefix: &'a str,
     },
+    /// What edges of a namespace discovered. Ids are those of the edge and of the thing, parted by the character 0.
+    Discovered {
+        /// Devices or assets.
+        kind: Kind,
+        /// The namespace.
+        namespace: &'a str,
+        /// Only of this edge.
+        edge: Option<&'a str>,
+    },
     /// Cursors of a namespace, or of the cluster.
     Cursors {
         /// The namespace; empty for the cluster.
@@ -87,11 +96,21 @@ impl ListRange<'_> {
             Self::SavedQueries { namespace } => (keys::kind_prefix(Kind::SavedQuery, namespace), ""),
             Self::Sites { namespace, prefix } => (keys::kind_prefix(Kind::Site, namespace), *prefix),
             Self::Edges { namespace, prefix } => (keys::kind_prefix(Kind::Edge, namespace), *prefix),
+            Self::Discovered { kind, namespace, edge: None } => (keys::kind_prefix(*kind, namespace), ""),
+            Self::Discovered { kind, namespace, edge: Some(edge) } => {
+                return (keys::kind_prefix(*kind, namespace), keys::discovered_prefix(*kind, namespace, edge));
+            }
             Self::Tokens => (keys::tokens_prefix(), ""),
         };
         let mut full = base.clone();
         full.extend_from_slice(id_prefix.as_bytes());
         (base, full)
+    }
+
+    /// The discovered thing that an id of this list names.
+    #[must_use]
+    pub fn discovered(&self, id: &str) -> Option<Key> {
+        keys::parse_state(&[self.prefixes().0.as_slice(), id.as_bytes()].concat())
     }
 }
 

@@ -97,9 +97,18 @@ impl States for Pinned<'_> {
         sites
     }
 
+    fn discovered_of(&self, namespace: &str, edge: &str, limit: usize) -> Vec<Key> {
+        let mut found = Vec::new();
+        for kind in [Kind::DiscoveredDevice, Kind::DiscoveredAsset] {
+            let prefix = keys::discovered_prefix(kind, namespace, edge);
+            found.extend(self.living(columns::STATES, &prefix, limit - found.len(), keys::parse_state));
+        }
+        found
+    }
+
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let mut found = Vec::new();
-        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Edge, Kind::Site, Kind::Asset, Kind::Device] {
+        for kind in Kind::CONTENTS {
             let prefix = keys::kind_prefix(kind, namespace);
             found.extend(self.living(columns::STATES, &prefix, limit - found.len(), keys::parse_state));
         }

@@ -10,6 +10,7 @@ use super::*;
 use crate::outcome::OperationResult;
 
 mod compare;
+mod discovery;
 mod edges;
 pub(crate) mod node;
 mod random;

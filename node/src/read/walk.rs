@@ -46,7 +46,7 @@ pub struct WalkPage {
 }
 
 /// The kinds of records that are scanned for a type, and whether their twins are meant.
-const STEPS: [(ResourceType, StateKind, bool); 9] = [
+const STEPS: [(ResourceType, StateKind, bool); 11] = [
     (ResourceType::Namespace, StateKind::Namespace, false),
     (ResourceType::Device, StateKind::Device, false),
     (ResourceType::Module, StateKind::Module, false),
@@ -56,6 +56,8 @@ const STEPS: [(ResourceType, StateKind, bool); 9] = [
     (ResourceType::SavedQuery, StateKind::SavedQuery, false),
     (ResourceType::Site, StateKind::Site, false),
     (ResourceType::Edge, StateKind::Edge, false),
+    (ResourceType::DiscoveredDevice, StateKind::DiscoveredDevice, false),
+    (ResourceType::DiscoveredAsset, StateKind::DiscoveredAsset, false),
 ];
 
 impl View {

@@ -14,11 +14,14 @@
 //! | `states` | `0b len namespace site` | a site |
 //! | `states` | `0c len namespace edge` | an edge |
 //! | `states` | `0d len namespace edge` | what is kept of an edge's sessions |
+//! | `states` | `0e len namespace edge 00 device` | a discovered device; no id holds the byte 00 |
+//! | `states` | `0f len namespace edge 00 asset` | a discovered asset |
 //! | `states` | `10 len namespace device` | a device |
 //! | `states` | `11 len namespace asset` | an asset |
 //! | `states` | `12 len namespace len device module` | a module |
 //! | `states` | `13 len namespace device` | a device's twin |
 //! | `states` | `14 len namespace len device module` | a module's twin |
+//! | `states` | `15 len namespace edge` | how many things an edge discovered |
 //! | `events` | `revision` (8) | chain hash (32), revision entry |
 //! | `history` | `len(2) states-key revision(8)` | image: the record after that revision |
 //! | `dedup` | `bucket(4) row(8)` | requests of one Raft entry: id hash (16), body hash (16), length(4), outcome |
@@ -31,6 +34,10 @@
 
 use muster_domain::{Body, Key};
 
+mod kinds;
+
+pub use kinds::{Kind, StateKind, discovered_prefix, kind_prefix, state_prefix};
+
 const CLUSTER: u8 = 0x01;
 const TOKEN: u8 = 0x02;
 const NAMESPACE: u8 = 0x03;
@@ -42,11 +49,14 @@ const SAVED_QUERY: u8 = 0x0a;
 const SITE: u8 = 0x0b;
 const EDGE: u8 = 0x0c;
 const EDGE_SESSION: u8 = 0x0d;
+const DISCOVERED_DEVICE: u8 = 0x0e;
+const DISCOVERED_ASSET: u8 = 0x0f;
 const DEVICE: u8 = 0x10;
 const ASSET: u8 = 0x11;
 const MODULE: u8 = 0x12;
 const DEVICE_TWIN: u8 = 0x13;
 const MODULE_TWIN: u8 = 0x14;
+const DISCOVERY_COUNT: u8 = 0x15;
 pub(crate) const ASSET_BY_DEVICE: u8 = 0x01;
 pub(crate) const SITE_BY_PARENT: u8 = 0x02;
 
@@ -60,7 +70,7 @@ pub const SWEPT: &[u8] = b"swept";
 pub const TWINS_WRITTEN: &[u8] = b"twins";
 
 /// The prefixes in use, each with its name; a test keeps them unique.
-pub const STATE_PREFIXES: [(u8, &str); 16] = [
+pub const STATE_PREFIXES: [(u8, &str); 19] = [
     (CLUSTER, "cluster"),
     (TOKEN, "token"),
     (NAMESPACE, "namespace"),
@@ -72,11 +82,14 @@ pub const STATE_PREFIXES: [(u8, &str); 16] = [
     (SITE, "site"),
     (EDGE, "edge"),
     (EDGE_SESSION, "session of an edge"),
+    (DISCOVERED_DEVICE, "discovered device"),
+    (DISCOVERED_ASSET, "discovered asset"),
     (DEVICE, "device"),
     (ASSET, "asset"),
     (MODULE, "module"),
     (DEVICE_TWIN, "device twin"),
     (MODULE_TWIN, "module twin"),
+    (DISCOVERY_COUNT, "count of discovered things"),
 ];
 
 fn push_id(out: &mut Vec<u8>, id: &str) {
@@ -113,6 +126,9 @@ pub fn state(key: &Key) -> Vec<u8> {
         Key::Site(ns, id) => in_namespace(&mut out, SITE, ns, id),
         Key::Edge(ns, id) => in_namespace(&mut out, EDGE, ns, id),
         Key::EdgeSession(ns, id) => in_namespace(&mut out, EDGE_SESSION, ns, id),
+        Key::DiscoveredDevice(ns, edge, id) => of_edge(&mut out, DISCOVERED_DEVICE, ns, edge, id),
+        Key::DiscoveredAsset(ns, edge, id) => of_edge(&mut out, DISCOVERED_ASSET, ns, edge, id),
+        Key::DiscoveryCount(ns, edge) => in_namespace(&mut out, DISCOVERY_COUNT, ns, edge),
         Key::Device(ns, id) => in_namespace(&mut out, DEVICE, ns, id),
         Key::Asset(ns, id) => in_namespace(&mut out, ASSET, ns, id),
         Key::DeviceTwin(ns, id) => in_namespace(&mut out, DEVICE_TWIN, ns, id),
@@ -125,6 +141,13 @@ pub fn state(key: &Key) -> Vec<u8> {
 fn in_namespace(out: &mut Vec<u8>, prefix: u8, namespace: &str, id: &str) {
     out.push(prefix);
     push_id(out, namespace);
+    out.extend_from_slice(id.as_bytes());
+}
+
+/// Things of edges are listed by edge and then by id, also those of all edges at once.
+fn of_edge(out: &mut Vec<u8>, prefix: u8, namespace: &str, edge: &str, id: &str) {
+    in_namespace(out, prefix, namespace, edge);
+    out.push(0);
     out.extend_from_slice(id.as_bytes());
 }
 
@@ -146,7 +169,7 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
         NODE => Some(Key::Node(u64::from_be_bytes(rest.try_into().ok()?))),
         RETENTION if rest.is_empty() => Some(Key::Retention),
         NAMESPACE_RETENTION => Some(Key::NamespaceRetention(text(rest)?)),
-        CURSOR | SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | DEVICE_TWIN => {
+        CURSOR | SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DISCOVERY_COUNT | DEVICE | ASSET | DEVICE_TWIN => {
             let (namespace, id) = split_id(rest)?;
             let id = text(id)?;
             Some(match prefix {
@@ -155,10 +178,15 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
                 SITE => Key::Site(namespace, id),
                 EDGE => Key::Edge(namespace, id),
                 EDGE_SESSION => Key::EdgeSession(namespace, id),
+                DISCOVERY_COUNT => Key::DiscoveryCount(namespace, id),
                 DEVICE => Key::Device(namespace, id),
                 ASSET => Key::Asset(namespace, id),
                 _ => Key::DeviceTwin(namespace, id),
             })
+        }
+        DISCOVERED_DEVICE | DISCOVERED_ASSET => {
+            let (namespace, rest) = split_id(rest)?;
+            parse_discovered(prefix == DISCOVERED_DEVICE, namespace, &text(rest)?)
         }
         MODULE | MODULE_TWIN => {
             let (namespace, rest) = split_id(rest)?;
@@ -174,6 +202,13 @@ pub fn parse_state(bytes: &[u8]) -> Option<Key> {
     }
 }
 
+/// The key of what an edge discovered, from the end of its bytes: edge and id.
+fn parse_discovered(is_device: bool, namespace: String, end: &str) -> Option<Key> {
+    let (edge, id) = end.split_once('\0')?;
+    let (edge, id) = (edge.to_owned(), id.to_owned());
+    Some(if is_device { Key::DiscoveredDevice(namespace, edge, id) } else { Key::DiscoveredAsset(namespace, edge, id) })
+}
+
 /// Whether a key in `states` is that of a twin.
 #[must_use]
 pub fn is_twin(bytes: &[u8]) -> bool {
@@ -184,7 +219,21 @@ pub fn is_twin(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn range_of(bytes: &[u8]) -> &[u8] {
     let in_namespace = |prefix: u8| {
-        matches!(prefix, SAVED_QUERY | SITE | EDGE | EDGE_SESSION | DEVICE | ASSET | MODULE | DEVICE_TWIN | MODULE_TWIN)
+        matches!(
+            prefix,
+            SAVED_QUERY
+                | SITE
+                | EDGE
+                | EDGE_SESSION
+                | DISCOVERED_DEVICE
+                | DISCOVERED_ASSET
+                | DISCOVERY_COUNT
+                | DEVICE
+                | ASSET
+                | MODULE
+                | DEVICE_TWIN
+                | MODULE_TWIN
+        )
     };
     match bytes {
         [prefix, length, ..] if in_namespace(*prefix) => bytes.get(..2 + usize::from(*length)).unwrap_or(bytes),
@@ -223,91 +272,10 @@ fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-/// Prefix in `states` of a namespace's records of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Cursors.
-    Cursor,
-    /// Saved queries.
-    SavedQuery,
-    /// Sites.
-    Site,
-    /// Edges.
-    Edge,
-    /// Devices.
-    Device,
-    /// Assets.
-    Asset,
-}
-
-/// Prefix in `states` of all resources of a kind in a namespace.
-#[must_use]
-pub fn kind_prefix(kind: Kind, namespace: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(16);
-    let prefix = match kind {
-        Kind::Cursor => CURSOR,
-        Kind::SavedQuery => SAVED_QUERY,
-        Kind::Site => SITE,
-        Kind::Edge => EDGE,
-        Kind::Device => DEVICE,
-        Kind::Asset => ASSET,
-    };
-    in_namespace(&mut out, prefix, namespace, "");
-    out
-}
-
 /// Prefixes in `states` of all records that views are made of, definitions before their twins.
 #[must_use]
 pub fn view_prefixes() -> [[u8; 1]; 5] {
     [DEVICE, MODULE, DEVICE_TWIN, MODULE_TWIN, ASSET].map(|prefix| [prefix])
-}
-
-/// Kinds of records that are scanned for whole namespaces at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateKind {
-    /// Namespaces.
-    Namespace,
-    /// Devices.
-    Device,
-    /// Modules.
-    Module,
-    /// Assets.
-    Asset,
-    /// Saved queries.
-    SavedQuery,
-    /// Sites.
-    Site,
-    /// Edges.
-    Edge,
-}
-
-/// Prefix in `states` of all records of a kind, of those of one namespace, and of those whose id begins with `id`. For
-/// modules `id` does not count: their device's comes first, by its length.
-#[must_use]
-pub fn state_prefix(kind: StateKind, namespace: Option<&str>, id: &str) -> Vec<u8> {
-    let prefix = match kind {
-        StateKind::Namespace => NAMESPACE,
-        StateKind::Device => DEVICE,
-        StateKind::Module => MODULE,
-        StateKind::Asset => ASSET,
-        StateKind::SavedQuery => SAVED_QUERY,
-        StateKind::Site => SITE,
-        StateKind::Edge => EDGE,
-    };
-    let mut out = vec![prefix];
-    match (kind, namespace) {
-        (_, None) => {}
-        (StateKind::Namespace, Some(namespace)) => out.extend_from_slice(namespace.as_bytes()),
-        (StateKind::Module, Some(namespace)) => push_id(&mut out, namespace),
-        (
-            StateKind::Device | StateKind::Asset | StateKind::SavedQuery | StateKind::Site | StateKind::Edge,
-            Some(namespace),
-        ) => {
-            push_id(&mut out, namespace);
-            out.extend_from_slice(id.as_bytes());
-        }
-    }
-    out
 }
 
 /// Prefix in `states` of a device's modules.
@@ -417,55 +385,4 @@ pub fn id_at_end(prefix: &[u8], key: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn examples() -> Vec<Key> {
-        let s = str::to_owned;
-        vec![
-            Key::Cluster,
-            Key::Token(s("ci")),
-            Key::Namespace(s("plant")),
-            Key::Cursor(s(""), s("feed")),
-            Key::Cursor(s("plant"), s("feed")),
-            Key::SavedQuery(s("plant"), s("hot")),
-            Key::Site(s("plant"), s("hall-4")),
-            Key::Edge(s("plant"), s("hall-4")),
-            Key::EdgeSession(s("plant"), s("hall-4")),
-            Key::Node(7),
-            Key::Retention,
-            Key::NamespaceRetention(s("plant")),
-            Key::Device(s("plant"), s("a")),
-            Key::Device(s("plant"), s("b")),
-            Key::Device(s("plant2"), s("a")),
-            Key::Asset(s("plant"), s("pump")),
-            Key::Module(s("plant"), s("a"), s("m")),
-            Key::Module(s("plant"), s("ab"), s("")),
-            Key::DeviceTwin(s("plant"), s("a")),
-            Key::ModuleTwin(s("plant"), s("a"), s("m")),
-        ]
-    }
-
-    #[test]
-    fn state_keys_round_trip_and_differ() {
-        let keys: Vec<Vec<u8>> = examples().iter().map(state).collect();
-        for (key, bytes) in examples().iter().zip(&keys) {
-            assert_eq!(parse_state(bytes).as_ref(), Some(key));
-        }
-        let unique: std::collections::BTreeSet<_> = keys.iter().collect();
-        assert_eq!(unique.len(), keys.len());
-        for garbage in [&b""[..], b"\x07", b"\x10\x05ab", b"\x12\x01a\x09b", b"\x02\xff"] {
-            assert_eq!(parse_state(garbage), None);
-        }
-    }
-
-    #[test]
-    fn prefixes_are_unique_and_exact() {
-        let unique: std::collections::BTreeSet<_> = STATE_PREFIXES.iter().map(|(prefix, _)| prefix).collect();
-        assert_eq!(unique.len(), STATE_PREFIXES.len());
-        let other = state(&Key::Device("plant2".to_owned(), "a".to_owned()));
-        assert!(!other.starts_with(&kind_prefix(Kind::Device, "plant")));
-        assert_eq!(after_prefix(&[1, 255, 255]), Some(vec![2]));
-        assert_eq!(after_prefix(&[255]), None);
-    }
-}
+mod tests;

@@ -202,9 +202,18 @@ impl DomainStates for Overlay<'_> {
         )
     }
 
+    fn discovered_of(&self, namespace: &str, edge: &str, limit: usize) -> Vec<Key> {
+        let mut found = self.living(&keys::discovered_prefix(Kind::DiscoveredDevice, namespace, edge), limit);
+        let assets = keys::discovered_prefix(Kind::DiscoveredAsset, namespace, edge);
+        if found.len() < limit {
+            found.extend(self.living(&assets, limit - found.len()));
+        }
+        found
+    }
+
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let mut found = Vec::new();
-        for kind in [Kind::Cursor, Kind::SavedQuery, Kind::Edge, Kind::Site, Kind::Asset, Kind::Device] {
+        for kind in Kind::CONTENTS {
             let left = limit - found.len();
             if left > 0 {
                 found.extend(self.living(&keys::kind_prefix(kind, namespace), left));

@@ -139,6 +139,8 @@ impl Opened {
                 key_bytes_max: limits.key_bytes_max,
                 depth_max: limits.depth_max,
             }),
+            // As far as this node has come: the level only rises, so less is never wrong.
+            feature_level: sync.status.feature_level(),
         }
     }
 }

@@ -288,7 +288,7 @@ impl Session {
         self.unanswered = 0;
         match message.message {
             Some(Asked::Operations(operations)) => {
-                self.up.take(uplink::read(&self.namespace, operations)?)?;
+                self.up.take(uplink::read(&self.namespace, &self.edge, operations)?)?;
                 failpoint::reach(Point::SyncOperations);
             }
             Some(Asked::Received(received)) => {

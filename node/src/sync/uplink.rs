@@ -11,6 +11,10 @@ use muster_proto::v1;
 use prost::Message;
 
 use crate::convert::asset_status::asset_status_from_proto;
+use crate::convert::discovery;
+
+const DISCOVERED_DEVICE: &str = "namespaces/{namespace}/edges/{edge}/discoveredDevices/{device} below the edge itself";
+const DISCOVERED_ASSET: &str = "namespaces/{namespace}/edges/{edge}/discoveredAssets/{asset} below the edge itself";
 
 /// Operations of one message.
 const OPERATIONS_MAX: usize = 256;
@@ -27,7 +31,7 @@ pub(super) struct Operations {
 }
 
 /// Reads the operations of an edge of `namespace`.
-pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Operations, Rejection> {
+pub(super) fn read(namespace: &str, edge: &str, message: v1::SyncOperations) -> Result<Operations, Rejection> {
     let count = message.operations.len();
     if count == 0 || count > OPERATIONS_MAX {
         let message = format!("operations.operations must have 1 to {OPERATIONS_MAX} elements, and has {count}");
@@ -45,12 +49,12 @@ pub(super) fn read(namespace: &str, message: v1::SyncOperations) -> Result<Opera
     })?;
     let mut changes = Vec::with_capacity(count);
     for operation in message.operations {
-        changes.push(change(namespace, operation).unwrap_or_else(refused));
+        changes.push(change((namespace, edge), operation).unwrap_or_else(refused));
     }
     Ok(Operations { epoch, first, last, changes })
 }
 
-fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
+fn change((namespace, edge): (&str, &str), operation: v1::SyncOperation) -> Result<UplinkChange, Rejection> {
     use v1::sync_operation::Operation;
     match operation.operation {
         Some(Operation::Report(report)) => {
@@ -70,6 +74,28 @@ fn change(namespace: &str, operation: v1::SyncOperation) -> Result<UplinkChange,
             let status = update.status.ok_or_else(|| malformed("asset_status.status", "given"))?;
             let status = asset_status_from_proto(status).map_err(|refusal| refusal.within("asset_status"))?;
             Ok(UplinkChange::AssetStatus { asset, status: Box::new(status) })
+        }
+        Some(Operation::DiscoveredDevice(said)) => {
+            let Some(Key::DiscoveredDevice(own, its, device)) = Key::parse(&said.name) else {
+                return Err(malformed("discovered_device.name", DISCOVERED_DEVICE));
+            };
+            if (own.as_str(), its.as_str()) != (namespace, edge) {
+                return Err(malformed("discovered_device.name", DISCOVERED_DEVICE));
+            }
+            let report = discovery::device_report(said.discovered_device.unwrap_or_default());
+            let report = report.map_err(|refusal| refusal.within("discovered_device"))?;
+            Ok(UplinkChange::DiscoveredDevice { device, report: Box::new(report) })
+        }
+        Some(Operation::DiscoveredAsset(said)) => {
+            let Some(Key::DiscoveredAsset(own, its, asset)) = Key::parse(&said.name) else {
+                return Err(malformed("discovered_asset.name", DISCOVERED_ASSET));
+            };
+            if (own.as_str(), its.as_str()) != (namespace, edge) {
+                return Err(malformed("discovered_asset.name", DISCOVERED_ASSET));
+            }
+            let report = discovery::asset_report(said.discovered_asset.unwrap_or_default());
+            let report = report.map_err(|refusal| refusal.within("discovered_asset"))?;
+            Ok(UplinkChange::DiscoveredAsset { asset, report: Box::new(report) })
         }
         None => Err(malformed("operation", "one that this version knows")),
     }
@@ -101,6 +127,23 @@ mod tests {
         v1::SyncOperation { queued_ms: 1, operation: Some(Operation::AssetStatus(update)) }
     }
 
+    fn found(name: &str, method: i32) -> v1::SyncOperation {
+        let endpoint = v1::DiscoveredEndpoint {
+            supported_authentication_methods: vec![method],
+            ..v1::DiscoveredEndpoint::default()
+        };
+        let endpoints = v1::DiscoveredEndpoints {
+            inbound: [("opc".to_owned(), endpoint)].into(),
+            ..v1::DiscoveredEndpoints::default()
+        };
+        let definition =
+            v1::DiscoveredDeviceDefinition { endpoints: Some(endpoints), ..v1::DiscoveredDeviceDefinition::default() };
+        let discovered_device =
+            Some(v1::DiscoveredDevice { definition: Some(definition), ..v1::DiscoveredDevice::default() });
+        let said = v1::SyncDiscoveredDevice { name: name.to_owned(), discovered_device };
+        v1::SyncOperation { queued_ms: 1, operation: Some(Operation::DiscoveredDevice(said)) }
+    }
+
     fn message(first_sequence: u64, operations: Vec<v1::SyncOperation>) -> v1::SyncOperations {
         v1::SyncOperations { epoch: 1, first_sequence, operations }
     }
@@ -108,10 +151,18 @@ mod tests {
     #[test]
     fn a_device_stands_for_its_twin() {
         let good = report("namespaces/p/devices/d");
-        let read = read("p", message(4, vec![good.clone(), good])).expect("well formed");
+        let read = read("p", "e", message(4, vec![good.clone(), good])).expect("well formed");
         let key = Key::DeviceTwin("p".to_owned(), "d".to_owned());
         assert_eq!((read.first, read.last), (4, 5));
         assert_eq!(read.changes[0], UplinkChange::Report { key, patch: "{}".to_owned() });
+    }
+
+    #[test]
+    fn what_an_edge_discovers_lies_below_it() {
+        let read = read("p", "e", message(1, vec![found("namespaces/p/edges/e/discoveredDevices/plc", 1)]));
+        let read = read.expect("well formed");
+        let UplinkChange::DiscoveredDevice { device, report } = &read.changes[0] else { panic!("{:?}", read.changes) };
+        assert_eq!((device.as_str(), report.definition.inbound.len()), ("plc", 1));
     }
 
     #[test]
@@ -129,7 +180,7 @@ mod tests {
             (message(u64::MAX, vec![good(); 2]), "operations.first_sequence"),
             (message(1, vec![large]), "operations"),
         ] {
-            assert_eq!(read("p", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
+            assert_eq!(read("p", "e", message).map(|_| ()).map_err(|refusal| refusal.field), Err(field.to_owned()));
         }
     }
 
@@ -143,10 +194,16 @@ mod tests {
             (status("namespaces/q/assets/a", whole.clone()), "asset_status.name must be"),
             (status("namespaces/p/devices/a", whole), "asset_status.name must be"),
             (status("namespaces/p/assets/a", None), "asset_status.status must be given"),
+            (found("namespaces/p/edges/other/discoveredDevices/d", 1), "discovered_device.name must be"),
+            (found("namespaces/p/edges/e/discoveredAssets/d", 1), "discovered_device.name must be"),
+            (
+                found("namespaces/p/edges/e/discoveredDevices/d", 9),
+                "discovered_device.discovered_device.definition.endpoints.inbound[\"opc\"].supported_authentication_methods[0]",
+            ),
         ];
         for (operation, said) in bad {
             let good = || report("namespaces/p/devices/d/twin");
-            let read = read("p", message(4, vec![good(), operation, good()])).expect("the message is well formed");
+            let read = read("p", "e", message(4, vec![good(), operation, good()])).expect("the message is well formed");
             assert_eq!((read.first, read.last, read.changes.len()), (4, 6, 3));
             let UplinkChange::Refused { reason, message } = &read.changes[1] else { panic!("{:?}", read.changes[1]) };
             assert_eq!(*reason, Reason::InvalidField);

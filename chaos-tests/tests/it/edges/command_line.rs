@@ -8,7 +8,11 @@ use super::{NAMESPACE, single};
 use crate::table::Table;
 
 /// What the command line prints, as JSON lines or as a table.
-async fn muster(cluster: &Cluster, output: &str, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
+pub(super) async fn muster(
+    cluster: &Cluster,
+    output: &str,
+    arguments: &[&str],
+) -> anyhow::Result<(Option<i32>, String)> {
     let output = Command::new(binary("muster")?)
         // Contexts of whoever runs the tests, or of `cargo xtask up` here, would lend their certificates.
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, cluster.scratch())))
@@ -24,7 +28,7 @@ async fn muster(cluster: &Cluster, output: &str, arguments: &[&str]) -> anyhow::
     Ok((output.status.code(), String::from_utf8(output.stdout)?))
 }
 
-async fn json(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<Value> {
+pub(super) async fn json(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<Value> {
     let (code, text) = muster(cluster, "json", arguments).await?;
     anyhow::ensure!(code == Some(0), "muster {arguments:?} ended with {code:?}: {text}");
     Ok(text.lines().next().map(serde_json::from_str).transpose()?.unwrap_or_default())

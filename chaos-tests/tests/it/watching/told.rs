@@ -186,6 +186,8 @@ fn name(resource: &proto::Resource) -> Option<String> {
         Resource::SavedQuery(query) => query.name.clone(),
         Resource::Edge(edge) => edge.name.clone(),
         Resource::Site(site) => site.name.clone(),
+        Resource::DiscoveredDevice(device) => device.name.clone(),
+        Resource::DiscoveredAsset(asset) => asset.name.clone(),
     })
 }
 

@@ -96,9 +96,19 @@ impl Keeper {
 
     /// The view of an item without anything that waits; `None` when it is not held, or damaged.
     pub(super) fn base_view(&self, name: &str) -> Result<Option<View>, StoreError> {
+        if let Some(key) = self.own_discovery(name) {
+            return Ok(Some(View::of_discovered(key, self.protocol.state().feature_level)));
+        }
         let Some(item) = whole(self.reader.item(name))? else { return Ok(None) };
         let device = self.device_item(name)?;
         Ok(View::of_item(&item, device.as_ref()).ok())
+    }
+
+    /// The key of something discovered below this edge: nothing is held of it.
+    fn own_discovery(&self, name: &str) -> Option<Key> {
+        let below = name.strip_prefix(&self.protocol.state().edge)?;
+        let key = Key::parse(name).filter(|_| below.starts_with('/'))?;
+        matches!(key, Key::DiscoveredDevice(..) | Key::DiscoveredAsset(..)).then_some(key)
     }
 
     fn device_item(&self, name: &str) -> Result<Option<v1::SyncItem>, StoreError> {

@@ -91,9 +91,15 @@ impl Keeper {
         let name = name_of(&operation).to_owned();
         let operation = v1::SyncOperation { queued_ms: self.wall_ms(), ..operation };
         let limits = self.protocol.limits(&self.limits);
-        let after = self.view(&name)?.with(&operation, expected_version, &limits)?;
+        let before = self.view(&name)?;
+        let after = before.with(&operation, expected_version, &limits)?;
         let resource = after.resource();
         if is_dry_run {
+            return Ok(resource);
+        }
+        if before.says_nothing_new(&after) {
+            // The same waits already: repeats are merged, not piled up.
+            self.recent.note(&request_id, &operation, &resource);
             return Ok(resource);
         }
         self.protocol.submit(operation.clone(), request_id.clone(), &mut batch.step)?;
@@ -115,7 +121,12 @@ impl Keeper {
             let message = format!("request_id `{request_id}` was used with another body");
             return Err(Rejection::new(Reason::RequestIdReused, "request_id", message).into());
         }
-        let mut resource = self.view(name_of(operation))?.resource();
+        let view = self.view(name_of(operation))?;
+        if view.is_discovered() {
+            // What was said then is all there is to show.
+            return Ok(Some(view.with(operation, 0, &self.limits)?.resource()));
+        }
+        let mut resource = view.resource();
         if let (Some(Resource::Twin(twin)), Some((version, reported_version))) =
             (&mut resource.resource, known.versions)
         {

@@ -1,5 +1,5 @@
 //! The same services as the cluster's, on a socket of this machine, as far as an edge can answer them: reads of what it holds,
-//! what a device or an asset reports, and watches. Everything else is answered with UNIMPLEMENTED: it is the cluster's.
+//! what a device or an asset reports, what is discovered, and watches. Everything else is answered with UNIMPLEMENTED: it is the cluster's.
 //!
 //! - Who may open the socket may read and report everything here: the file system decides. The loopback address asks nobody.
 //! - Answers are true at the revision in their header, the newest mark's, with what waits merged on top; the node in the header
@@ -8,6 +8,7 @@
 mod agent_status;
 mod asset;
 mod device;
+mod discovery;
 mod reads;
 mod refusal;
 mod twin;
@@ -21,6 +22,7 @@ use std::path::Path;
 use muster_proto::edge::v1::agent_service_server::AgentServiceServer;
 use muster_proto::v1::asset_service_server::AssetServiceServer;
 use muster_proto::v1::device_service_server::DeviceServiceServer;
+use muster_proto::v1::discovery_service_server::DiscoveryServiceServer;
 use muster_proto::v1::twin_service_server::TwinServiceServer;
 use muster_proto::v1::watch_service_server::WatchServiceServer;
 use tokio::net::{TcpListener, UnixListener};
@@ -117,6 +119,7 @@ fn routes(local: &Local) -> Routes {
     let routes = Routes::new(TwinServiceServer::new(local.clone()).max_decoding_message_size(max))
         .add_service(DeviceServiceServer::new(local.clone()).max_decoding_message_size(max))
         .add_service(AssetServiceServer::new(local.clone()).max_decoding_message_size(max))
+        .add_service(DiscoveryServiceServer::new(local.clone()).max_decoding_message_size(max))
         .add_service(WatchServiceServer::new(local.clone()).max_decoding_message_size(max))
         .add_service(AgentServiceServer::new(local.clone()).max_decoding_message_size(max));
     let elsewhere = |request: axum::extract::Request| async move {

@@ -151,6 +151,7 @@ impl Protocol {
         if welcome.limits.is_some() {
             state.limits = welcome.limits;
         }
+        state.feature_level = welcome.feature_level;
         self.counts.sessions += 1;
         let heartbeat = if welcome.heartbeat_ms == 0 { HEARTBEAT_MS } else { u64::from(welcome.heartbeat_ms) };
         if let Some(link) = &mut self.link {

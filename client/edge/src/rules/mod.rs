@@ -9,7 +9,9 @@
 //! - Etags and revisions are those of the item: what waits has none.
 
 mod asset;
+mod asset_definition;
 mod asset_status;
+mod discovery;
 mod twin;
 
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub struct View {
     device: Option<Arc<Record>>,
     /// The item, whose other parts are shown as they are.
     shown: Arc<v1::Resource>,
+    /// The cluster's, as far as it counts: for what is discovered.
+    feature_level: u32,
 }
 
 impl View {
@@ -46,7 +50,7 @@ impl View {
         };
         let record = Arc::new(record(item.revision, body));
         let shown = Arc::new(item.resource.clone().unwrap_or_default());
-        Ok(Self { key, record, device: device.and_then(device_record).map(Arc::new), shown })
+        Ok(Self { key, record, device: device.and_then(device_record).map(Arc::new), shown, feature_level: 0 })
     }
 
     /// The view with an operation on top.
@@ -63,7 +67,8 @@ impl View {
         let at = At { revision: self.record.updated_revision, time_ms: operation.queued_ms.unsigned_abs() };
         let changes = muster_domain::decide(self, &decided, at, limits)?;
         let record = changes.last().map_or_else(|| Arc::clone(&self.record), |change| Arc::clone(&change.after));
-        Ok(Self { record, ..self.clone() })
+        let shown = if changes.is_empty() { Arc::clone(&self.shown) } else { self.shown_with(operation) };
+        Ok(Self { record, shown, ..self.clone() })
     }
 
     /// The view over a newer item of the same twin, `waiting` operations of it not being known to have taken effect: what
@@ -82,6 +87,9 @@ impl View {
     }
 
     fn decided(&self, operation: &v1::SyncOperation, expected_version: u64) -> Result<Operation, Rejection> {
+        if let Some(reported) = operation.operation.as_ref().and_then(|operation| self.reported(operation)) {
+            return reported;
+        }
         match (&operation.operation, &self.key) {
             (Some(Queued::Report(report)), key) if key.is_twin() => Ok(Operation::ReportProperties {
                 key: key.clone(),
@@ -120,7 +128,7 @@ impl States for View {
         match key {
             Key::Device(..) => self.device.clone(),
             key if *key == self.key => Some(Arc::clone(&self.record)),
-            _ => None,
+            key => self.around(key),
         }
     }
 
@@ -133,6 +141,10 @@ impl States for View {
     }
 
     fn sites_of(&self, _: &str, _: &str, _: usize) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn discovered_of(&self, _: &str, _: &str, _: usize) -> Vec<Key> {
         Vec::new()
     }
 

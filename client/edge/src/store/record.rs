@@ -133,6 +133,7 @@ mod tests {
             stopped_reason: "EDGE_REPLACED".to_owned(),
             stopped_message: "m".to_owned(),
             limits: None,
+            feature_level: 0,
         };
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(hex(&encode_queued(7, &queued)), QUEUED);

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_domain::Limits;
+use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::scope::{ScopeHash, content_hash, item_hash};
+use muster_domain::{Key, Limits};
 use muster_edge::protocol::Loss;
 use muster_edge::queue::name_of;
 use muster_edge::rules::View;
@@ -68,6 +69,8 @@ pub(crate) struct Cloud {
     /// As the welcome tells them.
     pub(crate) limits: Option<v1::SyncLimits>,
     record: Record,
+    /// What welcomes say.
+    pub(crate) feature_level: u32,
 }
 
 /// What one stream is at.
@@ -107,6 +110,7 @@ impl Cloud {
             verified: Vec::new(),
             limits: None,
             record: Record::default(),
+            feature_level: FEATURE_LEVEL,
         }
     }
 
@@ -234,6 +238,7 @@ impl Cloud {
             window_operations: self.window_operations,
             heartbeat_ms: 1_000,
             limits: self.limits,
+            feature_level: self.feature_level,
         }));
         Ok(Stream { epoch: self.record.epoch, window_items: hello.window_items.into(), ..Stream::default() })
     }
@@ -329,6 +334,9 @@ impl Cloud {
     fn apply_one(&mut self, sequence: u64, operation: &v1::SyncOperation) -> Result<(), (String, String)> {
         let name = name_of(operation).to_owned();
         let outside = || ("OUTSIDE_SCOPE".to_owned(), format!("{name} is not in the scope"));
+        if let Some(key @ (Key::DiscoveredDevice(..) | Key::DiscoveredAsset(..))) = Key::parse(&name) {
+            return self.apply_discovery(sequence, key, operation);
+        }
         let item = self.scope.get(&name).ok_or_else(outside)?;
         let device = self.scope.get(name.trim_end_matches("/twin"));
         let refused = |error: muster_domain::Rejection| (error.reason.code().to_owned(), error.message);
@@ -342,6 +350,21 @@ impl Cloud {
             _ => String::new(),
         };
         let incarnation = self.record.incarnation.clone();
+        self.effects.push(Effect { incarnation, sequence, name, text });
+        Ok(())
+    }
+
+    /// Judges it as if nothing was known of the thing.
+    fn apply_discovery(
+        &mut self,
+        sequence: u64,
+        key: Key,
+        operation: &v1::SyncOperation,
+    ) -> Result<(), (String, String)> {
+        let name = key.to_string();
+        let refused = |error: muster_domain::Rejection| (error.reason.code().to_owned(), error.message);
+        View::of_discovered(key, self.feature_level).with(operation, 0, &Limits::default()).map_err(refused)?;
+        let (incarnation, text) = (self.record.incarnation.clone(), String::new());
         self.effects.push(Effect { incarnation, sequence, name, text });
         Ok(())
     }

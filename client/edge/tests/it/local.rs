@@ -12,20 +12,26 @@ use tempfile::TempDir;
 use super::cloud::Cloud;
 use super::served::{Served, Server1, config, eventually};
 
-struct Bench {
+pub(crate) struct Bench {
     _folder: TempDir,
-    served: Served,
+    pub(crate) served: Served,
     _server: Server1,
-    agent: Agent,
-    client: Client,
+    pub(crate) agent: Agent,
+    pub(crate) client: Client,
 }
 
-async fn bench(change: impl FnOnce(&mut Config)) -> Bench {
+pub(crate) async fn bench(change: impl FnOnce(&mut Config)) -> Bench {
+    bench_with(change, |_| {}).await
+}
+
+/// With another cluster than usual.
+pub(crate) async fn bench_with(change: impl FnOnce(&mut Config), prepare: impl FnOnce(&mut Cloud)) -> Bench {
     let folder = TempDir::new().expect("a folder");
     let mut cloud = Cloud::new();
     for device in 0..5 {
         cloud.put_device(&format!("d{device:02}"), "{}");
     }
+    prepare(&mut cloud);
     let served = Served::new(cloud);
     let (address, server) = served.serve("127.0.0.1:0".parse().expect("an address")).await;
     let mut config = config(folder.path(), address);
@@ -40,7 +46,7 @@ async fn bench(change: impl FnOnce(&mut Config)) -> Bench {
 }
 
 impl Bench {
-    async fn in_step(&self) {
+    pub(crate) async fn in_step(&self) {
         eventually("in step", async || {
             let status = self.agent.handle().status().await?;
             (status.link() == LinkState::InStep && status.cursor == self.served.cloud().revision).then_some(())

@@ -4,6 +4,7 @@
 mod agent;
 mod cloud;
 mod converging;
+mod discovered;
 mod faults;
 mod kill;
 mod kill_steps;

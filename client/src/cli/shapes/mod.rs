@@ -5,6 +5,7 @@ pub(crate) mod asset;
 mod asset_read;
 pub(crate) mod authentication;
 pub(crate) mod device;
+pub(crate) mod discovered;
 pub(crate) mod edge;
 pub(crate) mod endpoints;
 pub(crate) mod fields;
@@ -58,6 +59,8 @@ pub(crate) fn any(resource: &proto::Resource) -> Value {
         Some(Resource::Asset(asset)) => asset::to_json(asset),
         Some(Resource::SavedQuery(query)) => saved_query::to_json(query),
         Some(Resource::Edge(edge)) => edge::to_json(edge),
+        Some(Resource::DiscoveredDevice(device)) => discovered::device_to_json(device),
+        Some(Resource::DiscoveredAsset(asset)) => discovered::asset_to_json(asset),
         Some(Resource::Site(site)) => site::to_json(site),
         None => Value::Null,
     }
@@ -74,6 +77,8 @@ pub(crate) fn resource(resource: &proto::get_at_response::Resource) -> Value {
         Resource::Asset(asset) => asset::to_json(asset),
         Resource::SavedQuery(query) => saved_query::to_json(query),
         Resource::Edge(edge) => edge::to_json(edge),
+        Resource::DiscoveredDevice(device) => discovered::device_to_json(device),
+        Resource::DiscoveredAsset(asset) => discovered::asset_to_json(asset),
         Resource::Site(site) => site::to_json(site),
     }
 }

@@ -18,7 +18,7 @@ use crate::{Reason, Rejection, attributes};
 
 impl AssetDefinition {
     /// Checks everything but the existence of the device, and brings attributes into their one form.
-    pub(super) fn check(&mut self) -> Result<(), Rejection> {
+    pub(crate) fn check(&mut self) -> Result<(), Rejection> {
         let mut texts = Texts::default();
         self.check_texts(&mut texts)?;
         self.check_defaults(&mut texts)?;

@@ -11,7 +11,7 @@ use crate::{edge, ids, limits, namespace, site, text};
 pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Result<Vec<Change>, Rejection> {
     let change = match operation {
         Operation::CreateAsset { namespace, asset, definition, enabled, uuid } => {
-            create(states, namespace, asset, definition, *enabled, uuid, at)?
+            created(states, namespace, asset, definition, *enabled, uuid, at)?
         }
         Operation::UpdateAsset { namespace, asset, definition, enabled, fields, etag } => {
             let found = Found::new(states, namespace, asset)?;
@@ -31,7 +31,8 @@ pub(crate) fn decide(states: &dyn States, operation: &Operation, at: At) -> Resu
     Ok(vec![change])
 }
 
-fn create(
+/// The creation of an asset.
+pub(crate) fn created(
     states: &dyn States,
     namespace: &str,
     id: &str,

@@ -9,7 +9,7 @@ mod definition;
 mod field;
 mod status;
 
-pub(crate) use decide::decide;
+pub(crate) use decide::{created, decide};
 pub use definition::{
     ActionType, AssetDefinition, AssetEvent, AssetStream, DataPoint, Dataset, Destination, DeviceRef, EventGroup,
     ManagementAction, ManagementGroup, Target,

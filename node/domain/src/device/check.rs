@@ -81,7 +81,7 @@ impl EndpointAuthentication {
 }
 
 impl OutboundEndpoint {
-    fn check(&self) -> Result<(), Rejection> {
+    pub(crate) fn check(&self) -> Result<(), Rejection> {
         check_present("address", &self.address)?;
         check_chars("address", &self.address, ADDRESS_CHARS_MAX)?;
         check_chars("endpoint_type", &self.endpoint_type, REASON_CHARS_MAX)

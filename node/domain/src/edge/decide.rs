@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Edge, EdgeDefinition, EdgeField, key, open, session_key, uplink};
 use crate::decide::{check_etag, living};
 use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States};
-use crate::{ids, namespace};
+use crate::{discovery, ids, namespace};
 
 /// Decides operations on edges.
 pub(crate) fn decide(
@@ -21,7 +21,9 @@ pub(crate) fn decide(
         }
         Operation::DeleteEdge { namespace, edge, etag } => {
             let record = found(states, &key(namespace, edge), etag.as_deref())?;
-            Ok(deletion(states, namespace, edge, &record, at))
+            let mut changes = deletion(states, namespace, edge, &record, at);
+            changes.extend(discovery::end_of_edge(states, namespace, edge, at));
+            Ok(changes)
         }
         Operation::OpenEdgeSession { namespace, edge, incarnation, known_epoch, session, sent_sequence, node_id } => {
             check_enabled(states, namespace, edge)?;
@@ -38,7 +40,7 @@ pub(crate) fn decide(
     }
 }
 
-/// The end of an edge and of its session, in this order. The session's epoch stays, so that an edge of the same id never
+/// The end of an edge and of its session, in this order; what it discovered is left to the caller. The session's epoch stays, so that an edge of the same id never
 /// goes back.
 pub(crate) fn deletion(states: &dyn States, namespace: &str, edge: &str, record: &Record, at: At) -> Vec<Change> {
     let mut changes = vec![Change::new(key(namespace, edge), EventKind::EdgeDeleted, Some(record), at)];
@@ -71,8 +73,8 @@ fn edge<'a>(record: &'a Record, key: &Key) -> Result<&'a Edge, Rejection> {
     }
 }
 
-/// An edge that does not exist or is disabled neither opens a session nor sends anything in one.
-fn check_enabled(states: &dyn States, namespace: &str, id: &str) -> Result<(), Rejection> {
+/// An edge that does not exist or is disabled neither opens a session nor sends anything.
+pub(crate) fn check_enabled(states: &dyn States, namespace: &str, id: &str) -> Result<(), Rejection> {
     let key = key(namespace, id);
     let record = found(states, &key, None)?;
     if edge(&record, &key)?.definition.enabled {

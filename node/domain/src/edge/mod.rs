@@ -15,7 +15,7 @@ mod scope;
 mod session;
 mod uplink;
 
-pub(crate) use decide::{check_exists, decide, deletion};
+pub(crate) use decide::{check_enabled, check_exists, decide, deletion};
 pub use definition::{Edge, EdgeDefinition, EdgeField};
 pub use scope::edge_of;
 pub use session::{EdgeSession, Refusal};

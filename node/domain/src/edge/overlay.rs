@@ -1,6 +1,7 @@
 //! The records as an operation of a batch sees them: with the effects of those before it in the same command.
 //!
-//! Only twins and the status of assets change on the way, so everything that lists resources is what it is below.
+//! Twins, the status of assets and what was discovered change on the way: nothing that is listed while deciding about them,
+//! so everything that lists resources is what it is below.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,10 @@ impl States for Overlay<'_> {
 
     fn sites_of(&self, namespace: &str, site: &str, limit: usize) -> Vec<Key> {
         self.below.sites_of(namespace, site, limit)
+    }
+
+    fn discovered_of(&self, namespace: &str, edge: &str, limit: usize) -> Vec<Key> {
+        self.below.discovered_of(namespace, edge, limit)
     }
 
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {

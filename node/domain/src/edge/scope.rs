@@ -26,7 +26,10 @@ pub fn edge_of(states: &dyn States, key: &Key) -> Option<String> {
         | Key::NamespaceRetention(_)
         | Key::Site(..)
         | Key::Edge(..)
-        | Key::EdgeSession(..) => None,
+        | Key::EdgeSession(..)
+        | Key::DiscoveredDevice(..)
+        | Key::DiscoveredAsset(..)
+        | Key::DiscoveryCount(..) => None,
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::overlay::Overlay;
 use super::{Refusal, edge_of, session_key};
-use crate::asset::AssetStatus;
+use crate::asset::{AssetDefinition, AssetStatus};
+use crate::discovery::{DiscoveredDeviceDefinition, Report, report_asset, report_device};
 use crate::limits::UPLINK_CHANGES_MAX;
 use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States, asset, twin};
 
@@ -34,6 +35,27 @@ pub enum UplinkChange {
         /// A sentence.
         message: String,
     },
+    /// As [`Operation::ReportDiscoveredDevice`].
+    DiscoveredDevice {
+        /// The discovered device's id, below the edge.
+        device: String,
+        /// What the edge says of it.
+        report: Box<Report<DiscoveredDeviceDefinition>>,
+    },
+    /// As [`Operation::ReportDiscoveredAsset`].
+    DiscoveredAsset {
+        /// The discovered asset's id, below the edge.
+        asset: String,
+        /// What the edge says of it.
+        report: Box<Report<AssetDefinition>>,
+    },
+}
+
+impl UplinkChange {
+    /// Whether it speaks of something discovered.
+    pub(crate) fn is_discovery(&self) -> bool {
+        matches!(self, Self::DiscoveredDevice { .. } | Self::DiscoveredAsset { .. })
+    }
 }
 
 /// Who sends.
@@ -134,6 +156,13 @@ fn decide_one(
             asset::decide(states, &update, at)
         }
         UplinkChange::Refused { reason, message } => Err(Rejection::new(*reason, "", message.clone())),
+        // What an edge discovers lies below it: there is no scope to look at.
+        UplinkChange::DiscoveredDevice { device, report } => {
+            report_device(states, (from.namespace, from.edge), device, report, at)
+        }
+        UplinkChange::DiscoveredAsset { asset, report } => {
+            report_asset(states, (from.namespace, from.edge), asset, report, at)
+        }
     }
 }
 

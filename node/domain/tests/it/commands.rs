@@ -14,6 +14,7 @@ use crate::asset::{asset_definition, full_definition};
 use crate::memory::{device_definition, endpoint, sas};
 use crate::token::token;
 
+mod discovery;
 mod edges;
 
 /// One of the ids that the operations share, so that they meet; now and then any text.
@@ -416,6 +417,7 @@ fn operation() -> BoxedStrategy<Operation> {
         2 => on_cursors(),
         2 => on_saved_queries(),
         10 => edges::around_edges(),
+        8 => discovery::around_discovery(),
     ]
     .boxed()
 }

@@ -4,6 +4,7 @@
 mod asset;
 mod commands;
 mod device;
+mod discovery;
 mod edge;
 mod edge_play;
 mod edge_session;

@@ -48,10 +48,19 @@ impl States for Memory {
         })
     }
 
+    fn discovered_of(&self, namespace: &str, edge: &str, limit: usize) -> Vec<Key> {
+        self.living(limit, |key, _| match key {
+            Key::DiscoveredDevice(ns, of, _) | Key::DiscoveredAsset(ns, of, _) => ns == namespace && of == edge,
+            _ => false,
+        })
+    }
+
     fn contents(&self, namespace: &str, limit: usize) -> Vec<Key> {
         let in_namespace = |key: &Key| key.namespace() == Some(namespace);
         let mut keys = self.living(limit, |key, _| matches!(key, Key::Cursor(..)) && in_namespace(key));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::SavedQuery(..)) && in_namespace(key)));
+        let is_discovered = |key: &Key| matches!(key, Key::DiscoveredDevice(..) | Key::DiscoveredAsset(..));
+        keys.extend(self.living(limit - keys.len(), |key, _| is_discovered(key) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Edge(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Site(..)) && in_namespace(key)));
         keys.extend(self.living(limit - keys.len(), |key, _| matches!(key, Key::Asset(..)) && in_namespace(key)));

@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_domain::discovery::DiscoveryState;
 use muster_domain::edge::EdgeSession;
-use muster_domain::{At, Body, Change, EventKind, Key, Operation, Reason, Record, evolve, limits};
+use muster_domain::{At, Body, Change, EventKind, Key, Operation, Reason, Record, States as _, evolve, limits};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -122,6 +123,20 @@ fn check_relations(memory: &Memory) {
                 assert!(memory.is_alive(&Key::Edge(ns.clone(), edge.clone())), "{key} has its edge");
                 check_session(key, session);
             }
+            (Key::DiscoveredDevice(ns, edge, _), Body::DiscoveredDevice(thing)) => {
+                assert!(memory.is_alive(&Key::Edge(ns.clone(), edge.clone())), "{key} has its edge");
+                check_acceptance(key, record, &thing.state, thing.version);
+            }
+            (Key::DiscoveredAsset(ns, edge, _), Body::DiscoveredAsset(thing)) => {
+                assert!(memory.is_alive(&Key::Edge(ns.clone(), edge.clone())), "{key} has its edge");
+                check_acceptance(key, record, &thing.state, thing.version);
+            }
+            (Key::DiscoveryCount(ns, edge), Body::DiscoveryCount(count)) => {
+                assert!(memory.is_alive(&Key::Edge(ns.clone(), edge.clone())), "{key} has its edge");
+                let things = memory.discovered_of(ns, edge, usize::MAX).len() as u64;
+                // While a namespace is deleted its things go first.
+                assert!(count.things == things || count.things > things && is_deleting(memory, ns), "{key} counts");
+            }
             (Key::Edge(..), Body::Edge(_))
             | (Key::Cluster, Body::Cluster(_))
             | (Key::Namespace(_), Body::Namespace(_))
@@ -130,6 +145,17 @@ fn check_relations(memory: &Memory) {
             | (Key::SavedQuery(..), Body::SavedQuery(_)) => {}
             (key, body) => panic!("{key} holds {body:?}"),
         }
+    }
+}
+
+fn is_deleting(memory: &Memory, namespace: &str) -> bool {
+    matches!(&memory.record(&Key::Namespace(namespace.to_owned())).body, Body::Namespace(namespace) if namespace.deleting)
+}
+
+fn check_acceptance(key: &Key, record: &Record, state: &DiscoveryState, version: u64) {
+    if let DiscoveryState::Accepted(acceptance) = state {
+        assert!(acceptance.version <= version, "{key} was accepted as it was");
+        assert!((record.created_revision..=record.updated_revision).contains(&acceptance.revision), "{key}");
     }
 }
 
@@ -275,6 +301,7 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
         // Three commands on two sites that fit: too rare here, and cases of their own.
         Reason::SiteHasSites,
         Reason::OutsideScope,
+        Reason::DiscoveryFull,
         Reason::ClusterMismatch,
         Reason::CursorFromTheFuture,
     ];
@@ -283,7 +310,14 @@ fn random_commands_reach_every_kind_of_event_and_refusal() {
     assert_eq!(missing, Vec::<Reason>::new(), "reasons of refusals");
 }
 
-const EVENT_KINDS: [&str; 39] = [
+const EVENT_KINDS: [&str; 46] = [
+    "discovered_device.reported",
+    "discovered_asset.reported",
+    "discovered.accepted",
+    "discovered.dismissed",
+    "discovered.deleted",
+    "discovery.counted",
+    "discovery.ended",
     "site.created",
     "site.updated",
     "site.deleted",

@@ -60,7 +60,7 @@ fn authentication(authentication: &Authentication) -> Value {
     }
 }
 
-fn named<T>(endpoints: &BTreeMap<String, T>, render: impl Fn(&T) -> Value) -> Value {
+pub(super) fn named<T>(endpoints: &BTreeMap<String, T>, render: impl Fn(&T) -> Value) -> Value {
     Value::Object(endpoints.iter().map(|(name, endpoint)| (name.clone(), render(endpoint))).collect())
 }
 
@@ -93,6 +93,6 @@ fn endpoint_authentication(authentication: &EndpointAuthentication) -> Value {
     }
 }
 
-fn outbound(endpoint: &OutboundEndpoint) -> Value {
+pub(super) fn outbound(endpoint: &OutboundEndpoint) -> Value {
     object([("address", text(&endpoint.address)), ("endpoint_type", text(&endpoint.endpoint_type))])
 }

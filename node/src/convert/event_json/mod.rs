@@ -13,11 +13,12 @@ use muster_domain::{EventKind, namespace::NamespaceDefinition};
 use serde_json::{Map, Value};
 
 pub(crate) mod asset;
+pub(crate) mod discovery;
 pub(crate) mod edge;
 pub(crate) mod identity;
 
 /// Every kind of event by its stable name.
-pub const KINDS: [&str; 49] = [
+pub const KINDS: [&str; 56] = [
     "cluster.initialized",
     "cluster.restored",
     "token.created",
@@ -37,6 +38,13 @@ pub const KINDS: [&str; 49] = [
     "edge_session.opened",
     "edge_session.uplink_applied",
     "edge_session.ended",
+    "discovered_device.reported",
+    "discovered_asset.reported",
+    "discovered.accepted",
+    "discovered.dismissed",
+    "discovered.deleted",
+    "discovery.counted",
+    "discovery.ended",
     "namespace.created",
     "namespace.updated",
     "namespace.deleting",
@@ -113,6 +121,10 @@ fn value(kind: &EventKind) -> Value {
             edge::opened(incarnation, *epoch, *node_id)
         }
         EventKind::EdgeUplinkApplied { last_sequence, refusals } => edge::applied(*last_sequence, refusals),
+        EventKind::DiscoveredDeviceReported(report) => discovery::device(report),
+        EventKind::DiscoveredAssetReported(report) => discovery::asset(report),
+        EventKind::DiscoveredAccepted(resource) => object([("resource", text(resource))]),
+        EventKind::DiscoveryCounted(things) => object([("things", (*things).into())]),
         EventKind::CursorAcknowledged(revision) => object([("acknowledged_revision", (*revision).into())]),
         EventKind::NamespaceCreated(definition) | EventKind::NamespaceUpdated(definition) => {
             namespace_value(definition)
@@ -151,6 +163,9 @@ fn value(kind: &EventKind) -> Value {
         | EventKind::SiteDeleted
         | EventKind::EdgeDeleted
         | EventKind::EdgeSessionEnded
+        | EventKind::DiscoveredDismissed
+        | EventKind::DiscoveredDeleted
+        | EventKind::DiscoveryEnded
         | EventKind::NamespaceDeleting
         | EventKind::NamespaceDeleted
         | EventKind::DeviceDeleted

@@ -6,6 +6,7 @@ use muster_domain::asset::{AssetDefinition, AssetPart, AssetStatus, Dataset, Des
 use muster_domain::cluster::Cluster;
 use muster_domain::cursor::Cursor;
 use muster_domain::device::{Authentication, DeviceDefinition, DeviceStatus, Endpoints, InboundEndpoint, SealedKey};
+use muster_domain::discovery::{AuthenticationMethod, DiscoveredDeviceDefinition, DiscoveredEndpoint, Report};
 use muster_domain::edge::{EdgeDefinition, Refusal};
 use muster_domain::module::ModuleDefinition;
 use muster_domain::node::{Node, NodeState};
@@ -61,6 +62,21 @@ fn asset() -> Box<AssetDefinition> {
 
 fn saved_query() -> SavedQueryDefinition {
     SavedQueryDefinition { text: "SELECT * FROM devices".to_owned(), description: "all".to_owned() }
+}
+
+fn discovered() -> Box<Report<DiscoveredDeviceDefinition>> {
+    let endpoint = DiscoveredEndpoint {
+        address: "opc.tcp://plc:4840".to_owned(),
+        supported_methods: vec![AuthenticationMethod::Certificate],
+        updated_ms: 1_800_000_000_123,
+        ..DiscoveredEndpoint::default()
+    };
+    let definition = DiscoveredDeviceDefinition {
+        model: "X1".to_owned(),
+        inbound: [("opc".to_owned(), endpoint)].into(),
+        ..DiscoveredDeviceDefinition::default()
+    };
+    Box::new(Report { discovery_id: "7".to_owned(), definition })
 }
 
 fn every_kind() -> Vec<EventKind> {
@@ -119,6 +135,13 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::EdgeSessionOpened { incarnation: [0x1a; 16], epoch: 2, session: [0x5e; 16], node_id: 3 },
         EventKind::EdgeUplinkApplied { last_sequence: 9, refusals: vec![refusal] },
         EventKind::EdgeSessionEnded,
+        EventKind::DiscoveredDeviceReported(discovered()),
+        EventKind::DiscoveredAssetReported(Box::new(Report { discovery_id: "7".to_owned(), definition: *asset() })),
+        EventKind::DiscoveredAccepted("plc".to_owned()),
+        EventKind::DiscoveredDismissed,
+        EventKind::DiscoveredDeleted,
+        EventKind::DiscoveryCounted(3),
+        EventKind::DiscoveryEnded,
         EventKind::NamespaceCreated(NamespaceDefinition::default()),
         EventKind::NamespaceUpdated(NamespaceDefinition::default()),
         EventKind::NamespaceDeleting,
@@ -201,6 +224,16 @@ fn a_device_is_told_by_its_fields() {
     assert_eq!(json["attributes"]["hall"], 7);
     assert_eq!(json["endpoints"]["inbound"]["opc"]["address"], "opc.tcp://10.0.0.1");
     assert_eq!(json.get("model"), None, "empty texts are left out");
+}
+
+#[test]
+fn what_was_discovered_is_told_by_its_fields() {
+    let json = value(&EventKind::DiscoveredDeviceReported(discovered()));
+    assert_eq!((&json["discovery_id"], &json["model"]), (&"7".into(), &"X1".into()));
+    assert_eq!(json["endpoints"]["inbound"]["opc"]["supported_authentication_methods"][0], "certificate");
+    assert_eq!(json["endpoints"]["inbound"]["opc"]["last_update_time"], "2027-01-15T08:00:00.123Z");
+    assert_eq!(json.get("manufacturer"), None, "empty texts are left out");
+    assert_eq!(value(&EventKind::DiscoveredAccepted("plc".to_owned()))["resource"], "plc");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::edges::{
 use super::enums::StoredEnum;
 use super::error::{fixed, required};
 use super::settings::asset_status_from_stored;
-use super::{CodecError, keys};
+use super::{CodecError, discovery, keys};
 use crate::convert::asset_status::asset_status_to_proto;
 
 const CHANGE: &str = "an operation of an edge";
@@ -32,6 +32,14 @@ fn change_to_stored(change: &UplinkChange) -> stored::UplinkChange {
         UplinkChange::Refused { reason, message } => {
             StoredChange::Refused(stored::UplinkRefused { reason: reason.number(), message: message.clone() })
         }
+        UplinkChange::DiscoveredDevice { device, report } => {
+            let (device, report) = (device.clone(), Some(discovery::device_report_to_stored(report)));
+            StoredChange::DiscoveredDevice(stored::UplinkDiscoveredDevice { device, report })
+        }
+        UplinkChange::DiscoveredAsset { asset, report } => {
+            let (asset, report) = (asset.clone(), Some(discovery::asset_report_to_stored(report)));
+            StoredChange::DiscoveredAsset(stored::UplinkDiscoveredAsset { asset, report })
+        }
     };
     stored::UplinkChange { kind: Some(kind) }
 }
@@ -47,6 +55,12 @@ fn change_from_stored(change: stored::UplinkChange) -> Result<UplinkChange, Code
         }
         StoredChange::Refused(stored::UplinkRefused { reason, message }) => {
             UplinkChange::Refused { reason: Reason::from_number(reason)?, message }
+        }
+        StoredChange::DiscoveredDevice(stored::UplinkDiscoveredDevice { device, report }) => {
+            UplinkChange::DiscoveredDevice { device, report: Box::new(discovery::device_report_from_stored(report)?) }
+        }
+        StoredChange::DiscoveredAsset(stored::UplinkDiscoveredAsset { asset, report }) => {
+            UplinkChange::DiscoveredAsset { asset, report: Box::new(discovery::asset_report_from_stored(report)?) }
         }
     })
 }

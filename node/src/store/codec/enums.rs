@@ -170,6 +170,8 @@ stored_enum!(
         CursorFromTheFuture,
         EdgeDisabled,
         SiteHasSites,
+        DiscoveryFull,
+        AlreadyAccepted,
     ]
 );
 

@@ -23,7 +23,7 @@ use super::settings::{
     cursor_to_stored, namespace_definition_from_stored, namespace_definition_to_stored,
     saved_query_definition_from_stored, saved_query_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, edges, keys, nodes, retention};
+use super::{CodecError, discovery, edges, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -128,6 +128,13 @@ pub(super) fn kind_to_stored(kind: &EventKind) -> Kind {
         | EventKind::EdgeSessionOpened { .. }
         | EventKind::EdgeUplinkApplied { .. }
         | EventKind::EdgeSessionEnded => edges::event_to_stored(kind).expect("all kinds of this arm are there"),
+        EventKind::DiscoveredDeviceReported(_)
+        | EventKind::DiscoveredAssetReported(_)
+        | EventKind::DiscoveredAccepted(_)
+        | EventKind::DiscoveredDismissed
+        | EventKind::DiscoveredDeleted
+        | EventKind::DiscoveryCounted(_)
+        | EventKind::DiscoveryEnded => discovery::event_to_stored(kind).expect("all kinds of this arm are there"),
         EventKind::ClusterInitialized(cluster) => Kind::ClusterInitialized(cluster_to_stored(cluster)),
         EventKind::ClusterRestored { cluster_id, page_key } => Kind::ClusterRestored(stored::ClusterRestored {
             cluster_id: cluster_id.clone(),
@@ -277,6 +284,13 @@ fn kind_from_stored(kind: Kind) -> Result<EventKind, CodecError> {
         | Kind::EdgeSessionOpened(_)
         | Kind::EdgeUplinkApplied(_)
         | Kind::EdgeSessionEnded(_) => edges::event_from_stored(kind)?,
+        Kind::DiscoveredDeviceReported(_)
+        | Kind::DiscoveredAssetReported(_)
+        | Kind::DiscoveredAccepted(_)
+        | Kind::DiscoveredDismissed(_)
+        | Kind::DiscoveredDeleted(_)
+        | Kind::DiscoveryCounted(_)
+        | Kind::DiscoveryEnded(_) => discovery::event_from_stored(kind)?,
         Kind::NodeIdTaken(stored::NodeIdTaken { node_id }) => EventKind::NodeIdTaken(node_id),
         Kind::FeatureLevelRaised(stored::FeatureLevelRaised { level }) => EventKind::FeatureLevelRaised(level),
         Kind::NodeAdmitted(node) => EventKind::NodeAdmitted(Box::new(nodes::node_from_stored(node)?)),

@@ -19,6 +19,13 @@ fn parts(key: &Key) -> (KeyKind, &str, Cow<'_, str>, &str) {
         Key::Site(namespace, site) => (KeyKind::Site, namespace.as_str(), site.as_str(), ""),
         Key::Edge(namespace, edge) => (KeyKind::Edge, namespace.as_str(), edge.as_str(), ""),
         Key::EdgeSession(namespace, edge) => (KeyKind::EdgeSession, namespace.as_str(), edge.as_str(), ""),
+        Key::DiscoveredDevice(namespace, edge, device) => {
+            (KeyKind::DiscoveredDevice, namespace.as_str(), edge.as_str(), device.as_str())
+        }
+        Key::DiscoveredAsset(namespace, edge, asset) => {
+            (KeyKind::DiscoveredAsset, namespace.as_str(), edge.as_str(), asset.as_str())
+        }
+        Key::DiscoveryCount(namespace, edge) => (KeyKind::DiscoveryCount, namespace.as_str(), edge.as_str(), ""),
         Key::Namespace(namespace) => (KeyKind::Namespace, namespace.as_str(), "", ""),
         Key::Device(namespace, device) => (KeyKind::Device, namespace.as_str(), device.as_str(), ""),
         Key::Module(namespace, device, module) => {
@@ -64,6 +71,9 @@ pub(super) fn from_stored(key: stored::Key) -> Result<Key, CodecError> {
         KeyKind::Site => Key::Site(namespace, id),
         KeyKind::Edge => Key::Edge(namespace, id),
         KeyKind::EdgeSession => Key::EdgeSession(namespace, id),
+        KeyKind::DiscoveredDevice => Key::DiscoveredDevice(namespace, id, module),
+        KeyKind::DiscoveredAsset => Key::DiscoveredAsset(namespace, id, module),
+        KeyKind::DiscoveryCount => Key::DiscoveryCount(namespace, id),
         KeyKind::Namespace => Key::Namespace(namespace),
         KeyKind::Device => Key::Device(namespace, id),
         KeyKind::Module => Key::Module(namespace, id, module),

@@ -12,6 +12,7 @@
 //! ([`backwards`]); everything rarer goes through the generated messages.
 
 mod backwards;
+mod discovery;
 mod edge_operations;
 mod edges;
 mod enums;

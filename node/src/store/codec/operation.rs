@@ -22,7 +22,7 @@ use super::settings::{
     namespace_definition_from_stored, namespace_definition_to_stored, saved_query_definition_from_stored,
     saved_query_definition_to_stored, token_from_stored, token_to_stored,
 };
-use super::{CodecError, edge_operations, import, keys, nodes, retention};
+use super::{CodecError, discovery, edge_operations, import, keys, nodes, retention};
 use crate::convert::asset::asset_definition_to_proto;
 use crate::convert::asset_status::asset_status_to_proto;
 
@@ -72,6 +72,13 @@ pub(super) fn to_stored(operation: &Operation) -> Kind {
         | Operation::OpenEdgeSession { .. }
         | Operation::ApplyUplink { .. } => {
             edge_operations::to_stored(operation).expect("all operations of this arm are there")
+        }
+        Operation::ReportDiscoveredDevice { .. }
+        | Operation::ReportDiscoveredAsset { .. }
+        | Operation::AcceptDiscovered { .. }
+        | Operation::DismissDiscovered { .. }
+        | Operation::DeleteDiscovered { .. } => {
+            discovery::to_stored(operation).expect("all operations of this arm are there")
         }
         Operation::InitializeCluster { cluster, token } => Kind::InitializeCluster(stored::InitializeCluster {
             cluster: Some(cluster_to_stored(&cluster)),
@@ -254,6 +261,11 @@ pub(super) fn from_stored(operation: stored::Operation) -> Result<Operation, Cod
         | Kind::DeleteEdge(_)
         | Kind::OpenEdgeSession(_)
         | Kind::ApplyUplink(_)) => edge_operations::from_stored(kind)?,
+        kind @ (Kind::ReportDiscoveredDevice(_)
+        | Kind::ReportDiscoveredAsset(_)
+        | Kind::AcceptDiscovered(_)
+        | Kind::DismissDiscovered(_)
+        | Kind::DeleteDiscovered(_)) => discovery::from_stored(kind)?,
         Kind::AdmitNode(operation) => nodes::admit_node(operation)?,
         Kind::UseJoinToken(operation) => nodes::use_join_token(operation)?,
         Kind::PromoteNode(stored::PromoteNode { node_id }) => Operation::PromoteNode { node_id },

@@ -7,7 +7,7 @@ use prost::encoding::WireType;
 
 use super::backwards::{self, Backwards};
 use super::reader::Reader;
-use super::{CodecError, edges, identities, nodes, retention, settings, twin};
+use super::{CodecError, discovery, edges, identities, nodes, retention, settings, twin};
 
 /// The stored bytes of a record.
 #[must_use]
@@ -39,6 +39,9 @@ pub(super) fn body_tag(body: &Body) -> u32 {
         Body::Site(_) => 70,
         Body::Edge(_) => 71,
         Body::EdgeSession(_) => 72,
+        Body::DiscoveredDevice(_) => 80,
+        Body::DiscoveredAsset(_) => 81,
+        Body::DiscoveryCount(_) => 82,
     }
 }
 
@@ -57,6 +60,9 @@ fn write_body(out: &mut Backwards, body: &Body) {
         Body::Site(site) => out.message(tag, &edges::site_to_stored(site)),
         Body::Edge(edge) => out.message(tag, &edges::edge_to_stored(edge)),
         Body::EdgeSession(session) => out.message(tag, &edges::session_to_stored(session)),
+        Body::DiscoveredDevice(device) => out.message(tag, &discovery::device_to_stored(device)),
+        Body::DiscoveredAsset(asset) => out.message(tag, &discovery::asset_to_stored(asset)),
+        Body::DiscoveryCount(count) => out.message(tag, &discovery::count_to_stored(*count)),
         Body::Node(node) => out.message(tag, &nodes::node_to_stored(node)),
         Body::Deleted(tombstone) => out.message(tag, &settings::tombstone_to_stored(*tombstone)),
         Body::Retention(retention) => out.message(tag, &retention::to_stored(*retention)),
@@ -78,7 +84,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
             3 => updated_revision = message.number(wire)?,
             4 => updated_ms = message.number(wire)?,
             10 => body = Some(Body::Twin(twin::read(message.message("a twin", wire)?)?)),
-            5..=14 | 20 | 50 | 70..=72 => body = Some(read_body(tag, wire, &mut message)?),
+            5..=14 | 20 | 50 | 70..=72 | 80..=82 => body = Some(read_body(tag, wire, &mut message)?),
             _ => message.skip(tag, wire)?,
         }
     }
@@ -102,6 +108,9 @@ fn read_body(tag: u32, wire: WireType, message: &mut Reader<'_>) -> Result<Body,
         70 => Body::Site(edges::site_from_stored(read("a site", bytes)?)?),
         71 => Body::Edge(edges::edge_from_stored(read("an edge", bytes)?)?),
         72 => Body::EdgeSession(Box::new(edges::session_from_stored(read("the session of an edge", bytes)?)?)),
+        80 => Body::DiscoveredDevice(Box::new(discovery::device_from_stored(read("a discovered device", bytes)?)?)),
+        81 => Body::DiscoveredAsset(Box::new(discovery::asset_from_stored(read("a discovered asset", bytes)?)?)),
+        82 => Body::DiscoveryCount(discovery::count_from_stored(read("a count of discovered things", bytes)?)),
         14 => Body::Retention(retention::from_stored(&read::<stored::Retention>("a retention", bytes)?)),
         _ => return Err(CodecError::UnknownKind { what: "a record" }),
     })

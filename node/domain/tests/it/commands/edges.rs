@@ -7,7 +7,7 @@ use muster_domain::edge::{EdgeDefinition, EdgeField, UplinkChange};
 use muster_domain::site::{SiteDefinition, SiteField};
 use proptest::prelude::*;
 
-use super::{asset, asset_status, device, document, etag, id, namespace, subset, twin_keys};
+use super::{asset, asset_status, device, discovery, document, etag, id, namespace, subset, twin_keys};
 use crate::memory::device_definition;
 
 fn edge() -> BoxedStrategy<String> {
@@ -81,6 +81,7 @@ fn change() -> BoxedStrategy<UplinkChange> {
         2 => (twin_keys(), document()).prop_map(|(key, patch)| UplinkChange::Report { key, patch }),
         1 => (asset(), asset_status())
             .prop_map(|(asset, status)| UplinkChange::AssetStatus { asset, status: Box::new(status) }),
+        1 => discovery::change(),
     ]
     .boxed()
 }

@@ -66,6 +66,7 @@ fn change() -> BoxedStrategy<UplinkChange> {
         (text(), asset_status())
             .prop_map(|(asset, status)| UplinkChange::AssetStatus { asset, status: Box::new(status) }),
         (variant(), text()).prop_map(|(reason, message)| UplinkChange::Refused { reason, message }),
+        super::discovery::change(),
     ]
     .boxed()
 }

@@ -13,6 +13,7 @@ use proptest::sample::select;
 use crate::store::codec::enums::StoredEnum;
 
 mod assets;
+mod discovery;
 mod edges;
 mod identities;
 mod records;
@@ -52,6 +53,9 @@ fn key() -> BoxedStrategy<Key> {
         uniform2(text()).prop_map(|[ns, site]| Key::Site(ns, site)),
         uniform2(text()).prop_map(|[ns, edge]| Key::Edge(ns, edge)),
         uniform2(text()).prop_map(|[ns, edge]| Key::EdgeSession(ns, edge)),
+        uniform3(text()).prop_map(|[ns, edge, device]| Key::DiscoveredDevice(ns, edge, device)),
+        uniform3(text()).prop_map(|[ns, edge, asset]| Key::DiscoveredAsset(ns, edge, asset)),
+        uniform2(text()).prop_map(|[ns, edge]| Key::DiscoveryCount(ns, edge)),
         Just(Key::Retention),
         text().prop_map(Key::NamespaceRetention),
         uniform2(text()).prop_map(|[ns, device]| Key::Device(ns, device)),

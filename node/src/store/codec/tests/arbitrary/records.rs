@@ -164,6 +164,7 @@ fn body() -> BoxedStrategy<Body> {
         asset.prop_map(|asset| Body::Asset(Box::new(asset))),
         node().prop_map(|node| Body::Node(Box::new(node))),
         super::edges::body(),
+        super::discovery::body(),
         tombstone.prop_map(Body::Deleted),
         (retention_policy(), number()).prop_map(|(policy, floor)| Body::Retention(Retention { policy, floor })),
     ]

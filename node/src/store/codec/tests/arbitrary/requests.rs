@@ -245,6 +245,7 @@ pub(in crate::store::codec::tests) fn request() -> BoxedStrategy<Request> {
         operation_on_the_rest(),
         operation_on_nodes(),
         super::edges::operation(),
+        super::discovery::operation(),
     ];
     let command = (vec(operation, 0..4), any::<bool>()).prop_map(|(operations, atomic)| Command { operations, atomic });
     (principal(), text(), text(), uniform16(any::<u8>()), command)

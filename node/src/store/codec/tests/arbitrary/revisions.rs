@@ -76,8 +76,16 @@ fn event_kind() -> BoxedStrategy<EventKind> {
         Just(EventKind::NodePromoted),
         text().prop_map(|name| EventKind::NodeRemoved { name }),
     ];
-    prop_oneof![about_devices, about_twins, about_assets, about_the_rest, about_nodes, super::edges::event_kind()]
-        .boxed()
+    prop_oneof![
+        about_devices,
+        about_twins,
+        about_assets,
+        about_the_rest,
+        about_nodes,
+        super::edges::event_kind(),
+        super::discovery::event_kind()
+    ]
+    .boxed()
 }
 
 /// Any revision.

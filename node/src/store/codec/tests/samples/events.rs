@@ -75,5 +75,5 @@ pub(in crate::store::codec::tests) fn events() -> Vec<Event> {
         ),
         (Key::Retention, EventKind::EventsCompacted { floor: 4_000 }),
     ];
-    older.into_iter().chain(edges::events()).map(|(key, kind)| Event { key, kind }).collect()
+    older.into_iter().chain(edges::events()).chain(discovery::events()).map(|(key, kind)| Event { key, kind }).collect()
 }

@@ -3,6 +3,7 @@
 //! rather than change them.
 
 mod assets;
+mod discovery;
 mod edges;
 mod events;
 mod saved_queries;
@@ -421,6 +422,7 @@ pub(super) fn operations() -> Vec<(&'static str, Operation)> {
     ];
     operations.extend(saved_queries::operations());
     operations.extend(edges::operations());
+    operations.extend(discovery::operations());
     operations
 }
 
@@ -488,5 +490,6 @@ pub(super) fn bodies() -> Vec<Body> {
         Body::Retention(Retention { policy: Some(retention_policy()), floor: 4_000 }),
     ];
     bodies.extend(edges::bodies());
+    bodies.extend(discovery::bodies());
     bodies
 }
