@@ -91,11 +91,17 @@ impl Plant {
         .await
     }
 
-    /// Waits until both sides agree, and checks that these reports of a device had one effect each.
+    /// Waits until these reports of a device have one effect each: what is still on its way comes, what came twice stays twice.
     async fn check_once(&self, id: &str, told: &[u64]) -> anyhow::Result<()> {
-        let status = self.agent.in_step(super::newest(&self.client).await?).await?;
-        ensure!(status["refused_operations"] == 0, "{status}");
-        super::check_once(&self.client, id, told).await
+        let waited = eventually("each report has one effect", PATIENCE, async || {
+            let newest = super::newest(&self.client).await.map_err(|error| error.to_string())?;
+            let status = self.agent.in_step(newest).await.map_err(|error| format!("{error:#}"))?;
+            if status["refused_operations"] != 0 {
+                return Err(status.to_string());
+            }
+            super::check_once(&self.client, id, told).await.map_err(|error| format!("{error:#}"))
+        });
+        waited.await.with_context(|| self.agent.log())
     }
 }
 
