@@ -16,7 +16,6 @@ use super::write::{Done, Write};
 use crate::convert::discovery as convert;
 use crate::node::Services;
 use crate::read::ListRange;
-use crate::store::keys::Kind;
 
 /// What edges discovered.
 pub(crate) struct DiscoveryApi(pub(crate) Arc<Services>);
@@ -75,7 +74,7 @@ impl DiscoveryService for DiscoveryApi {
     ) -> Result<Response<v1::ListDiscoveredDevicesResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         let v1::ListDiscoveredDevicesRequest { parent, page_size, page_token, state, read: options } = request;
-        let wanted = Wanted { rpc: "ListDiscoveredDevices", kind: Kind::DiscoveredDevice, parent, state };
+        let wanted = Wanted { rpc: "ListDiscoveredDevices", are: Things::Devices, parent, state };
         let listed = list(&read, wanted, page_size, &page_token, options).await?;
         let (header, next_page_token) = (listed.header, listed.next_page_token);
         let shown = listed.records.iter().filter_map(|(key, record)| convert::device_to_proto(key, record));
@@ -89,7 +88,7 @@ impl DiscoveryService for DiscoveryApi {
     ) -> Result<Response<v1::ListDiscoveredAssetsResponse>, Status> {
         let (read, request) = Read::begin(&self.0, request)?;
         let v1::ListDiscoveredAssetsRequest { parent, page_size, page_token, state, read: options } = request;
-        let wanted = Wanted { rpc: "ListDiscoveredAssets", kind: Kind::DiscoveredAsset, parent, state };
+        let wanted = Wanted { rpc: "ListDiscoveredAssets", are: Things::Assets, parent, state };
         let listed = list(&read, wanted, page_size, &page_token, options).await?;
         let (header, next_page_token) = (listed.header, listed.next_page_token);
         let shown = listed.records.iter().filter_map(|(key, record)| convert::asset_to_proto(key, record));
@@ -190,10 +189,16 @@ async fn look(
     Ok((key, record, view.revision()))
 }
 
+/// What a list is of.
+enum Things {
+    Devices,
+    Assets,
+}
+
 /// What a list is asked for.
 struct Wanted {
     rpc: &'static str,
-    kind: Kind,
+    are: Things,
     parent: String,
     state: i32,
 }
@@ -211,7 +216,7 @@ async fn list(
     page_token: &str,
     options: Option<v1::ReadOptions>,
 ) -> Result<Listed, Failure> {
-    let Wanted { rpc, kind, parent, state } = wanted;
+    let Wanted { rpc, are, parent, state } = wanted;
     let key = fields::name("parent", &parent, Shape::NamespaceOrEdge)?;
     allow(read, &key)?;
     let wanted = convert::wanted_state(state)?;
@@ -224,7 +229,10 @@ async fn list(
         key => (key.namespace().unwrap_or_default(), None),
     };
     let keep = move |_: &str, record: &Record| wanted.is_none_or(|wanted| convert::state_of(record) == Some(wanted));
-    let range = ListRange::Discovered { kind, namespace, edge };
+    let range = match are {
+        Things::Devices => ListRange::DiscoveredDevices { namespace, edge },
+        Things::Assets => ListRange::DiscoveredAssets { namespace, edge },
+    };
     let listed = page.list(range, keep).await?;
     let records = listed.records.into_iter().filter_map(|(id, record)| Some((range.discovered(&id)?, record)));
     let (header, next_page_token) = (read.header(page.revision), listed.next_page_token);

@@ -68,10 +68,15 @@ pub enum ListRange<'a> {
         /// Only ids that begin so.
         prefix: &'a str,
     },
-    /// What edges of a namespace discovered. Ids are those of the edge and of the thing, parted by the character 0.
-    Discovered {
-        /// Devices or assets.
-        kind: Kind,
+    /// Devices that edges of a namespace discovered. Ids are those of the edge and of the device, parted by the character 0.
+    DiscoveredDevices {
+        /// The namespace.
+        namespace: &'a str,
+        /// Only of this edge.
+        edge: Option<&'a str>,
+    },
+    /// Assets that edges of a namespace discovered; as devices.
+    DiscoveredAssets {
         /// The namespace.
         namespace: &'a str,
         /// Only of this edge.
@@ -96,10 +101,8 @@ impl ListRange<'_> {
             Self::SavedQueries { namespace } => (keys::kind_prefix(Kind::SavedQuery, namespace), ""),
             Self::Sites { namespace, prefix } => (keys::kind_prefix(Kind::Site, namespace), *prefix),
             Self::Edges { namespace, prefix } => (keys::kind_prefix(Kind::Edge, namespace), *prefix),
-            Self::Discovered { kind, namespace, edge: None } => (keys::kind_prefix(*kind, namespace), ""),
-            Self::Discovered { kind, namespace, edge: Some(edge) } => {
-                return (keys::kind_prefix(*kind, namespace), keys::discovered_prefix(*kind, namespace, edge));
-            }
+            Self::DiscoveredDevices { namespace, edge } => return discovered(Kind::DiscoveredDevice, namespace, *edge),
+            Self::DiscoveredAssets { namespace, edge } => return discovered(Kind::DiscoveredAsset, namespace, *edge),
             Self::Tokens => (keys::tokens_prefix(), ""),
         };
         let mut full = base.clone();
@@ -112,6 +115,12 @@ impl ListRange<'_> {
     pub fn discovered(&self, id: &str) -> Option<Key> {
         keys::parse_state(&[self.prefixes().0.as_slice(), id.as_bytes()].concat())
     }
+}
+
+fn discovered(kind: Kind, namespace: &str, edge: Option<&str>) -> (Vec<u8>, Vec<u8>) {
+    let base = keys::kind_prefix(kind, namespace);
+    let full = edge.map_or_else(|| base.clone(), |edge| keys::discovered_prefix(kind, namespace, edge));
+    (base, full)
 }
 
 /// One page.

@@ -11,6 +11,7 @@ use muster_domain::cluster::Cluster;
 use muster_domain::device::OutboundEndpoint;
 use muster_domain::discovery::{AuthenticationMethod, DiscoveredDeviceDefinition, DiscoveredEndpoint, Report};
 use muster_domain::edge::{Edge, EdgeDefinition};
+use muster_domain::feature::DISCOVERY_LEVEL;
 use muster_domain::namespace::{Namespace, NamespaceDefinition};
 use muster_domain::{Body, Key, Limits, Operation, Reason, Record, Rejection, Tombstone};
 use muster_proto::v1;
@@ -60,6 +61,18 @@ impl View {
             }
             _ => None,
         }
+    }
+
+    /// A level of 0 was never said: there is no cluster to upgrade yet.
+    pub(super) fn not_welcomed(&self, refusal: Rejection) -> Rejection {
+        if refusal.reason != Reason::FeatureLevelTooLow || self.feature_level > 0 {
+            return refusal;
+        }
+        let message = format!(
+            "no cluster that knows discovery (feature level {DISCOVERY_LEVEL}) has welcomed this edge yet; it takes reports of \
+             what was discovered from then on"
+        );
+        Rejection { message, ..refusal }
     }
 
     /// What is shown after a report: what it says, with the endpoints that wait already. What the cluster knows of the thing

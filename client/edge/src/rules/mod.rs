@@ -65,7 +65,8 @@ impl View {
     ) -> Result<Self, Rejection> {
         let decided = self.decided(operation, expected_version)?;
         let at = At { revision: self.record.updated_revision, time_ms: operation.queued_ms.unsigned_abs() };
-        let changes = muster_domain::decide(self, &decided, at, limits)?;
+        let changes =
+            muster_domain::decide(self, &decided, at, limits).map_err(|refusal| self.not_welcomed(refusal))?;
         let record = changes.last().map_or_else(|| Arc::clone(&self.record), |change| Arc::clone(&change.after));
         let shown = if changes.is_empty() { Arc::clone(&self.shown) } else { self.shown_with(operation) };
         Ok(Self { record, shown, ..self.clone() })

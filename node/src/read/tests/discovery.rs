@@ -9,7 +9,6 @@ use muster_domain::{Key, Operation, States as _};
 use super::node::Node;
 use crate::outcome::OperationResult;
 use crate::read::ListRange;
-use crate::store::keys::Kind;
 
 const PLANT: &str = "plant";
 
@@ -75,7 +74,7 @@ async fn things_are_found_by_edge_and_go_with_it() {
     let key = Key::DiscoveredDevice(PLANT.to_owned(), "hall".to_owned(), "plc".to_owned());
     let version = |revision| node.view().get_at(&key, revision).unwrap().map(|record| record.version());
     assert_eq!((version(before), version(before + 1)), (Some(1), Some(2)), "told as it was");
-    let range = ListRange::Discovered { kind: Kind::DiscoveredDevice, namespace: PLANT, edge: None };
+    let range = ListRange::DiscoveredDevices { namespace: PLANT, edge: None };
     let first = node.view().list(range, before, None, 2, |_, _| true).await.unwrap();
     let rest = node.view().list(range, before, first.next_after.as_deref(), 9, |_, _| true).await.unwrap();
     let names: Vec<String> = first
