@@ -103,7 +103,10 @@ fn change((namespace, edge): (&str, &str), operation: v1::SyncOperation) -> Resu
 
 /// As it is told to the edge: no field of a message that was, but the rule it breaks.
 fn refused(rejection: Rejection) -> UplinkChange {
-    let message = rejection.message.chars().take(REFUSAL_CHARS_MAX).collect();
+    // All that is kept of a refusal is its message, so the field has to be in it.
+    let (field, message) = (rejection.field, rejection.message);
+    let whole = if message.starts_with(&field) { message } else { format!("{field}: {}", message.trim_start()) };
+    let message = whole.chars().take(REFUSAL_CHARS_MAX).collect();
     UplinkChange::Refused { reason: rejection.reason, message }
 }
 

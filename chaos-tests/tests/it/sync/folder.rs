@@ -90,9 +90,9 @@ fn reader(root: PathBuf, over: Arc<AtomicBool>, read: Arc<AtomicU64>) -> std::th
     })
 }
 
-/// Creates, changes, moves and deletes devices.
-async fn churn(client: &Client, steps: u64) -> anyhow::Result<()> {
-    for step in 0..steps {
+/// Creates, changes, moves and deletes devices, so many times or until it is over.
+async fn churn(client: &Client, steps: u64, over: &AtomicBool) -> anyhow::Result<()> {
+    for step in (0..steps).take_while(|_| !over.load(Ordering::SeqCst)) {
         let (chosen, what) = (rand::rng().random_range(0..12), rand::rng().random_range(0..6));
         let id = device(chosen);
         let name = names::device(NAMESPACE, &id);
@@ -134,9 +134,10 @@ async fn the_folder_is_the_scope_after_churn_and_kills_and_is_never_half_written
     let (over, read) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reading = reader(root.clone(), Arc::clone(&over), Arc::clone(&read));
     for _ in 0..4 {
+        let enough = Arc::new(AtomicBool::new(false));
         let changing = tokio::spawn({
-            let client = client.clone();
-            async move { churn(&client, 120).await }
+            let (client, enough) = (client.clone(), Arc::clone(&enough));
+            async move { churn(&client, u64::MAX, &enough).await }
         });
         let before = agent.status().await?["folder"]["written"].as_u64().context("a number")?;
         eventually("files are written", PATIENCE, async || {
@@ -145,10 +146,11 @@ async fn the_folder_is_the_scope_after_churn_and_kills_and_is_never_half_written
         })
         .await?;
         agent.kill().await?;
+        enough.store(true, Ordering::SeqCst);
         changing.await??;
         agent.start().await?;
     }
-    churn(&client, 60).await?;
+    churn(&client, 60, &AtomicBool::new(false)).await?;
     equal(&agent, &client, &root, "json").await?;
     over.store(true, Ordering::SeqCst);
     reading.join().expect("the reader ends").map_err(|error| anyhow::anyhow!("half a file: {error}"))?;
