@@ -1,14 +1,17 @@
 //! The agent as a whole: starts its parts, hands out handles, and stops them in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_client::Client;
 use muster_proto::edge::v1::AgentStatus;
 use muster_proto::v1;
 use muster_proto::v1::sync_operation::Operation;
 use rand::Rng;
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::bridge::{self, Standing, Standings};
 use crate::config::{Config, ConfigError};
@@ -17,6 +20,11 @@ use crate::published::Published;
 use crate::store::{Listed, Reader, Room, Store, StoreError};
 use crate::submission::{Refused, Submission};
 use crate::{local, observe, session};
+
+/// How long calls under way, the link and the store may take to end.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// How often a call that waits looks whether it waits behind a write without room.
+const ROOM_LOOK: Duration = Duration::from_millis(100);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -110,11 +118,15 @@ impl Agent {
     pub async fn stop(self) -> Result<(), StoreError> {
         let Self { handle, stop, tasks, ended } = self;
         stop.send_replace(true);
-        for task in tasks {
-            task.await.ok();
+        let deadline = Instant::now() + STOP_MAX;
+        for mut task in tasks {
+            // One that waits behind a write that finds no room does not end.
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
         }
         drop(handle);
-        match tokio::time::timeout(std::time::Duration::from_secs(5), ended).await {
+        match tokio::time::timeout_at(deadline, ended).await {
             Ok(Ok(result)) => result,
             // Somebody keeps a handle; the store is sound at any time.
             Ok(Err(_)) | Err(_) => Ok(()),
@@ -231,18 +243,18 @@ impl Handle {
     pub fn resource(&self, name: &str) -> Result<Option<v1::Resource>, StoreError> {
         match self.published.read(|now| now.pending.get(name).cloned()) {
             Some(resource) => Ok(Some((*resource).clone())),
-            None => Ok(self.reader.item(name)?.and_then(|item| item.resource)),
+            None => self.held(name),
         }
     }
 
     /// A resource as the cluster has it, without what waits.
     pub(crate) fn held(&self, name: &str) -> Result<Option<v1::Resource>, StoreError> {
-        Ok(self.reader.item(name)?.and_then(|item| item.resource))
+        Ok(self.beside_writes(|| self.reader.item(name))?.and_then(|item| item.resource))
     }
 
     /// As [`Reader::names`].
     pub(crate) fn names(&self, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        self.reader.names(after, limit)
+        self.beside_writes(|| self.reader.names(after, limit))
     }
 
     /// As [`Reader::list`], with what waits merged on top.
@@ -254,7 +266,7 @@ impl Handle {
         is_wanted: impl Fn(&str) -> bool,
         keep: impl Fn(&v1::SyncItem) -> bool,
     ) -> Result<Listed, StoreError> {
-        let mut listed = self.reader.list(prefix, after, limit, is_wanted, keep)?;
+        let mut listed = self.beside_writes(|| self.reader.list(prefix, after, limit, is_wanted, keep))?;
         self.published.read(|now| {
             for item in &mut listed.items {
                 if let Some(resource) = now.pending.get(&item.name) {
@@ -265,14 +277,51 @@ impl Handle {
         Ok(listed)
     }
 
+    /// A read of the store may wait behind a write that waits for room; it holds up no other call then.
+    fn beside_writes<T>(&self, read: impl FnOnce() -> T) -> T {
+        let has_workers = || {
+            tokio::runtime::Handle::try_current()
+                .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+        };
+        if self.room.is_awaited() && has_workers() { tokio::task::block_in_place(read) } else { read() }
+    }
+
     /// How the edge is; `None` when the agent is gone.
     pub async fn status(&self) -> Option<AgentStatus> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job::Status(reply)).await.ok()?;
-        let status: AgentStatus = answer.await.ok()?;
+        let asked = async {
+            self.jobs.send(Job::Status(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        let status: AgentStatus = tokio::select! {
+            status = asked => status?,
+            () = self.awaits_room() => self.status_without_room(),
+        };
         let mqtt = self.standings.mqtt.as_ref().map(Standing::get);
         let folder = self.standings.folder.as_ref().map(Standing::get);
         Some(AgentStatus { mqtt, folder, ..status })
+    }
+
+    /// Returns when a write waits for room: nobody is answered behind it.
+    async fn awaits_room(&self) {
+        while !self.room.is_awaited() {
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
+    }
+
+    /// What is known while a write waits for room.
+    fn status_without_room(&self) -> AgentStatus {
+        let (cluster_id, cursor) = self.published.read(|now| (now.cluster_id.clone(), now.cursor));
+        AgentStatus {
+            edge: self.edge.to_string(),
+            cluster_id,
+            cursor,
+            message: "the disk of the store is full: a write waits for room, and all that is not told here with it"
+                .to_owned(),
+            disk_low: true,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..AgentStatus::default()
+        }
     }
 
     pub(crate) fn published(&self) -> &Published {

@@ -15,7 +15,7 @@ use crate::{Body, Command, Key, Operation, Reason, Rejection, States};
 /// The newest level, which this version supports; a new cluster starts with it.
 pub const FEATURE_LEVEL: u32 = 5;
 /// From this one on there are sites and edges, and things may name them.
-const ASSIGNMENT_LEVEL: u32 = 4;
+pub(crate) const ASSIGNMENT_LEVEL: u32 = 4;
 /// From this one on edges report what they discover.
 pub const DISCOVERY_LEVEL: u32 = 5;
 
@@ -74,8 +74,9 @@ impl Operation {
             | Self::UpdateEdge { .. }
             | Self::DeleteEdge { .. }
             | Self::OpenEdgeSession { .. } => ASSIGNMENT_LEVEL,
-            Self::ApplyUplink { changes, .. } if changes.iter().any(UplinkChange::is_discovery) => DISCOVERY_LEVEL,
-            Self::ApplyUplink { .. } => ASSIGNMENT_LEVEL,
+            Self::ApplyUplink { changes, .. } => {
+                changes.iter().map(UplinkChange::feature_level).max().unwrap_or(ASSIGNMENT_LEVEL)
+            }
             Self::ReportDiscoveredDevice { .. }
             | Self::ReportDiscoveredAsset { .. }
             | Self::AcceptDiscovered { .. }

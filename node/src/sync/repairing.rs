@@ -21,7 +21,7 @@ const FETCH_MAX: usize = 256;
 /// Names that are wanted at a time.
 const WANTED_MAX: usize = 65_536;
 /// Characters of a name that is asked for; no resource has a longer one.
-const NAME_CHARS_MAX: usize = 1_024;
+pub(super) const NAME_CHARS_MAX: usize = 1_024;
 
 /// See the module.
 pub(super) struct Repair {

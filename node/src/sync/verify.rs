@@ -14,7 +14,7 @@ use prost::Message;
 
 use super::down::Down;
 use super::repair::Entry;
-use super::repairing::Repair;
+use super::repairing::{NAME_CHARS_MAX, Repair};
 use super::{SyncError, content, field_path};
 use crate::node::hex;
 use crate::read::Reader;
@@ -66,6 +66,11 @@ impl Down {
         };
         if verify.mark != Some(verified.revision) {
             return Err(invalid("verified.revision", "verified.revision must be that of the mark after verify").into());
+        }
+        let held = verified.first_held.as_ref();
+        if held.is_some_and(|held| held.name.is_empty() || held.name.len() > NAME_CHARS_MAX) {
+            let field = "verified.first_held.name";
+            return Err(invalid(field, &format!("{field} must have 1 to {NAME_CHARS_MAX} bytes")).into());
         }
         let edge = sum_of(&verified)?;
         if !verified.is_over {

@@ -65,11 +65,17 @@ impl Agent {
 
     /// Starts it and waits until it answers.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
-        let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
-        self.process =
-            Some(self.command()?.arg("run").stdout(Stdio::null()).stderr(log).spawn().context("muster-edge")?);
+        self.begin()?;
         eventually("the agent answers", PATIENCE, async || self.status().await.map_err(|error| error.to_string()))
             .await?;
+        Ok(())
+    }
+
+    /// Starts it, and does not wait.
+    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
+        let process = self.command()?.arg("run").stdout(Stdio::null()).stderr(log).spawn().context("muster-edge")?;
+        self.process = Some(process);
         Ok(())
     }
 
@@ -103,7 +109,7 @@ impl Agent {
         let mut process = self.process.take().context("it runs")?;
         let pid = process.id().context("it runs")?;
         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
-        let status = process.wait().await?;
+        let status = tokio::time::timeout(PATIENCE, process.wait()).await.context("it does not end")??;
         ensure!(status.success(), "{status}\n{}", self.log());
         Ok(())
     }

@@ -133,3 +133,67 @@ async fn a_disk_that_others_fill_while_reports_are_written_loses_no_answered_rep
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_write_finds_no_room_says_so_and_can_be_stopped() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let devices = 8;
+    let (_cluster, client, _wire, mut agent) = connected(1, devices).await?;
+    agent.stop().await?;
+    // No bound and no reserve: what is written runs into the end of the disk.
+    agent.add_settings("[disk]\nfree_min_bytes = 0\n")?;
+    let store = agent.store();
+    fs::remove_file(store.join("RESERVE"))?;
+    let _disk = SmallDisk::over(&store, 64)?;
+    agent.start().await?;
+    agent.in_step(1).await?;
+    let reporters = Reporters::new(devices as u64);
+    let local = agent.client()?;
+    let running: Vec<_> = (0..4).map(|_| reporters.start(&local)).collect();
+    reporters.wait_for(40).await?;
+    fill(&store, 0)?;
+    let waits = "a write waits for room";
+    let says_so = async || {
+        let status = agent.status().await.map_err(|error| error.to_string())?;
+        let is_said = status["message"].as_str().is_some_and(|message| message.contains(waits));
+        if is_said { Ok(status) } else { Err(status.to_string()) }
+    };
+    let status = eventually("status says what it waits for", PATIENCE, says_so).await?;
+    assert_eq!(status["disk_low"], true);
+    // Reads may have to wait behind the write; nobody waits behind them.
+    let reads: Vec<_> = (0..devices)
+        .map(|number| {
+            let local = local.clone();
+            tokio::spawn(async move { twin(&local, &device(number)).await.is_ok() })
+        })
+        .collect();
+    eventually("status says so still", PATIENCE, says_so).await?;
+    agent.stop().await?;
+    for read in reads {
+        tokio::time::timeout(PATIENCE, read).await??;
+    }
+    for reporter in running {
+        tokio::time::timeout(PATIENCE, reporter).await??;
+    }
+
+    // It may wait for room to open its store, or open it.
+    let before = agent.log().matches(waits).count();
+    agent.begin()?;
+    eventually("it answers or waits", PATIENCE, async || match agent.status().await {
+        Err(error) if agent.log().matches(waits).count() == before => Err(error.to_string()),
+        Err(_) | Ok(_) => Ok(()),
+    })
+    .await?;
+    agent.stop().await?;
+
+    fs::remove_file(store.join("filler"))?;
+    agent.start().await?;
+    agent.in_step(newest(&client).await?).await?;
+    let told = reporters.told();
+    for number in 0..devices {
+        let id = device(number);
+        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
+        check_once(&client, &id, &own).await?;
+    }
+    Ok(())
+}

@@ -30,8 +30,14 @@ struct Plant {
 impl Plant {
     /// A cluster, an edge with `devices` devices and its agent, a broker, and the bridge connected.
     async fn new(devices: usize, settings: &str) -> anyhow::Result<Self> {
+        Self::beside(devices, settings, "").await
+    }
+
+    /// The same, with a broker that has these settings too.
+    async fn beside(devices: usize, settings: &str, of_broker: &str) -> anyhow::Result<Self> {
         let (cluster, client, wire, mut agent) = connected(1, devices).await?;
-        let broker = Broker::start(cluster.scratch().join("broker")).await?;
+        let of_broker = format!("allow_anonymous true\n{of_broker}");
+        let broker = Broker::start_with(cluster.scratch().join("broker"), &of_broker).await?;
         agent.kill().await?;
         agent.add_settings(&format!("[mqtt]\nbroker = \"mqtt://127.0.0.1:{}\"\n{settings}", broker.port()))?;
         agent.start().await?;

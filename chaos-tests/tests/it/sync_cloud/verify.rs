@@ -81,15 +81,28 @@ async fn a_link_that_ends_in_between_ends_the_question_and_a_wrong_word_ends_the
     assert_eq!((refused.code(), refused.reason()), (Code::FailedPrecondition, Some("EDGE_NOT_CONNECTED")), "{refused}");
 
     let hash = || vec![0; 32].into();
-    for (case, verified, field) in [
-        ("nobody asked", proto::SyncVerified { id: 9, content_hash: hash(), ..Default::default() }, "verified.id"),
-        ("no mark", proto::SyncVerified { id: 1, content_hash: hash(), ..Default::default() }, "verified.revision"),
+    let endless = || Some(Box::new(proto::SyncItem { name: "x".repeat(1 << 20), ..Default::default() }));
+    for (case, is_of_mark, verified, field) in [
+        (
+            "nobody asked",
+            true,
+            proto::SyncVerified { id: 9, content_hash: hash(), ..Default::default() },
+            "verified.id",
+        ),
+        (
+            "no mark",
+            false,
+            proto::SyncVerified { id: 1, content_hash: hash(), ..Default::default() },
+            "verified.revision",
+        ),
+        ("no end", true, proto::SyncVerified { id: 1, first_held: endless(), ..Default::default() }, "first_held.name"),
     ] {
         let mut link = press.connect(&cluster, 1).await?;
         press.follow(&mut link, 1).await?;
         let asked = verify(&client);
-        question(&mut press, &mut link).await?;
-        link.say(Asked::Verified(verified)).await?;
+        let mark = question(&mut press, &mut link).await?.1;
+        let revision = if is_of_mark { mark.revision } else { 0 };
+        link.say(Asked::Verified(proto::SyncVerified { revision, ..verified })).await?;
         let ended = link.end().await.context("a status")?;
         assert_eq!((ended.code(), reason(&ended).as_str()), (Code::InvalidArgument, "INVALID_FIELD"), "{case}");
         ensure!(ended.message().contains(field), "{case}: {ended}");

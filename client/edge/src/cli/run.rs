@@ -12,12 +12,22 @@ pub(super) fn run(config: &Path) -> anyhow::Result<ExitCode> {
     telemetry::init(&config.log)?;
     telemetry::install_panic_hook();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(agent(&config))
+    let code = runtime.block_on(agent(config));
+    // What still waits, such as for room to open the store, is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
-async fn agent(config: &Config) -> anyhow::Result<ExitCode> {
+async fn agent(config: Config) -> anyhow::Result<ExitCode> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut agent = Agent::start(config)?;
+    let settings = config.clone();
+    // A store that is opened may wait for room on its disk.
+    let starting = tokio::task::spawn_blocking(move || Agent::start(&settings));
+    let mut agent = tokio::select! {
+        started = starting => started??,
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+    };
     tracing::info!(
         edge = config.edge.name,
         socket = %config.local.socket.display(),

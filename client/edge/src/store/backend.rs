@@ -2,7 +2,8 @@
 //! everything that was not synced, and no reader could go on beside it.
 //!
 //! - First the reserve is used; then the write is tried again until there is room.
-//! - Every other error goes on as it is.
+//! - Every other error goes on as it is; so does one of a sync, also for want of room: what was not synced then may be gone, and
+//!   another try would not tell.
 
 use std::io::Result;
 use std::ops::Bound;

@@ -8,6 +8,7 @@ use super::overlay::Overlay;
 use super::{Refusal, edge_of, session_key};
 use crate::asset::{AssetDefinition, AssetStatus};
 use crate::discovery::{DiscoveredDeviceDefinition, Report, report_asset, report_device};
+use crate::feature::{ASSIGNMENT_LEVEL, DISCOVERY_LEVEL};
 use crate::limits::UPLINK_CHANGES_MAX;
 use crate::{At, Body, Change, EventKind, Key, Limits, Operation, Reason, Record, Rejection, States, asset, twin};
 
@@ -52,9 +53,13 @@ pub enum UplinkChange {
 }
 
 impl UplinkChange {
-    /// Whether it speaks of something discovered.
-    pub(crate) fn is_discovery(&self) -> bool {
-        matches!(self, Self::DiscoveredDevice { .. } | Self::DiscoveredAsset { .. })
+    /// The feature level from which on it may be in the log.
+    pub(crate) fn feature_level(&self) -> u32 {
+        match self {
+            Self::Report { .. } | Self::AssetStatus { .. } => ASSIGNMENT_LEVEL,
+            // It came with discovery: members from before do not know it.
+            Self::Refused { .. } | Self::DiscoveredDevice { .. } | Self::DiscoveredAsset { .. } => DISCOVERY_LEVEL,
+        }
     }
 }
 

@@ -422,4 +422,7 @@ fn an_edge_reports_below_itself_and_decides_nothing() {
     }
     let plain = uplink(HALL, 1, 1, vec![crate::edge_session::report("press", "{}")]);
     assert_eq!(Command::single(plain).feature_level(), 4, "other operations of an edge are older");
+    let unread = UplinkChange::Refused { reason: Reason::InvalidField, message: "m".into() };
+    let mixed = uplink(HALL, 1, 1, vec![crate::edge_session::report("press", "{}"), unread]);
+    assert_eq!(Command::single(mixed).feature_level(), 5, "members of level 4 would stop at what could not be read");
 }

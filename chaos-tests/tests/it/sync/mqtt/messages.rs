@@ -100,6 +100,30 @@ async fn bad_messages_are_answered_once_and_change_nothing() -> anyhow::Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_would_be_larger_than_the_broker_takes_ends_nothing() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let plant = Plant::beside(1, "", "max_packet_size 70000\n").await?;
+    let id = device(0);
+    let mqtt = plant.broker.client("app", &["muster/+/+/twin/reported/result"]).await?;
+    // Each as JSON takes two bytes.
+    let quotes = "\"".repeat(60_000);
+    mqtt.ask(&patch(&id), "{}", properties(&[("expected-version", &quotes)])).await?;
+    let answer = mqtt.heard_that(&result(&id), |heard| !is_accepted(heard)).await?.json()?;
+    assert_eq!(
+        (answer["reason"].as_str(), answer["field"].as_str()),
+        (Some("INVALID_FIELD"), Some("expected-version"))
+    );
+    // With it no answer fits; the message is done with all the same.
+    let asked = PublishProperties { correlation_data: Some(vec![1; 65_500].into()), ..PublishProperties::default() };
+    mqtt.ask(&patch(&"x".repeat(4_000)), "{}", asked).await?;
+    mqtt.publish(&patch(&id), report(0)).await?;
+    mqtt.heard_that(&result(&id), is_accepted).await?;
+    let status = plant.mqtt_that("nothing waits", |mqtt| mqtt["waiting"] == 0).await?;
+    assert_eq!((status["connections"].as_u64(), status["received"].as_u64()), (Some(1), Some(3)), "{status}");
+    plant.check_once(&id, &[0]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_holds_messages_back_and_loses_none() -> anyhow::Result<()> {
     let _turn = crate::turn().await;
     let mut plant = Plant::new(2, "[queue]\noperations_max = 5\n").await?;

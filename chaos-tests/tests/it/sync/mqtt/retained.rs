@@ -72,3 +72,23 @@ async fn two_edges_do_not_share_their_topics() -> anyhow::Result<()> {
     plant.bridged().await.context("and changes nothing there")?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_are_claimed_by_a_retained_message_only() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let plant = Plant::new(1, "").await?;
+    let (id, owner) = (device(0), "muster/bridge/owner");
+    let app = plant.broker.client("app", &[&result(&id)]).await?;
+    // As an answer of another bridge that somebody asked for here.
+    app.publish(owner, r#"{"accepted":true}"#).await?;
+    app.publish(&patch(&id), report(0)).await?;
+    app.heard_that(&result(&id), is_accepted).await?;
+    assert_eq!(plant.mqtt().await?["connections"], 1, "nothing was claimed");
+    app.retain(owner, "namespaces/plant1/edges/other").await?;
+    plant
+        .mqtt_that("it says whose topics these are", |mqtt| {
+            mqtt["message"].as_str().is_some_and(|message| message.contains("those of namespaces/plant1/edges/other"))
+        })
+        .await?;
+    Ok(())
+}

@@ -16,6 +16,9 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> FolderError {
 /// What a file holds; `None` when there is none.
 pub(super) fn read(root: &Path, relative: &Path) -> Result<Option<Vec<u8>>, FolderError> {
     let path = root.join(relative);
+    if !is_within(root, relative)? {
+        return Ok(None);
+    }
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.is_file() => std::fs::read(&path).map(Some).map_err(failed(&path)),
         Ok(_) => Ok(None),
@@ -42,7 +45,7 @@ pub(super) fn put(root: &Path, relative: &Path, bytes: &[u8]) -> Result<(), Fold
 
 /// Removes a file, and the folders that are empty then; whether it was there.
 pub(super) fn remove(root: &Path, relative: &Path) -> Result<bool, FolderError> {
-    if !remove_if_there(&root.join(relative))? {
+    if !is_within(root, relative)? || !remove_if_there(&root.join(relative))? {
         return Ok(false);
     }
     let mut left = relative.parent();
@@ -74,6 +77,21 @@ pub(super) fn list(root: &Path) -> Result<Vec<PathBuf>, FolderError> {
         }
     }
     Ok(found)
+}
+
+/// Whether the way to a file leads through folders only: behind a link nothing is the bridge's.
+fn is_within(root: &Path, relative: &Path) -> Result<bool, FolderError> {
+    let mut folder = root.to_owned();
+    for part in relative.parent().into_iter().flat_map(Path::iter) {
+        folder.push(part);
+        match std::fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(failed(&folder)(cause)),
+        }
+    }
+    Ok(true)
 }
 
 fn remove_if_there(path: &Path) -> Result<bool, FolderError> {
@@ -137,6 +155,9 @@ mod tests {
         let file = Path::new("devices/a/twin.json");
         assert!(matches!(put(root.path(), file, b"x"), Err(FolderError::NoFolder(_))));
         assert!(list(root.path()).expect("listed").is_empty());
+        assert_eq!(read(root.path(), file).expect("nothing of ours"), None);
+        assert!(!remove(root.path(), file).expect("nothing of ours"));
+        assert!(elsewhere.path().join("twin.json").exists());
         let precious = elsewhere.path().join("twin.json");
         std::fs::create_dir(root.path().join("assets")).expect("made");
         std::os::unix::fs::symlink(&precious, root.path().join("assets").join(UNFINISHED)).expect("linked");

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use super::message::{self, Meant};
 use super::session::overrun;
 use super::topics::{Place, Topics};
-use super::{Ended, MqttBridge};
+use super::{Ended, MqttBridge, is_taken};
 use crate::agent::Report;
 use crate::bridge::Pause;
 use crate::submission::Refused;
@@ -51,6 +51,7 @@ struct Lane {
 pub(super) struct Incoming {
     bridge: Arc<MqttBridge>,
     client: AsyncClient,
+    packet_max: Option<u32>,
     number: u64,
     lanes: BTreeMap<String, Lane>,
     unacknowledged: usize,
@@ -59,9 +60,9 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(bridge: Arc<MqttBridge>, client: AsyncClient) -> Self {
+    pub(super) fn new(bridge: Arc<MqttBridge>, client: AsyncClient, packet_max: Option<u32>) -> Self {
         let (lanes, settling) = (BTreeMap::new(), FuturesOrdered::new());
-        Self { bridge, client, number: 0, lanes, unacknowledged: 0, bytes: 0, settling }
+        Self { bridge, client, packet_max, number: 0, lanes, unacknowledged: 0, bytes: 0, settling }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -72,15 +73,17 @@ impl Incoming {
     pub(super) fn take(&mut self, place: Place, topic: String, publish: Publish) -> Result<(), Ended> {
         metrics::counter!("muster_edge_mqtt_received_total").increment(1);
         self.bridge.standing.change(|status| status.received += 1);
+        let bytes = bytes(&publish);
         if publish.qos == QoS::AtMostOnce {
-            if self.settling.len() - self.unacknowledged >= FLEETING_MAX {
+            let is_full = self.settling.len() - self.unacknowledged >= FLEETING_MAX;
+            if is_full || self.bytes + bytes > BYTES_MAX / 2 {
                 metrics::counter!("muster_edge_mqtt_dropped_total").increment(1);
                 return Ok(());
             }
         } else {
             self.unacknowledged += 1;
         }
-        self.bytes += publish.payload.len();
+        self.bytes += bytes;
         if self.bytes > BYTES_MAX {
             return Err(Ended::Connection("the broker sends more than it was told it may".to_owned()));
         }
@@ -91,7 +94,8 @@ impl Incoming {
         let (done, queued) = oneshot::channel();
         let lane = Lane { number: self.number, queued };
         let before = self.lanes.insert(name.clone(), lane).map(|lane| lane.queued);
-        let message = Message { bridge: Arc::clone(&self.bridge), client: self.client.clone(), topic, publish };
+        let (bridge, client, packet_max) = (Arc::clone(&self.bridge), self.client.clone(), self.packet_max);
+        let message = Message { bridge, client, packet_max, topic, publish };
         let number = self.number;
         self.settling.push_back(Box::pin(async move {
             let answer = match read {
@@ -138,7 +142,7 @@ impl Incoming {
         if settled.publish.qos != QoS::AtMostOnce {
             self.unacknowledged -= 1;
         }
-        self.bytes -= settled.publish.payload.len();
+        self.bytes -= bytes(&settled.publish);
         self.tell_waiting();
         self.client.try_ack(&settled.publish).map_err(|error| overrun(&error))
     }
@@ -150,10 +154,21 @@ impl Incoming {
     }
 }
 
+/// What a message takes while it is worked on.
+fn bytes(publish: &Publish) -> usize {
+    let properties = publish.properties.as_ref().map_or(0, |properties| {
+        let named = properties.user_properties.iter().map(|(name, value)| name.len() + value.len());
+        let topic = properties.response_topic.as_ref().map_or(0, String::len);
+        named.sum::<usize>() + topic + properties.correlation_data.as_ref().map_or(0, |data| data.len())
+    });
+    publish.topic.len() + publish.payload.len() + properties
+}
+
 /// A message on its way.
 struct Message {
     bridge: Arc<MqttBridge>,
     client: AsyncClient,
+    packet_max: Option<u32>,
     topic: String,
     publish: Publish,
 }
@@ -202,12 +217,17 @@ impl Message {
         let wanted = asked.and_then(|asked| asked.response_topic.clone());
         let topic = wanted.filter(|topic| self.bridge.topics.may_answer_to(topic));
         let topic = topic.unwrap_or_else(|| Topics::result(&self.topic));
-        let properties = PublishProperties {
-            correlation_data: asked.and_then(|asked| asked.correlation_data.clone()),
-            ..PublishProperties::default()
-        };
+        let correlation_data = asked.and_then(|asked| asked.correlation_data.clone());
+        let answer = answer.to_string();
+        let bytes = topic.len() + answer.len() + correlation_data.as_ref().map_or(0, |data| data.len());
+        if !is_taken(self.packet_max, bytes) {
+            // Sent all the same it would end the connection, and the message would come again.
+            tracing::warn!(topic = self.topic, bytes, "the broker takes smaller packets only than that of an answer");
+            return;
+        }
+        let properties = PublishProperties { correlation_data, ..PublishProperties::default() };
         let options = PublishOptions::at_least_once().properties(properties);
-        match self.client.publish_tracked(topic, answer.to_string(), options).await {
+        match self.client.publish_tracked(topic, answer, options).await {
             Ok(notice) => {
                 if let Err(error) = notice.wait_completion_async().await {
                     tracing::warn!(topic = self.topic, %error, "the broker does not take an answer");

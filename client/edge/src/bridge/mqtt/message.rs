@@ -12,6 +12,9 @@ use crate::submission::Refused;
 /// Larger messages are refused; the rules of twins allow less.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 const REQUEST_ID_CHARS_MAX: usize = 128;
+/// An answer says no more than this of what is wrong: it repeats what it was told, and has to fit into a packet.
+const FIELD_CHARS_MAX: usize = 256;
+const MESSAGE_CHARS_MAX: usize = 512;
 /// Names of user properties.
 const REQUEST_ID: &str = "request-id";
 const EXPECTED_VERSION: &str = "expected-version";
@@ -140,11 +143,15 @@ pub(super) fn refused(refused: &Refused) -> Value {
         Refused::Store(_) => ("DATA_LOSS".to_owned(), String::new()),
         Refused::Stopping => ("STOPPING".to_owned(), String::new()),
     };
-    let mut answer = json!({"accepted": false, "reason": reason, "message": message});
+    let mut answer = json!({"accepted": false, "reason": reason, "message": beginning(&message, MESSAGE_CHARS_MAX)});
     if !field.is_empty() {
-        answer["field"] = field.into();
+        answer["field"] = beginning(&field, FIELD_CHARS_MAX).into();
     }
     answer
+}
+
+fn beginning(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -195,5 +202,8 @@ mod tests {
         );
         let answer = refused(&Refused::NotHeld("x".to_owned()));
         assert_eq!((answer["reason"].as_str(), answer["field"].as_str()), (Some("NOT_FOUND"), Some("name")));
+        let endless = "ä".repeat(100_000);
+        let rule = Rejection::new(Reason::InvalidField, endless.clone(), endless);
+        assert!(refused(&rule.into()).to_string().len() < 2_000, "an answer repeats no more than fits into a packet");
     }
 }

@@ -41,8 +41,15 @@ use topics::Topics;
 
 /// The longest wait for a broker. A connection that held for as long was a good one.
 const LONGEST: Duration = Duration::from_secs(30);
+/// What a packet holds besides topic, payload and what is counted with them, generously.
+const PACKET_OVERHEAD_BYTES: usize = 64;
 /// Messages between the connection and the session.
 const INBOX_MAX: usize = 64;
+
+/// Whether the broker takes a packet with so many bytes in it, by what it said when it was connected to.
+fn is_taken(packet_max: Option<u32>, bytes: usize) -> bool {
+    packet_max.is_none_or(|max| u32::try_from(bytes + PACKET_OVERHEAD_BYTES).is_ok_and(|bytes| bytes <= max))
+}
 
 /// Why a connection ended, or did not begin.
 #[derive(Debug, thiserror::Error)]

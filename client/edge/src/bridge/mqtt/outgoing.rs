@@ -14,7 +14,7 @@ use muster_proto::v1::resource::Resource;
 use rumqttc::{AsyncClient, PublishNoticeError, PublishOptions};
 
 use super::session::overrun;
-use super::{Ended, MqttBridge};
+use super::{Ended, MqttBridge, is_taken};
 use crate::bridge::feed::Feed;
 use crate::store::StoreError;
 
@@ -22,8 +22,6 @@ use crate::store::StoreError;
 const SENDING_MAX: usize = 64;
 /// Names that are read from the store together.
 const NAMES_AT_ONCE: usize = 256;
-/// What a packet holds besides topic and payload, generously.
-const PACKET_OVERHEAD_BYTES: usize = 64;
 
 /// See the module.
 pub(super) struct Outgoing {
@@ -143,8 +141,8 @@ impl Outgoing {
     }
 
     fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), Ended> {
-        let bytes = topic.len() + payload.len() + PACKET_OVERHEAD_BYTES;
-        if self.packet_max.is_some_and(|max| u32::try_from(bytes).map_or(true, |bytes| bytes > max)) {
+        let bytes = topic.len() + payload.len();
+        if !is_taken(self.packet_max, bytes) {
             self.not_taken(&format!("the broker takes smaller packets only than that of {topic}, of {bytes} bytes"));
             return Ok(());
         }

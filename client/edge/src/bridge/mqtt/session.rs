@@ -42,7 +42,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(bridge: Arc<MqttBridge>, client: AsyncClient, packet_max: Option<u32>) -> Self {
         Self {
-            incoming: Incoming::new(Arc::clone(&bridge), client.clone()),
+            incoming: Incoming::new(Arc::clone(&bridge), client.clone(), packet_max),
             outgoing: Outgoing::new(Arc::clone(&bridge), client.clone(), packet_max),
             fence: format!("{:016x}", rand::rng().random::<u64>()),
             learning_until: Some(Instant::now() + SUBSCRIBE_WAIT),
@@ -89,8 +89,10 @@ impl Session {
     fn subscribe(&self) -> Result<BoxFuture<'static, Result<(), SubscribeNoticeError>>, Ended> {
         let topics = &self.bridge.topics;
         let own = topics.own_filters().into_iter().map(|filter| {
+            // Of the owner it is told whether others had it retained, also while it listens.
+            let is_owner = filter == topics.owner();
             // Not what the bridge publishes now, but what it published before.
-            SubscribeFilterInput::new(filter, QoS::AtMostOnce).no_local(true)
+            SubscribeFilterInput::new(filter, QoS::AtMostOnce).no_local(true).preserve_retain(is_owner)
         });
         let told = topics.in_filters().into_iter().map(|filter| {
             // A report that somebody had the broker retain is no new report with each connection.
@@ -113,13 +115,14 @@ impl Session {
         let topic = String::from_utf8_lossy(&publish.topic).into_owned();
         match self.bridge.topics.place(&topic) {
             Some(Place::Out(name)) if publish.retain => self.outgoing.learn(topic, name, &publish.payload),
-            Some(Place::Owner) => self.heed_owner(&publish.payload)?,
+            // Only who has it retained claims the topics: anybody may ask for answers to this topic.
+            Some(Place::Owner) if publish.retain => self.heed_owner(&publish.payload)?,
             Some(Place::Fence) if self.learning_until.is_some() && publish.payload == self.fence.as_bytes() => {
                 self.everything_is_known()?;
             }
             Some(place @ (Place::Report(_) | Place::Status(_))) => self.incoming.take(place, topic, publish)?,
             // What somebody else says on the bridge's topics, or an old fence.
-            Some(Place::Out(_) | Place::Fence) | None => {
+            Some(Place::Out(_) | Place::Owner | Place::Fence) | None => {
                 self.client.try_ack(&publish).map_err(|error| overrun(&error))?;
             }
         }
