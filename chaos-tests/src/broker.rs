@@ -204,6 +204,14 @@ impl MqttClient {
         self.publish_with(topic, payload, PublishOptions::at_least_once()).await
     }
 
+    /// Publishes at QoS 0, and returns when it is sent.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn publish_once(&self, topic: &str, payload: impl Into<Vec<u8>>) -> anyhow::Result<()> {
+        self.publish_with(topic, payload, PublishOptions::at_most_once()).await
+    }
+
     /// Publishes with properties.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ mod clock;
 pub mod config;
 pub mod contents;
 mod failpoint;
+mod handle;
 pub mod index;
 mod keeper;
 mod local;
@@ -42,8 +43,9 @@ pub mod store;
 mod submission;
 pub mod telemetry;
 
-pub use agent::{Agent, Handle, Report, StartError};
+pub use agent::{Agent, StartError};
 pub use bridge::folder::FolderError;
 pub use bridge::mqtt::Ended;
 pub use config::Config;
+pub use handle::{Handle, Report};
 pub use submission::Refused;

@@ -13,8 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::agent::{Handle, StartError};
+use crate::agent::StartError;
 use crate::config::Config;
+use crate::handle::Handle;
 
 const UPKEEP: Duration = Duration::from_secs(5);
 

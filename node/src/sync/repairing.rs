@@ -20,8 +20,8 @@ use crate::read::View;
 const FETCH_MAX: usize = 256;
 /// Names that are wanted at a time.
 const WANTED_MAX: usize = 65_536;
-/// Characters of a name that is asked for; no resource has a longer one.
-pub(super) const NAME_CHARS_MAX: usize = 1_024;
+/// Bytes of a name that is asked for; no resource has a longer one.
+pub(super) const NAME_BYTES_MAX: usize = 1_024;
 
 /// See the module.
 pub(super) struct Repair {
@@ -96,9 +96,9 @@ impl Repair {
             return Err(Rejection::new(Reason::TooMany, "fetch.names", message));
         }
         for (at, name) in names.into_iter().enumerate() {
-            if name.is_empty() || name.len() > NAME_CHARS_MAX {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX {
                 let field = format!("fetch.names[{at}]");
-                let message = format!("{field} must have 1 to {NAME_CHARS_MAX} bytes, and has {}", name.len());
+                let message = format!("{field} must have 1 to {NAME_BYTES_MAX} bytes, and has {}", name.len());
                 return Err(Rejection::new(Reason::InvalidField, field, message));
             }
             let due = self.due(&name);

@@ -14,7 +14,7 @@ use prost::Message;
 
 use super::down::Down;
 use super::repair::Entry;
-use super::repairing::{NAME_CHARS_MAX, Repair};
+use super::repairing::{NAME_BYTES_MAX, Repair};
 use super::{SyncError, content, field_path};
 use crate::node::hex;
 use crate::read::Reader;
@@ -68,9 +68,9 @@ impl Down {
             return Err(invalid("verified.revision", "verified.revision must be that of the mark after verify").into());
         }
         let held = verified.first_held.as_ref();
-        if held.is_some_and(|held| held.name.is_empty() || held.name.len() > NAME_CHARS_MAX) {
+        if held.is_some_and(|held| held.name.is_empty() || held.name.len() > NAME_BYTES_MAX) {
             let field = "verified.first_held.name";
-            return Err(invalid(field, &format!("{field} must have 1 to {NAME_CHARS_MAX} bytes")).into());
+            return Err(invalid(field, &format!("{field} must have 1 to {NAME_BYTES_MAX} bytes")).into());
         }
         let edge = sum_of(&verified)?;
         if !verified.is_over {

@@ -3,11 +3,15 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::ensure;
 use muster_chaos::eventually::eventually;
 use muster_client::{CallError, Client, Code};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use super::agent::{Agent, PATIENCE};
 use super::{Reporters, check_once, connected, device, newest, progress, report, twin, want};
@@ -53,6 +57,27 @@ async fn taken(client: &Client, number: u64) -> anyhow::Result<()> {
         report(client, &device(3), &format!(r#"{{"k{number}":1}}"#)).await.map(drop).map_err(|error| error.to_string())
     })
     .await
+}
+
+async fn waits_for_room(agent: &Agent) -> anyhow::Result<()> {
+    let status = eventually("status says what it waits for", PATIENCE, async || {
+        let status = agent.status().await.map_err(|error| error.to_string())?;
+        if status["awaits_room"] == true { Ok(status) } else { Err(status.to_string()) }
+    })
+    .await?;
+    ensure!(status["disk_low"] == true && status.get("queued_operations").is_none(), "it knows no more: {status}");
+    Ok(())
+}
+
+/// Every report that was answered has had one effect.
+async fn each_once(client: &Client, reporters: &Reporters, devices: usize) -> anyhow::Result<()> {
+    let told = reporters.told();
+    for number in 0..devices {
+        let id = device(number);
+        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
+        check_once(client, &id, &own).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,13 +150,7 @@ async fn a_disk_that_others_fill_while_reports_are_written_loses_no_answered_rep
     }
     agent.start().await?;
     agent.in_step(newest(&client).await?).await?;
-    let told = reporters.told();
-    for number in 0..devices {
-        let id = device(number);
-        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
-        check_once(&client, &id, &own).await?;
-    }
-    Ok(())
+    each_once(&client, &reporters, devices).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,31 +171,14 @@ async fn an_agent_whose_write_finds_no_room_says_so_and_can_be_stopped() -> anyh
     let running: Vec<_> = (0..4).map(|_| reporters.start(&local)).collect();
     reporters.wait_for(40).await?;
     fill(&store, 0)?;
-    let waits = "a write waits for room";
-    let says_so = async || {
-        let status = agent.status().await.map_err(|error| error.to_string())?;
-        let is_said = status["message"].as_str().is_some_and(|message| message.contains(waits));
-        if is_said { Ok(status) } else { Err(status.to_string()) }
-    };
-    let status = eventually("status says what it waits for", PATIENCE, says_so).await?;
-    assert_eq!(status["disk_low"], true);
-    // Reads may have to wait behind the write; nobody waits behind them.
-    let reads: Vec<_> = (0..devices)
-        .map(|number| {
-            let local = local.clone();
-            tokio::spawn(async move { twin(&local, &device(number)).await.is_ok() })
-        })
-        .collect();
-    eventually("status says so still", PATIENCE, says_so).await?;
+    waits_for_room(&agent).await?;
     agent.stop().await?;
-    for read in reads {
-        tokio::time::timeout(PATIENCE, read).await??;
-    }
     for reporter in running {
         tokio::time::timeout(PATIENCE, reporter).await??;
     }
 
     // It may wait for room to open its store, or open it.
+    let waits = "a write waits for room";
     let before = agent.log().matches(waits).count();
     agent.begin()?;
     eventually("it answers or waits", PATIENCE, async || match agent.status().await {
@@ -189,11 +191,68 @@ async fn an_agent_whose_write_finds_no_room_says_so_and_can_be_stopped() -> anyh
     fs::remove_file(store.join("filler"))?;
     agent.start().await?;
     agent.in_step(newest(&client).await?).await?;
-    let told = reporters.told();
+    each_once(&client, &reporters, devices).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_wait_behind_a_write_without_room_hold_up_nobody() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let devices = 64;
+    let (_cluster, client, wire, mut agent) = connected(1, devices).await?;
+    agent.stop().await?;
+    agent.add_settings("[disk]\nfree_min_bytes = 0\n")?;
+    let store = agent.store();
+    fs::remove_file(store.join("RESERVE"))?;
+    let _disk = SmallDisk::over(&store, 64)?;
+    agent.start().await?;
+    agent.in_step(1).await?;
+    // What comes is written at once, and synced with the mark behind it: what is read lies in pages that wait for room.
+    wire.cut();
+    let text = "x".repeat(4 << 10);
     for number in 0..devices {
-        let id = device(number);
-        let own: Vec<u64> = told.iter().copied().filter(|number| reporters.device_of(*number) == id).collect();
-        check_once(&client, &id, &own).await?;
+        want(&client, &device(number), &format!(r#"{{"text":"{text}"}}"#)).await?;
     }
-    Ok(())
+    fill(&store, 0)?;
+    wire.mend();
+    waits_for_room(&agent).await?;
+    let local = agent.client()?;
+    let reads: Vec<_> = (0..devices)
+        .map(|number| {
+            let local = local.clone();
+            tokio::spawn(async move { twin(&local, &device(number)).await.map(drop) })
+        })
+        .collect();
+    for _ in 0..8 {
+        waits_for_room(&agent).await?;
+    }
+    fs::remove_file(store.join("filler"))?;
+    for read in reads {
+        tokio::time::timeout(PATIENCE, read).await???;
+    }
+    agent.in_step(newest(&client).await?).await?;
+    agent.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_its_disk_keeps_waiting_at_the_start_can_be_stopped() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let (_cluster, client, _wire, mut agent) = connected(1, 1).await?;
+    agent.stop().await?;
+    // A pipe in the place of a file is as slow as its writer.
+    let marker = agent.store().join("STORE");
+    let text = fs::read(&marker)?;
+    fs::remove_file(&marker)?;
+    mkfifo(&marker, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    agent.begin()?;
+    let _held = eventually("it reads its store", PATIENCE, async || {
+        let pipe = fs::File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&marker);
+        pipe.map_err(|error| error.to_string())
+    })
+    .await?;
+    agent.stop().await?;
+    fs::remove_file(&marker)?;
+    fs::write(&marker, text)?;
+    agent.start().await?;
+    agent.in_step(newest(&client).await?).await?;
+    agent.stop().await
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::sync::watch;
 
-use crate::agent::Handle;
+use crate::handle::Handle;
 
 pub(crate) use standing::{Standing, Standings};
 

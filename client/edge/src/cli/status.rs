@@ -9,6 +9,7 @@ use clap::Args;
 use muster_edge::Config;
 use muster_proto::edge::v1::agent_service_client::AgentServiceClient;
 use muster_proto::edge::v1::{AgentStatus, GetStatusRequest, LinkState};
+use serde_json::Value;
 use tonic::transport::Endpoint;
 
 use super::print;
@@ -61,6 +62,9 @@ fn link(status: &AgentStatus) -> &'static str {
 }
 
 fn json(status: &AgentStatus) -> String {
+    if status.awaits_room {
+        return format!("{}\n", awaiting_room(status));
+    }
     let refusals: Vec<_> = status
         .refusals
         .iter()
@@ -81,16 +85,34 @@ fn json(status: &AgentStatus) -> String {
         "refused_operations": status.refused_operations, "refusals": refusals,
         "sessions": status.sessions, "repairs": status.repairs, "repaired_items": status.repaired_items,
         "defects": status.defects, "agent_version": status.agent_version, "disk_low": status.disk_low,
-        "mqtt": status.mqtt.as_ref().map(|mqtt| serde_json::json!({
-            "broker": mqtt.broker, "connected": mqtt.connected, "message": mqtt.message, "connections": mqtt.connections,
-            "published": mqtt.published, "received": mqtt.received, "refused": mqtt.refused, "waiting": mqtt.waiting,
-        })),
-        "folder": status.folder.as_ref().map(|folder| serde_json::json!({
-            "path": folder.path, "files": folder.files, "written": folder.written, "removed": folder.removed,
-            "message": folder.message,
-        })),
+        "awaits_room": false, "mqtt": mqtt(status), "folder": folder(status),
     });
     format!("{value}\n")
+}
+
+/// What is known while a write waits for room; nothing else is said, so that no number is taken for one.
+fn awaiting_room(status: &AgentStatus) -> Value {
+    serde_json::json!({
+        "edge": status.edge, "cluster_id": status.cluster_id, "message": status.message, "cursor": status.cursor,
+        "agent_version": status.agent_version, "disk_low": status.disk_low, "awaits_room": true,
+        "mqtt": mqtt(status), "folder": folder(status),
+    })
+}
+
+fn mqtt(status: &AgentStatus) -> Option<Value> {
+    let mqtt = status.mqtt.as_ref()?;
+    Some(serde_json::json!({
+        "broker": mqtt.broker, "connected": mqtt.connected, "message": mqtt.message, "connections": mqtt.connections,
+        "published": mqtt.published, "received": mqtt.received, "refused": mqtt.refused, "waiting": mqtt.waiting,
+    }))
+}
+
+fn folder(status: &AgentStatus) -> Option<Value> {
+    let folder = status.folder.as_ref()?;
+    Some(serde_json::json!({
+        "path": folder.path, "files": folder.files, "written": folder.written, "removed": folder.removed,
+        "message": folder.message,
+    }))
 }
 
 fn bridges(status: &AgentStatus) -> Vec<(&'static str, String)> {
@@ -115,6 +137,12 @@ fn text(status: &AgentStatus) -> String {
         (link, "") => link.to_owned(),
         (link, reason) => format!("{link}: {reason}"),
     };
+    if status.awaits_room {
+        let revision = status.cursor.to_string();
+        let mut rows = vec![("edge", status.edge.clone()), ("message", status.message.clone()), ("revision", revision)];
+        rows.extend(bridges(status));
+        return lines(&rows);
+    }
     let mut rows = vec![
         ("edge", status.edge.clone()),
         ("link", link),
@@ -139,5 +167,9 @@ fn text(status: &AgentStatus) -> String {
     rows.extend(
         newest.map(|refusal| ("refusal", format!("{}: {}: {}", refusal.sequence, refusal.reason, refusal.message))),
     );
+    lines(&rows)
+}
+
+fn lines(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
 }

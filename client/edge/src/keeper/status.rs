@@ -77,6 +77,7 @@ impl Keeper {
             defects: counts.defects,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             disk_low: self.left > Left::Enough,
+            awaits_room: false,
             // The bridges say themselves how they are.
             mqtt: None,
             folder: None,

@@ -32,8 +32,9 @@ use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Routes;
 use tonic::transport::Server;
 
-use crate::agent::{Handle, StartError};
+use crate::agent::StartError;
 use crate::config::Config;
+use crate::handle::Handle;
 
 /// Largest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;

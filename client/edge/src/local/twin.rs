@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Local;
 use super::reads::{check_request_id, key};
 use super::refusal::{of_the_cluster, refused, rejected};
-use crate::agent::Report;
+use crate::handle::Report;
 
 const SHAPE: &str = "namespaces/{namespace}/devices/{device}[/modules/{module}]/twin";
 

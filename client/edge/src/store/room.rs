@@ -15,6 +15,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::watch;
+
 const RESERVE: &str = "RESERVE";
 /// The reserve is a quarter of the bound, and at most this.
 const RESERVE_BYTES_MAX: u64 = 8 << 20;
@@ -27,7 +29,7 @@ pub struct Room {
     /// The reserve was used, and is not back yet.
     is_used_up: AtomicBool,
     /// A write has found no room and waits for it.
-    is_awaited: AtomicBool,
+    awaited: watch::Sender<bool>,
 }
 
 /// How much room there is.
@@ -49,7 +51,7 @@ impl Room {
             folder: folder.to_owned(),
             free_min_bytes,
             is_used_up: AtomicBool::new(false),
-            is_awaited: AtomicBool::new(false),
+            awaited: watch::Sender::new(false),
         }
     }
 
@@ -90,11 +92,18 @@ impl Room {
     /// Whether a write waits for room: nobody else is to wait behind it.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        self.is_awaited.load(Ordering::Acquire)
+        *self.awaited.borrow()
+    }
+
+    /// Returns when a write waits for room.
+    pub async fn awaited(&self) {
+        // The sender is this one, so it does not go away.
+        self.awaited.subscribe().wait_for(|is_awaited| *is_awaited).await.ok();
     }
 
     pub(super) fn set_awaited(&self, is_awaited: bool) {
-        self.is_awaited.store(is_awaited, Ordering::Release);
+        metrics::gauge!("muster_edge_awaits_room").set(f64::from(u8::from(is_awaited)));
+        self.awaited.send_replace(is_awaited);
     }
 
     /// Gives the reserve back to the disk; whether there was one.

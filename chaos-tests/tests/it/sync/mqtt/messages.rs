@@ -161,6 +161,30 @@ async fn a_full_queue_holds_messages_back_and_loses_none() -> anyhow::Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn large_messages_that_may_be_lost_are_lost_rather_than_the_connection() -> anyhow::Result<()> {
+    let _turn = crate::turn().await;
+    let plant = Plant::new(1, "[queue]\noperations_max = 1\n").await?;
+    let id = device(0);
+    let mqtt = plant.broker.client("pump", &["muster/+/+/twin/reported/result"]).await?;
+    plant.wire.cut();
+    plant.offline().await?;
+    // The second one waits for room, and with it everything behind.
+    for number in 0..2 {
+        mqtt.publish(&patch(&id), report(number)).await?;
+    }
+    plant.mqtt_that("one waits", |mqtt| mqtt["waiting"] == 1).await?;
+    let (large, sent) = (vec![b' '; 2 << 20], 48);
+    for _ in 0..sent {
+        mqtt.publish_once(&patch(&id), large.clone()).await?;
+    }
+    let status = plant.mqtt_that("all came", |mqtt| mqtt["received"].as_u64() >= Some(2 + sent)).await?;
+    assert_eq!(status["connections"], 1, "{status}");
+    plant.wire.mend();
+    plant.mqtt_that("nothing waits", |mqtt| mqtt["waiting"] == 0).await?;
+    plant.check_once(&id, &[0, 1]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_asset_is_defined_and_its_status_comes_back() -> anyhow::Result<()> {
     let _turn = crate::turn().await;
     let plant = Plant::new(1, "").await?;

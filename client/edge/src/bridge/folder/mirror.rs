@@ -8,8 +8,8 @@ use muster_proto::v1;
 
 use super::super::feed::Due;
 use super::{FolderError, files, layout};
-use crate::agent::Handle;
 use crate::config::FileFormat;
+use crate::handle::Handle;
 use crate::store::StoreError;
 
 /// Names that are looked at in one read of the store.

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 
 use super::feed::Feed;
 use super::{Pause, Standing};
-use crate::agent::Handle;
 use crate::config::Folder;
+use crate::handle::Handle;
 use mirror::Mirror;
 
 /// The longest wait for a disk that fails.

@@ -21,8 +21,8 @@ use super::message::{self, Meant};
 use super::session::overrun;
 use super::topics::{Place, Topics};
 use super::{Ended, MqttBridge, is_taken};
-use crate::agent::Report;
 use crate::bridge::Pause;
+use crate::handle::Report;
 use crate::submission::Refused;
 
 /// Bytes of messages that are worked on. A broker is told how many messages it may send, but some begin a session that they

@@ -6,7 +6,7 @@ use muster_proto::v1::resource::Resource;
 use serde_json::{Value, json};
 
 use super::topics::Place;
-use crate::agent::Report;
+use crate::handle::Report;
 use crate::submission::Refused;
 
 /// Larger messages are refused; the rules of twins allow less.

@@ -32,8 +32,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Pause, Standing};
-use crate::agent::Handle;
 use crate::config::{Broker, Mqtt};
+use crate::handle::Handle;
 use crate::queue::Entry;
 pub(crate) use repeats::Repeats;
 use session::Session;
