@@ -16,10 +16,17 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+pub use crate::built::{binary, shared_data};
 use crate::eventually::eventually;
+pub use crate::pids::Pids;
 
 /// Lines of a node's log that are shown when a test fails.
 const LOG_LINES_SHOWN: usize = 40;
+
+/// The file in a node's folder that says how its disk and its clock fail.
+pub const DISK_FAULTS: &str = "disk-faults";
+/// The file in a node's folder that says by which ways it dials its peers.
+pub const DETOURS: &str = "detours";
 
 /// What kind of cluster.
 #[derive(Debug, Clone)]
@@ -28,11 +35,13 @@ pub struct Options {
     pub nodes: u64,
     /// Settings added to each node's file, such as `[raft]\nsnapshot_entries = 50`.
     pub settings: String,
+    /// Nodes run with the library of disk faults, and take detours to each other where there are any.
+    pub breakable: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 3, settings: String::new() }
+        Self { nodes: 3, settings: String::new(), breakable: false }
     }
 }
 
@@ -40,6 +49,7 @@ impl Default for Options {
 struct Node {
     id: u64,
     client_port: u16,
+    peer_port: u16,
     folder: PathBuf,
     process: Option<Child>,
 }
@@ -49,6 +59,9 @@ pub struct Cluster {
     folder: TempDir,
     musterd: PathBuf,
     settings: String,
+    /// What is preloaded into nodes.
+    preload: Option<PathBuf>,
+    pids: Pids,
     nodes: Vec<Node>,
 }
 
@@ -66,16 +79,41 @@ impl Cluster {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_with(options: Options, musterd: Option<PathBuf>) -> anyhow::Result<Self> {
+        let mut cluster = Self::prepare(options, musterd).await?;
+        cluster.start_all().await?;
+        Ok(cluster)
+    }
+
+    /// Makes certificates and settings, and starts nothing.
+    ///
+    /// # Errors
+    /// When a step fails, with what it printed.
+    pub async fn prepare(options: Options, musterd: Option<PathBuf>) -> anyhow::Result<Self> {
         let musterd = musterd.map_or_else(|| binary("musterd"), Ok)?;
+        let preload = options.breakable.then(|| binary("libmuster_disk_faults.so")).transpose()?;
         let folder = TempDir::with_prefix("muster-chaos-")?;
-        let mut cluster = Self { folder, musterd, settings: options.settings.clone(), nodes: Vec::new() };
+        let mut cluster = Self {
+            folder,
+            musterd,
+            settings: options.settings.clone(),
+            preload,
+            pids: Pids::default(),
+            nodes: Vec::new(),
+        };
         cluster.make_certificates(options.nodes).await?;
         cluster.write_settings(&options)?;
-        for id in 1..=options.nodes {
-            cluster.start_node(id)?;
-        }
-        cluster.wait_until_whole().await?;
         Ok(cluster)
+    }
+
+    /// Starts all members and waits until writes are accepted.
+    ///
+    /// # Errors
+    /// When a process cannot be started, or the cluster does not come up.
+    pub async fn start_all(&mut self) -> anyhow::Result<()> {
+        for id in self.ids() {
+            self.start_node(id)?;
+        }
+        self.wait_until_whole().await
     }
 
     async fn make_certificates(&self, nodes: u64) -> anyhow::Result<()> {
@@ -132,7 +170,8 @@ impl Cluster {
             self.settings,
         );
         fs::write(folder.join("node.toml"), settings)?;
-        self.nodes.push(Node { id, client_port: *client, folder, process: None });
+        fs::write(folder.join(DISK_FAULTS), [0; 64])?;
+        self.nodes.push(Node { id, client_port: *client, peer_port: *peer, folder, process: None });
         Ok(())
     }
 
@@ -212,6 +251,24 @@ impl Cluster {
         self.folder.path()
     }
 
+    /// The folder of a member: settings, log, data, and what breaks it.
+    #[must_use]
+    pub fn folder_of(&self, id: u64) -> &Path {
+        &self.node(id).folder
+    }
+
+    /// Where its peers dial a member.
+    #[must_use]
+    pub fn peer_address(&self, id: u64) -> String {
+        format!("127.0.0.1:{}", self.node(id).peer_port)
+    }
+
+    /// The process of a member; `None` when it does not run.
+    #[must_use]
+    pub fn pid_of(&self, id: u64) -> Option<u32> {
+        self.node(id).process.as_ref().and_then(Child::id)
+    }
+
     /// The data directory of a member.
     #[must_use]
     pub fn data_dir(&self, id: u64) -> PathBuf {
@@ -250,21 +307,30 @@ impl Cluster {
     /// # Errors
     /// When the process cannot be started.
     pub fn start_armed(&mut self, id: u64, failpoint: Option<&str>) -> anyhow::Result<()> {
-        let musterd = self.musterd.clone();
+        let (musterd, preload) = (self.musterd.clone(), self.preload.clone());
         let node = self.node_mut(id);
         let log = File::options().create(true).append(true).open(node.folder.join("log"))?;
         let process = Command::new(musterd)
             .arg("--config")
             .arg(node.folder.join("node.toml"))
             .envs(failpoint.map(|failpoint| ("MUSTER_FAILPOINT", failpoint)))
+            .envs(breakable(preload.as_deref(), &node.folder))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .context("musterd")?;
+        let pid = process.id();
         node.process = Some(process);
+        self.pids.note(id, pid);
         Ok(())
+    }
+
+    /// The processes of members, also for those who do not hold the cluster.
+    #[must_use]
+    pub fn pids(&self) -> Pids {
+        self.pids.clone()
     }
 
     /// Sends a signal to a member.
@@ -302,6 +368,19 @@ impl Cluster {
             }
             Err(_) => bail!("node {id} did not end within 20 s"),
         }
+    }
+
+    /// How a member ended, if it did by itself since it was started; it can be started again then.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn ended(&mut self, id: u64) -> anyhow::Result<Option<ExitStatus>> {
+        let Some(process) = self.node_mut(id).process.as_mut() else { return Ok(None) };
+        let status = process.try_wait()?;
+        if status.is_some() {
+            self.node_mut(id).process = None;
+        }
+        Ok(status)
     }
 
     /// What a member has logged.
@@ -426,30 +505,15 @@ impl Drop for Cluster {
     }
 }
 
-/// A binary of this workspace, built beside the test that runs.
-///
-/// # Errors
-/// When it is not built; says how to build it.
-pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os(format!("{}_BINARY", name.to_uppercase())) {
-        return Ok(path.into());
-    }
-    // A test lies one folder below the binaries, a binary beside them.
-    let own = std::env::current_exe()?;
-    let paths: Vec<PathBuf> = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).collect();
-    let path = paths.iter().find(|path| path.exists()).or(paths.last()).context("there is no target folder")?.clone();
-    ensure!(path.exists(), "{} is not built; run `cargo build --workspace --bins` first", path.display());
-    Ok(path)
-}
-
-/// The sample data of the workspace's tests, kept beside the repository.
-///
-/// # Errors
-/// When it is absent; says where it is looked for.
-pub fn shared_data(name: &str) -> anyhow::Result<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
-    ensure!(path.exists(), "this test needs {}, which is kept beside the repository", path.display());
-    Ok(path)
+/// What tells a breakable node where its faults are written.
+fn breakable(preload: Option<&Path>, folder: &Path) -> Vec<(&'static str, PathBuf)> {
+    preload.map_or_else(Vec::new, |library| {
+        vec![
+            ("LD_PRELOAD", library.to_owned()),
+            ("MUSTER_DISK_FAULTS", folder.join(DISK_FAULTS)),
+            ("MUSTER_PEER_DETOURS", folder.join(DETOURS)),
+        ]
+    })
 }
 
 /// Three ports that are free now. They are chosen apart, so that no two nodes get the same.

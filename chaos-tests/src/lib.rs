@@ -5,7 +5,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
 
 pub mod broker;
+pub mod built;
+pub mod chaos;
 pub mod cluster;
 pub mod eventually;
+pub mod faults;
+pub mod history;
 pub mod invariants;
+pub mod pids;
 pub mod workload;

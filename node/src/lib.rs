@@ -12,6 +12,7 @@ pub mod config;
 pub mod context_file;
 pub mod convert;
 pub mod data_dir;
+mod detour;
 pub mod disk_space;
 pub mod failpoint;
 pub mod files;

@@ -69,7 +69,7 @@ async fn read(client: &Client) -> Result<String, CallError> {
 async fn a_disk_that_is_nearly_full_refuses_writes_until_there_is_room() -> anyhow::Result<()> {
     let _turn = super::turn().await;
     let settings = "[storage]\ndisk_free_min_bytes = 67108864\n".to_owned();
-    let mut cluster = Cluster::start(Options { nodes: 1, settings }).await?;
+    let mut cluster = Cluster::start(Options { nodes: 1, settings, ..Options::default() }).await?;
     prepare(&cluster.client()?, 1).await?;
     cluster.end(1, Signal::SIGTERM).await?;
     let data = cluster.data_dir(1);

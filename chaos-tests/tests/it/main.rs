@@ -4,6 +4,7 @@
 mod api_behaviour;
 mod backup;
 mod catching_up;
+mod chaos;
 mod disk_full;
 mod door;
 mod edges;

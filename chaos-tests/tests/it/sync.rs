@@ -31,7 +31,7 @@ const SETTINGS: &str = "[sync]\nheartbeat_ms = 1000\n";
 
 /// A cluster with an edge that holds `devices` devices, a wire to it, and its agent in step.
 async fn connected(nodes: u64, devices: usize) -> anyhow::Result<(Cluster, Client, Wire, Agent)> {
-    let cluster = Cluster::start(Options { nodes, settings: SETTINGS.to_owned() }).await?;
+    let cluster = Cluster::start(Options { nodes, settings: SETTINGS.to_owned(), ..Options::default() }).await?;
     let client = cluster.client()?;
     let request = proto::CreateNamespaceRequest { namespace_id: NAMESPACE.to_owned(), ..Default::default() };
     client.namespaces().create(request).await?;

@@ -30,7 +30,7 @@ async fn cluster(nodes: u64, edges: &[&str]) -> anyhow::Result<(Cluster, Client)
 
 async fn cluster_that_beats(nodes: u64, edges: &[&str], heartbeat_ms: u32) -> anyhow::Result<(Cluster, Client)> {
     let settings = format!("[sync]\nheartbeat_ms = {heartbeat_ms}\n");
-    let cluster = Cluster::start(Options { nodes, settings }).await?;
+    let cluster = Cluster::start(Options { nodes, settings, ..Options::default() }).await?;
     let client = cluster.client()?;
     let request = proto::CreateNamespaceRequest { namespace_id: NAMESPACE.to_owned(), ..Default::default() };
     client.namespaces().create(request).await?;

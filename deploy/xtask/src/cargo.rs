@@ -32,7 +32,7 @@ pub(crate) fn build_binaries() -> Result<()> {
     if !workspace::binaries()?.join("musterd").is_file() {
         say::note("the first build includes RocksDB and takes 10 to 20 minutes on two cores; later ones take seconds");
     }
-    let status = command(&["build", "--workspace", "--bins"])?.status().context("running cargo build")?;
+    let status = command(&["build", "--workspace"])?.status().context("running cargo build")?;
     ensure!(status.success(), "the build failed");
     Ok(())
 }

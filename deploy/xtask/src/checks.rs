@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut built = true;
     if !arguments.quick {
         // Tests that start nodes look for the binaries beside their own folder.
-        built = report.step("build", || cargo(&["build", "--workspace", "--bins"]));
+        built = report.step("build", || cargo(&["build", "--workspace"]));
     }
     if built {
         report.step("tests", || tests(arguments));

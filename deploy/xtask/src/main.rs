@@ -10,8 +10,8 @@ mod bench;
 mod cargo;
 mod checks;
 mod fix;
+mod handover;
 mod needs;
-mod rolling_restart;
 mod say;
 mod up;
 mod workspace;
@@ -39,7 +39,9 @@ enum Command {
     /// Measure a running cluster of three, and its peers beside it.
     Bench(bench::Arguments),
     /// Restart three nodes one after the other under load, from one version to another.
-    RollingRestart(rolling_restart::Arguments),
+    RollingRestart(handover::Arguments),
+    /// Break clusters of real processes by a plan from a seed, and check every answer.
+    Chaos(handover::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -53,7 +55,8 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Test(arguments) => checks::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::RollingRestart(arguments) => rolling_restart::run(&arguments),
+        Command::RollingRestart(arguments) => handover::run("muster-rolling-restart", &arguments),
+        Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());

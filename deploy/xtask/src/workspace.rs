@@ -30,7 +30,7 @@ pub(crate) fn binaries() -> Result<PathBuf> {
 /// The path of a built binary; an error that says how to build it where it is absent.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
     let path = binaries()?.join(name);
-    ensure!(path.is_file(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    ensure!(path.is_file(), "{} is not built: run `cargo build --workspace`", path.display());
     Ok(path)
 }
 

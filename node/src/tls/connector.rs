@@ -9,6 +9,7 @@
 use super::server::{Audience, Refusal};
 use super::{Reloading, TlsError, provider};
 use crate::config::{PeerListener, PeerTlsFiles};
+use crate::detour;
 use crate::identity::CertIdentity;
 use crate::pki::peer_server_name;
 use crate::raft::{self, BoxError};
@@ -115,7 +116,7 @@ impl PeerTls {
     }
 
     async fn connect(&self, address: &str) -> io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(address).await?;
+        let tcp = TcpStream::connect(&*detour::of(address)).await?;
         tcp.set_nodelay(true)?;
         let connector = TlsConnector::from(self.config.current());
         let stream = connector.connect(self.server_name.clone(), tcp).await?;

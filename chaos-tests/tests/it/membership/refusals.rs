@@ -127,7 +127,7 @@ async fn what_would_lose_the_quorum_is_refused_unless_forced() -> anyhow::Result
 async fn a_learner_far_behind_is_not_promoted_until_it_caught_up() -> anyhow::Result<()> {
     let _turn = crate::turn().await;
     let settings = "[raft]\npromote_lag_entries = 10\n".to_owned();
-    let mut cluster = Cluster::start(Options { nodes: 1, settings }).await?;
+    let mut cluster = Cluster::start(Options { nodes: 1, settings, ..Options::default() }).await?;
     let client = cluster.client_of(&[1])?;
     prepare(&client, 1).await?;
     let id = cluster.add_node(learner("slow")).await?;

@@ -155,7 +155,7 @@ async fn many_live_queries_of_different_texts_are_each_told_what_concerns_them()
     const DEVICES: usize = 40;
     let _turn = crate::turn().await;
     let settings = format!("[queries]\nlive = {}\n", TENANTS + 1);
-    let cluster = Cluster::start(Options { nodes: 1, settings }).await?;
+    let cluster = Cluster::start(Options { nodes: 1, settings, ..Options::default() }).await?;
     let client = cluster.client()?;
     prepare(&client, DEVICES).await?;
     let text = |tenant| format!("SELECT deviceId, tags.turn AS turn FROM devices WHERE tags.tenant = 't{tenant}'");

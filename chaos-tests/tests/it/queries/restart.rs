@@ -39,7 +39,7 @@ async fn restart(cluster: &mut Cluster, signal: Signal) -> anyhow::Result<Client
 async fn a_start_answers_from_the_checkpoint_what_it_answered_before() -> anyhow::Result<()> {
     let _turn = crate::turn().await;
     let settings = "[queries]\nviews_checkpoint_interval_ms = 1000\n".to_owned();
-    let mut cluster = Cluster::start(Options { nodes: 1, settings }).await?;
+    let mut cluster = Cluster::start(Options { nodes: 1, settings, ..Options::default() }).await?;
     let client = cluster.client()?;
     prepare(&client, DEVICES).await?;
     for device in 0..DEVICES {

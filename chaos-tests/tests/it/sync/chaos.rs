@@ -44,7 +44,7 @@ struct Stage {
 
 async fn stage() -> anyhow::Result<Stage> {
     let settings = super::SETTINGS.to_owned();
-    let cluster = Cluster::start(Options { nodes: 3, settings }).await?;
+    let cluster = Cluster::start(Options { nodes: 3, settings, ..Options::default() }).await?;
     plant::build(&cluster.client()?).await?;
     let tally = Arc::new(Tally::default());
     let (mut lines, mut agents) = (Vec::new(), Vec::new());

@@ -1,0 +1,277 @@
+//! One run: stage, warm up, storm, heal, converge, check.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use muster_client::{Client, RetryPolicy};
+use nix::sys::signal::Signal;
+
+use super::availability::{self, Histogram};
+use super::clients::{self, Counts, Load};
+use super::nemesis::{Happened, Processes, Scene, Surroundings};
+use super::plan::Plan;
+use super::resources::{Resources, Taken};
+use super::watchers::{self, Watcher};
+use crate::cluster::{Cluster, Options};
+use crate::faults::disk::Disk;
+use crate::faults::network::Network;
+use crate::history::facts::Facts;
+use crate::history::{Op, Recorder};
+use crate::invariants::evidence::Evidence;
+use crate::invariants::watchers_hear_everything::{self, Heard, Message};
+use crate::invariants::{chains_agree, of_histories, replicas_agree};
+
+/// How long the load runs before anything breaks, and after all is mended.
+const CALM: Duration = Duration::from_secs(3);
+/// How much of the rate before the storm has to be back after it. A run shares its machine with whoever else is there.
+const RECOVERED_MIN: f64 = 0.5;
+/// The pause of the watcher that is slow.
+const SLOW: Duration = Duration::from_millis(20);
+
+/// What a run is asked for.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What breaks.
+    pub plan: Plan,
+    /// How long; or until the plan is carried out.
+    pub storm: Duration,
+    /// Clients.
+    pub counts: Counts,
+    /// Another musterd than the one built here.
+    pub musterd: Option<PathBuf>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Every call.
+    pub ops: Vec<Op>,
+    /// Every fault.
+    pub happened: Vec<Happened>,
+    /// What each check looked at, or what it found.
+    pub verdicts: Vec<(&'static str, Result<u64, String>)>,
+    /// Kills of the leader.
+    pub failovers: Histogram,
+    /// Acknowledged writes a second, before the storm and after it.
+    pub rates: (f64, f64),
+    /// Until all nodes were back.
+    pub healed_in: Duration,
+    /// The most that a node took.
+    pub taken: Taken,
+    /// Where each node wrote its log.
+    pub logs: BTreeMap<u64, String>,
+    /// Nanoseconds from the beginning to the end of the load.
+    pub end_ns: u64,
+}
+
+impl Outcome {
+    /// What was found, if anything.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        let found = self.verdicts.iter().filter_map(|(name, verdict)| Some((name, verdict.as_ref().err()?)));
+        found.map(|(name, finding)| format!("{name}: {finding}")).collect()
+    }
+}
+
+/// Runs; a finding of a check is part of the outcome.
+///
+/// # Errors
+/// When the run itself cannot go on: a node that does not come back, a load that is refused.
+pub async fn run(task: &Task) -> anyhow::Result<Outcome> {
+    let mut stage = Stage::set(task).await?;
+    let done = stage.play(task).await;
+    let logs = stage.logs();
+    let mut outcome = done.map_err(|error| error.context(last_lines(&logs)))?;
+    outcome.logs = logs;
+    Ok(outcome)
+}
+
+struct Stage {
+    cluster: Cluster,
+    network: Network,
+    disks: BTreeMap<u64, Disk>,
+    recorder: Recorder,
+}
+
+/// Clients of a run ask again soon, and give up soon enough to tell the unknown from the failed.
+fn eager() -> RetryPolicy {
+    RetryPolicy {
+        deadline: Duration::from_secs(4),
+        attempt_timeout: Duration::from_secs(1),
+        first_wait: Duration::from_millis(10),
+        wait_max: Duration::from_millis(100),
+        attempts_max: 1_000,
+    }
+}
+
+impl Stage {
+    async fn set(task: &Task) -> anyhow::Result<Self> {
+        let options = Options { nodes: task.plan.nodes, settings: task.plan.settings.clone(), breakable: true };
+        let mut cluster = Cluster::prepare(options, task.musterd.clone()).await?;
+        let network = Network::between(&cluster).await?;
+        let disks = cluster.ids().into_iter().map(|id| Ok((id, Disk::of(cluster.folder_of(id))?)));
+        let disks = disks.collect::<anyhow::Result<_>>()?;
+        cluster.start_all().await?;
+        let recorder = Recorder::default();
+        clients::prepare(&cluster.client()?, &recorder).await?;
+        Ok(Self { cluster, network, disks, recorder })
+    }
+
+    async fn play(&mut self, task: &Task) -> anyhow::Result<Outcome> {
+        let watching = self.watch()?;
+        let load = self.load(task)?;
+        let before = self.rate(CALM).await;
+        let (happened, mut resources) = self.storm(task).await?;
+        let began = Instant::now();
+        self.heal().await?;
+        let healed_in = began.elapsed();
+        let after = self.rate(CALM).await;
+        load.finish().await?;
+        let end_ns = self.recorder.now_ns();
+        self.cluster.wait_until_whole().await?;
+        let client = self.cluster.client()?;
+        clients::read_all(&client, &self.recorder).await?;
+        watchers::mark_the_end(&client).await?;
+        let (facts, log) = watchers::log(&client).await?;
+        let mut heard = Vec::new();
+        for watcher in watching {
+            heard.push(watcher.finish().await?);
+        }
+        let evidence = Evidence { ops: self.recorder.take(), facts: Facts::new(facts) };
+        let mut verdicts = judge(&evidence, &heard, &log);
+        verdicts.push(("chains_agree", chains_agree::check(&self.cluster).await.map_err(text)));
+        verdicts.push(("replicas_agree", replicas_agree::check(&client).await.map_err(text)));
+        self.look(&mut resources);
+        let taken = resources.check();
+        verdicts.push(("resources_are_bounded", taken.as_ref().map(|_| 1).map_err(|error| format!("{error:#}"))));
+        let recovered = after >= before * RECOVERED_MIN;
+        let recovery = format!("R3: {before:.0} writes a second before the storm, {after:.0} after it");
+        verdicts.push(("throughput_recovers", recovered.then_some(1).ok_or(recovery)));
+        let acknowledged = availability::acknowledged(&evidence.ops);
+        let failovers = availability::failovers(&acknowledged, &happened, end_ns);
+        let (rates, taken, logs) = ((before, after), taken.unwrap_or_default(), BTreeMap::new());
+        Ok(Outcome { ops: evidence.ops, happened, verdicts, failovers, rates, healed_in, taken, logs, end_ns })
+    }
+
+    /// One that begins at each node, and a slow one.
+    fn watch(&self) -> anyhow::Result<Vec<Watcher>> {
+        let mut watchers = vec![Watcher::start(self.cluster.client()?, SLOW)];
+        for first in 0..self.cluster.ids().len() {
+            watchers.push(Watcher::start(self.cluster.client_of(&self.rotated(first))?, Duration::ZERO));
+        }
+        Ok(watchers)
+    }
+
+    fn rotated(&self, first: usize) -> Vec<u64> {
+        let mut ids = self.cluster.ids();
+        let first = first % ids.len();
+        ids.rotate_left(first);
+        ids
+    }
+
+    fn load(&self, task: &Task) -> anyhow::Result<Load> {
+        Load::start(task.counts, task.plan.seed, &self.recorder, |number| {
+            let config = self.cluster.client_config(&self.rotated(number.into()))?.retry(eager());
+            Ok(Client::new(config.token_file(self.cluster.pki().join("admin.token"))?)?)
+        })
+    }
+
+    /// Acknowledged writes a second over some time.
+    async fn rate(&self, time: Duration) -> f64 {
+        let (from, begun) = (self.recorder.acknowledged(), Instant::now());
+        tokio::time::sleep(time).await;
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let done = (self.recorder.acknowledged() - from) as f64;
+        done / begun.elapsed().as_secs_f64()
+    }
+
+    async fn storm(&mut self, task: &Task) -> anyhow::Result<(Vec<Happened>, Resources)> {
+        let scene = Scene::new(self.recorder.clone());
+        let observed = self.cluster.ids().into_iter().map(|id| {
+            let once = RetryPolicy { attempts_max: 1, attempt_timeout: Duration::from_millis(300), ..eager() };
+            let config = self.cluster.client_config(&[id])?.retry(once);
+            Ok((id, Client::new(config.token_file(self.cluster.pki().join("admin.token"))?)?))
+        });
+        let observed: BTreeMap<u64, Client> = observed.collect::<anyhow::Result<_>>()?;
+        let (ids, pki, pids) = (self.cluster.ids(), self.cluster.pki(), self.cluster.pids());
+        let config = self.cluster.client_config(&ids)?.retry(eager());
+        let new_client = move || Ok(Client::new(config.clone().token_file(pki.join("admin.token"))?)?);
+        let folders: Vec<_> = ids.iter().map(|id| (*id, self.cluster.folder_of(*id).to_owned())).collect();
+        let surroundings = Surroundings { network: &self.network, disks: &self.disks, new_client: &new_client };
+        let client = self.cluster.client()?;
+        let mut processes = Processes { cluster: &mut self.cluster, disks: &self.disks, client, may_replace: true };
+        let mut resources = Resources::default();
+        let time = async {
+            let end = Instant::now() + task.storm;
+            while Instant::now() < end && !scene.is_over() {
+                folders.iter().for_each(|(id, folder)| resources.look(*id, pids.of(*id), folder));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            scene.end();
+            anyhow::Ok(())
+        };
+        let lanes = async {
+            tokio::try_join!(
+                processes.run(&scene, &task.plan.processes),
+                surroundings.run(&scene, &task.plan.surroundings)
+            )?;
+            // A plan that is carried out ends the storm before its time.
+            scene.end();
+            anyhow::Ok(())
+        };
+        let observing = async {
+            scene.observe(observed).await;
+            anyhow::Ok(())
+        };
+        tokio::try_join!(lanes, time, observing)?;
+        Ok((scene.happened(), resources))
+    }
+
+    /// Mends everything and waits until all members are in reach.
+    async fn heal(&mut self) -> anyhow::Result<()> {
+        self.network.heal();
+        self.disks.values().try_for_each(Disk::heal)?;
+        for id in self.cluster.ids() {
+            if self.cluster.pid_of(id).is_some() {
+                self.cluster.signal(id, Signal::SIGCONT)?;
+            } else {
+                self.cluster.start_node(id)?;
+            }
+        }
+        self.cluster.wait_until_whole().await.context("R3: the cluster does not heal")
+    }
+
+    fn look(&self, resources: &mut Resources) {
+        for id in self.cluster.ids() {
+            resources.look(id, self.cluster.pid_of(id), self.cluster.folder_of(id));
+        }
+    }
+
+    fn logs(&self) -> BTreeMap<u64, String> {
+        self.cluster.ids().into_iter().map(|id| (id, self.cluster.log_of(id).unwrap_or_default())).collect()
+    }
+}
+
+/// Asks every check of histories, and that of watchers.
+fn judge(evidence: &Evidence, heard: &[Vec<Message>], log: &[Heard]) -> Vec<(&'static str, Result<u64, String>)> {
+    let mut verdicts: Vec<_> =
+        of_histories().into_iter().map(|(name, check)| (name, check(evidence).map_err(text))).collect();
+    let watched: anyhow::Result<u64> =
+        heard.iter().map(|messages| watchers_hear_everything::check(messages, log)).sum::<anyhow::Result<u64>>();
+    verdicts.push(("watchers_hear_everything", watched.map_err(text)));
+    verdicts
+}
+
+fn text(error: anyhow::Error) -> String {
+    format!("{error:#}")
+}
+
+fn last_lines(logs: &BTreeMap<u64, String>) -> String {
+    let last = |log: &str| {
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    };
+    logs.iter().map(|(id, log)| format!("--- log of node {id} ---\n{}\n", last(log))).collect()
+}
