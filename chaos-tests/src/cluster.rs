@@ -1,23 +1,23 @@
 //! A cluster of real processes on loopback, in a temporary folder, with certificates of its own.
 //!
-//! Invariants: ports are free ones, every process dies with the test, and the logs are shown when a test fails.
+//! `making` prepares members, `asking` is how a test asks them. Invariants: ports are free ones, every process dies with
+//! the test, and the logs are shown when a test fails.
+
+mod asking;
+mod making;
 
 use std::fs::{self, File};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use muster_client::{Client, ClientConfig, RetryPolicy, proto};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 pub use crate::built::{binary, shared_data};
-use crate::eventually::eventually;
 pub use crate::pids::Pids;
 
 /// Lines of a node's log that are shown when a test fails.
@@ -116,101 +116,6 @@ impl Cluster {
         self.wait_until_whole().await
     }
 
-    async fn make_certificates(&self, nodes: u64) -> anyhow::Result<()> {
-        let made = Command::new(&self.musterd)
-            .args(["pki", "init", "--nodes", &nodes.to_string(), "--dir"])
-            .arg(self.pki())
-            .output()
-            .await?;
-        ensure!(made.status.success(), "musterd pki init: {}", String::from_utf8_lossy(&made.stderr));
-        Ok(())
-    }
-
-    fn write_settings(&mut self, options: &Options) -> anyhow::Result<()> {
-        let cluster_id = fs::read_to_string(self.pki().join("cluster-id"))?;
-        let ports: Vec<[u16; 3]> = (0..options.nodes).map(|_| free_ports()).collect::<anyhow::Result<_>>()?;
-        let members: String = (1..=options.nodes)
-            .zip(&ports)
-            .map(|(id, [client, peer, _])| {
-                format!(
-                    "[[cluster.members]]\nid = {id}\nname = \"n{id}\"\npeer_address = \"127.0.0.1:{peer}\"\n\
-                     client_address = \"127.0.0.1:{client}\"\n"
-                )
-            })
-            .collect();
-        for (id, ports) in (1..=options.nodes).zip(&ports) {
-            let cluster = format!("[cluster]\nid = \"{}\"\n{members}", cluster_id.trim());
-            self.write_node(
-                id,
-                ports,
-                &format!("admin_token_file = \"{}\"", self.pki().join("admin.token").display()),
-                &cluster,
-            )?;
-        }
-        Ok(())
-    }
-
-    fn write_node(&mut self, id: u64, ports: &[u16; 3], security: &str, cluster: &str) -> anyhow::Result<()> {
-        let [client, peer, http] = ports;
-        let folder = self.folder.path().join(format!("n{id}"));
-        fs::create_dir(&folder)?;
-        let pki = self.pki().join(format!("nodes/n{id}"));
-        let pki = pki.display();
-        let settings = format!(
-            "[node]\nid = {id}\nname = \"n{id}\"\ndata_dir = \"data\"\n\
-             [client_listener]\naddress = \"127.0.0.1:{client}\"\n\
-             [client_listener.tls]\ncert_file = \"{pki}/server.crt\"\nkey_file = \"{pki}/server.key\"\n\
-             client_ca_file = \"{pki}/client-ca.crt\"\n\
-             [peer_listener]\naddress = \"127.0.0.1:{peer}\"\n\
-             [peer_listener.tls]\ncert_file = \"{pki}/peer.crt\"\nkey_file = \"{pki}/peer.key\"\n\
-             ca_file = \"{pki}/peer-ca.crt\"\n\
-             [http]\naddress = \"127.0.0.1:{http}\"\n\
-             [security]\nsecrets_key_file = \"{pki}/secrets.key\"\n{security}\n\
-             {}\n{cluster}",
-            self.settings,
-        );
-        fs::write(folder.join("node.toml"), settings)?;
-        fs::write(folder.join(DISK_FAULTS), [0; 64])?;
-        self.nodes.push(Node { id, client_port: *client, peer_port: *peer, folder, process: None });
-        Ok(())
-    }
-
-    /// Admits a node, makes what it needs, and starts it; returns its id.
-    ///
-    /// # Errors
-    /// When a step fails, with what it printed.
-    pub async fn add_node(&mut self, admission: proto::AdmitNodeRequest) -> anyhow::Result<u64> {
-        let answer = self.client()?.members().admit(admission).await?;
-        self.prepare_node(&answer).await?;
-        self.start_node(answer.node_id)?;
-        Ok(answer.node_id)
-    }
-
-    /// Makes certificates and settings of a node that was admitted, without starting it.
-    ///
-    /// # Errors
-    /// When a step fails, with what it printed.
-    pub async fn prepare_node(&mut self, admitted: &proto::AdmitNodeResponse) -> anyhow::Result<()> {
-        let id = admitted.node_id;
-        let made = Command::new(&self.musterd)
-            .args(["pki", "node", "--id", &id.to_string(), "--node", &format!("n{id}=localhost,127.0.0.1"), "--dir"])
-            .arg(self.pki())
-            .output()
-            .await?;
-        ensure!(made.status.success(), "musterd pki node: {}", String::from_utf8_lossy(&made.stderr));
-        let cluster_id = fs::read_to_string(self.pki().join("cluster-id"))?;
-        let join: Vec<String> = admitted.peer_addresses.iter().map(|address| format!("\"{address}\"")).collect();
-        let cluster = format!(
-            "[cluster]\nid = \"{}\"\njoin = [{}]\njoin_token_file = \"join.token\"\n",
-            cluster_id.trim(),
-            join.join(", ")
-        );
-        self.write_node(id, &free_ports()?, "", &cluster)?;
-        let token = self.node(id).folder.join("join.token");
-        fs::write(&token, format!("{}\n", admitted.join_token))?;
-        Ok(fs::set_permissions(token, fs::Permissions::from_mode(0o600))?)
-    }
-
     /// Takes a member that was removed and has ended off the list.
     ///
     /// # Errors
@@ -219,24 +124,6 @@ impl Cluster {
         ensure!(self.node(id).process.is_none(), "node {id} still runs");
         self.nodes.retain(|node| node.id != id);
         Ok(())
-    }
-
-    /// Waits until `wanted` holds for the list of members.
-    ///
-    /// # Errors
-    /// When that takes more than 60 s.
-    pub async fn wait_for_members(
-        &self,
-        what: &str,
-        wanted: impl Fn(&[proto::Member]) -> bool,
-    ) -> anyhow::Result<Vec<proto::Member>> {
-        let client = self.client()?;
-        eventually(what, Duration::from_secs(60), async || {
-            let request = proto::ListMembersRequest { show_removed: false };
-            let members = client.members().list(request).await.map_err(|error| error.to_string())?.members;
-            if wanted(&members) { Ok(members) } else { Err(format!("{members:?}")) }
-        })
-        .await
     }
 
     /// Where certificates and secrets lie.
@@ -406,86 +293,6 @@ impl Cluster {
         }
         Ok(())
     }
-
-    /// A client of the given members, as admin, that retries for up to 30 s.
-    ///
-    /// # Errors
-    /// When certificates are missing.
-    pub fn client_of(&self, ids: &[u64]) -> anyhow::Result<Client> {
-        Ok(Client::new(self.client_config(ids)?.token_file(self.pki().join("admin.token"))?)?)
-    }
-
-    /// A client of all members, as admin.
-    ///
-    /// # Errors
-    /// When certificates are missing.
-    pub fn client(&self) -> anyhow::Result<Client> {
-        self.client_of(&self.ids())
-    }
-
-    /// Settings of a client of the given members, without credentials.
-    ///
-    /// # Errors
-    /// When certificates are missing.
-    pub fn client_config(&self, ids: &[u64]) -> anyhow::Result<ClientConfig> {
-        let endpoints: Vec<String> = ids.iter().map(|id| self.endpoint(*id)).collect();
-        let retry = RetryPolicy { attempt_timeout: Duration::from_secs(5), ..RetryPolicy::default() };
-        Ok(ClientConfig::new(endpoints)
-            .ca_file(self.pki().join("client-ca.crt"))?
-            .server_name("localhost")
-            .retry(retry))
-    }
-
-    /// The address of a member for clients.
-    #[must_use]
-    pub fn endpoint(&self, id: u64) -> String {
-        format!("https://127.0.0.1:{}", self.node(id).client_port)
-    }
-
-    /// The status as one member sees it.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn status_of(&self, id: u64) -> anyhow::Result<proto::GetStatusResponse> {
-        Ok(self.client_of(&[id])?.cluster().status(proto::GetStatusRequest {}).await?)
-    }
-
-    /// The leader that the members in reach agree on.
-    ///
-    /// # Errors
-    /// When there is none for 20 s.
-    pub async fn leader(&self) -> anyhow::Result<u64> {
-        let client = self.client()?;
-        eventually("a leader", Duration::from_secs(20), async || {
-            let status =
-                client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
-            match status.leader_id {
-                0 => Err("no leader is known".to_owned()),
-                id => Ok(id),
-            }
-        })
-        .await
-    }
-
-    /// Waits until all members are in reach and writes are accepted.
-    ///
-    /// # Errors
-    /// When that takes more than 60 s.
-    pub async fn wait_until_whole(&self) -> anyhow::Result<()> {
-        let client = self.client()?;
-        let nodes = self.nodes.len();
-        eventually("all members in reach", Duration::from_secs(60), async || {
-            let status =
-                client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
-            let reachable = status.members.iter().filter(|member| member.reachable).count();
-            if status.can_write && reachable == nodes {
-                Ok(())
-            } else {
-                Err(format!("{reachable} of {nodes} in reach, writes accepted: {}", status.can_write))
-            }
-        })
-        .await
-    }
 }
 
 impl Drop for Cluster {
@@ -514,14 +321,4 @@ fn breakable(preload: Option<&Path>, folder: &Path) -> Vec<(&'static str, PathBu
             ("MUSTER_PEER_DETOURS", folder.join(DETOURS)),
         ]
     })
-}
-
-/// Three ports that are free now. They are chosen apart, so that no two nodes get the same.
-fn free_ports() -> anyhow::Result<[u16; 3]> {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(listeners) {
-        *port = listener?.local_addr()?.port();
-    }
-    Ok(ports)
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use crate::connection::Client;
 use crate::error::CallError;
-use crate::retry::{Kind, Mutation, Verdict, judge};
+use crate::retry::{Kind, Mutation, Verdict, judge, leaves_doubt};
 
 impl Client {
     /// Calls something that changes nothing.
@@ -50,6 +50,7 @@ impl Client {
         let policy = self.retry_policy();
         let deadline = Instant::now() + policy.deadline;
         let (mut attempts, mut failed_in_round, mut rounds) = (0, 0, 0);
+        let mut in_doubt = false;
         loop {
             attempts += 1;
             let node = endpoints.preferred();
@@ -60,6 +61,7 @@ impl Client {
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded(format!("no answer within {limit:?}")),
             };
+            in_doubt = kind == Kind::Write && leaves_doubt(&status, in_doubt);
             let wait = match judge(kind, &status) {
                 Verdict::Final => None,
                 Verdict::Later(delay) => {
@@ -82,7 +84,7 @@ impl Client {
                 Some(wait) if attempts < policy.attempts_max && Instant::now() + wait < deadline => {
                     tokio::time::sleep(wait).await;
                 }
-                _ => return Err(CallError::new(operation, kind == Kind::Write, &node.address, attempts, &status)),
+                _ => return Err(CallError::new(operation, in_doubt, &node.address, attempts, &status)),
             }
         }
     }

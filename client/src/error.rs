@@ -33,13 +33,20 @@ struct Failure {
     help: Option<String>,
     retry_after: Option<Duration>,
     transport: bool,
-    write: bool,
+    outcome_unknown: bool,
     endpoint: String,
     attempts: u32,
 }
 
 impl CallError {
-    pub(crate) fn new(operation: &'static str, write: bool, endpoint: &str, attempts: u32, status: &Status) -> Self {
+    /// `outcome_unknown`: whether any of the tries may have taken effect; see [`crate::retry::leaves_doubt`].
+    pub(crate) fn new(
+        operation: &'static str,
+        outcome_unknown: bool,
+        endpoint: &str,
+        attempts: u32,
+        status: &Status,
+    ) -> Self {
         let details = status.get_error_details();
         let info = details.error_info();
         let metadata =
@@ -61,7 +68,7 @@ impl CallError {
             help: details.help().and_then(|help| help.links.first()).map(|link| link.url.clone()),
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
             transport: is_transport_fault(status),
-            write,
+            outcome_unknown,
             endpoint: endpoint.to_owned(),
             attempts,
         }))
@@ -136,12 +143,11 @@ impl CallError {
             || (code == Code::ResourceExhausted && self.0.retry_after.is_some())
     }
 
-    /// Whether the write may have taken effect all the same. A read changes nothing, so this is never so for a read.
+    /// Whether the write may have taken effect all the same, by this try or one before it. A read changes nothing, so this is
+    /// never so for a read.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
-        self.0.write
-            && (matches!(self.0.code, Code::DeadlineExceeded | Code::Unknown)
-                || (self.0.transport && self.0.code != Code::Unavailable))
+        self.0.outcome_unknown
     }
 }
 
@@ -244,7 +250,7 @@ mod tests {
         details.add_bad_request_violation("etag", "must be the current one");
         details.add_help_link("what to do", "https://example.org/etag");
         let status = Status::with_error_details(Code::Aborted, "etag is stale", details);
-        let error = CallError::new("PatchTwin", true, "https://n1:7420", 2, &status);
+        let error = CallError::new("PatchTwin", false, "https://n1:7420", 2, &status);
         assert_eq!(error.reason(), Some("ETAG_MISMATCH"));
         assert_eq!(error.current_etag(), Some("42"));
         assert_eq!(error.field_violations()[0].field, "etag");
@@ -255,12 +261,5 @@ mod tests {
             "PatchTwin failed: etag is stale; etag: must be the current one [ABORTED, ETAG_MISMATCH, from https://n1:7420, \
              after 2 tries]; the current etag is `42`; see https://example.org/etag"
         );
-    }
-
-    #[test]
-    fn only_a_write_has_an_unknown_outcome() {
-        let status = Status::deadline_exceeded("too late");
-        assert!(CallError::new("PatchTwin", true, "", 1, &status).is_outcome_unknown());
-        assert!(!CallError::new("GetTwin", false, "", 1, &status).is_outcome_unknown());
     }
 }

@@ -87,6 +87,24 @@ pub(crate) fn judge(kind: Kind, status: &Status) -> Verdict {
     }
 }
 
+/// Whether a write may have taken effect after a try that failed with `status`; `before` says so of the tries before it.
+///
+/// A refusal by a rule is the outcome of all tries, because the server knows the request id. Any other failure speaks of its
+/// own try alone: a node out of reach does not undo what the one before it may have done.
+pub(crate) fn leaves_doubt(status: &Status, before: bool) -> bool {
+    match status.code() {
+        Code::DeadlineExceeded | Code::Unknown => true,
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange => is_transport_fault(status),
+        Code::Unavailable => before,
+        _ => before || is_transport_fault(status),
+    }
+}
+
 /// A request id: 128 random bits in the usual form of a UUID.
 #[must_use]
 pub fn new_request_id() -> String {
@@ -162,6 +180,16 @@ mod tests {
             assert_eq!(judge(Kind::Write, &Status::new(code, "")), Verdict::Elsewhere);
         }
         assert_eq!(judge(Kind::Read, &Status::internal("a bug")), Verdict::Final);
+    }
+
+    #[test]
+    fn a_doubt_lasts_until_the_server_decides() {
+        let unreachable = Status::unavailable("connection refused");
+        assert!(leaves_doubt(&Status::deadline_exceeded("no answer"), false));
+        assert!(!leaves_doubt(&unreachable, false), "a node that was not reached did nothing");
+        assert!(leaves_doubt(&unreachable, true), "but it does not undo what another may have done");
+        assert!(leaves_doubt(&Status::resource_exhausted("disk full"), true));
+        assert!(!leaves_doubt(&Status::aborted("etag is stale"), true), "the rule decides all tries");
     }
 
     #[test]

@@ -50,6 +50,9 @@ struct Arguments {
     /// Clients with streams of patches
     #[arg(long, default_value_t = 3)]
     streams: u16,
+    /// Edges with agents, whose links are cut and who are killed; none where only leaders are killed
+    #[arg(long, default_value_t = 4)]
+    edges: usize,
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -64,6 +67,8 @@ struct Totals {
     faults: usize,
     calls: usize,
     checked: u64,
+    cuts: u64,
+    agents: u64,
     failovers: Vec<f64>,
     failed: Vec<u64>,
 }
@@ -73,15 +78,20 @@ impl Totals {
         self.faults += outcome.happened.len();
         self.calls += outcome.ops.len();
         self.checked += outcome.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref().ok()).sum::<u64>();
+        self.cuts += outcome.edges.0;
+        self.agents += outcome.edges.1;
         self.failovers.extend(outcome.failovers.values());
     }
 
     fn say(self, took: Duration) {
         println!(
-            "{} runs in {} s: {} faults, {} calls, {} checks of them; findings in {:?}",
+            "{} runs in {} s: {} faults of nodes, {} cuts of edges' links, {} agents killed, {} calls, {} checks of them; \
+             findings in {:?}",
             self.runs,
             took.as_secs(),
             self.faults,
+            self.cuts,
+            self.agents,
             self.calls,
             self.checked,
             self.failed
@@ -121,7 +131,8 @@ async fn one(arguments: &Arguments, seed: u64, totals: &mut Totals) -> bool {
     };
     let (singles, batches, streams) = (arguments.singles, arguments.batches, arguments.streams);
     let counts = Counts { singles, batches, streams, lives: 1 };
-    let task = Task { plan, storm, counts, musterd: arguments.musterd.clone() };
+    let edges = if arguments.leader_kills.is_some() { 0 } else { arguments.edges };
+    let task = Task { plan, storm, counts, edges, musterd: arguments.musterd.clone() };
     let again = replay(arguments, seed);
     match run(&task).await {
         Ok(outcome) => {

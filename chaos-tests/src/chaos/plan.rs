@@ -106,13 +106,15 @@ impl Plan {
 
 /// Small snapshots and short logs, so that members that were away get snapshots; sometimes the defaults.
 fn settings(chance: &mut StdRng) -> String {
-    match chance.random_range(0..4) {
+    let raft = match chance.random_range(0..4) {
         0 => String::new(),
         1 => "[raft]\nsnapshot_entries = 5000\nlog_keep_entries = 1000\n".to_owned(),
         2 => "[raft]\nsnapshot_entries = 1000\nlog_keep_entries = 100\nmax_entry_commands = 16\n".to_owned(),
         _ => "[raft]\nsnapshot_entries = 300\nlog_keep_entries = 0\n[storage]\nstate_memtable_bytes = 1048576\n"
             .to_owned(),
-    }
+    };
+    // A dead link of an edge is found while the run still waits for it.
+    raft + "[sync]\nheartbeat_ms = 1000\n"
 }
 
 fn lane<F: Fault>(chance: &mut StdRng, calm: u64) -> Vec<Step<F>> {

@@ -34,6 +34,7 @@ pub fn summary(task: &Task, outcome: &Outcome) -> Vec<String> {
         outcome.taken.descriptors,
         outcome.taken.disk_bytes >> 20
     ));
+    lines.push(format!("edges: {} cuts of their links, {} agents killed", outcome.edges.0, outcome.edges.1));
     for (name, verdict) in &outcome.verdicts {
         lines.push(match verdict {
             Ok(checked) => format!("ok    {name}: {checked}"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,6 +17,7 @@ use super::plan::Plan;
 use super::resources::{Resources, Taken};
 use super::watchers::{self, Watcher};
 use crate::cluster::{Cluster, Options};
+use crate::edges::{self, Broken, Field};
 use crate::faults::disk::Disk;
 use crate::faults::network::Network;
 use crate::history::facts::Facts;
@@ -39,6 +42,8 @@ pub struct Task {
     pub storm: Duration,
     /// Clients.
     pub counts: Counts,
+    /// Edges, each with an agent.
+    pub edges: usize,
     /// Another musterd than the one built here.
     pub musterd: Option<PathBuf>,
 }
@@ -52,6 +57,8 @@ pub struct Outcome {
     pub happened: Vec<Happened>,
     /// What each check looked at, or what it found.
     pub verdicts: Vec<(&'static str, Result<u64, String>)>,
+    /// What happened to edges: cuts of their links, kills of their agents.
+    pub edges: (u64, u64),
     /// Kills of the leader.
     pub failovers: Histogram,
     /// Acknowledged writes a second, before the storm and after it.
@@ -93,6 +100,7 @@ struct Stage {
     network: Network,
     disks: BTreeMap<u64, Disk>,
     recorder: Recorder,
+    field: Option<Field>,
 }
 
 /// Clients of a run ask again soon, and give up soon enough to tell the unknown from the failed.
@@ -116,19 +124,30 @@ impl Stage {
         cluster.start_all().await?;
         let recorder = Recorder::default();
         clients::prepare(&cluster.client()?, &recorder).await?;
-        Ok(Self { cluster, network, disks, recorder })
+        let plan = edges::plan::Plan::without_end(task.plan.seed);
+        let field = match task.edges {
+            0 => None,
+            number => Some(Field::build(&cluster, plan, number).await?),
+        };
+        Ok(Self { cluster, network, disks, recorder, field })
     }
 
     async fn play(&mut self, task: &Task) -> anyhow::Result<Outcome> {
         let watching = self.watch()?;
         let load = self.load(task)?;
+        let over = Arc::new(AtomicBool::new(false));
+        let at_work = self.field.as_ref().map(|field| field.begin(self.cluster.client()?, &over)).transpose()?;
         let before = self.rate(CALM).await;
-        let (happened, mut resources) = self.storm(task).await?;
+        let (happened, mut resources, broken) = self.storm(task, &over).await?;
         let began = Instant::now();
         self.heal().await?;
         let healed_in = began.elapsed();
         let after = self.rate(CALM).await;
         load.finish().await?;
+        let done = match at_work {
+            Some(at_work) => Some(at_work.finish().await?),
+            None => None,
+        };
         let end_ns = self.recorder.now_ns();
         self.cluster.wait_until_whole().await?;
         let client = self.cluster.client()?;
@@ -143,6 +162,10 @@ impl Stage {
         let mut verdicts = judge(&evidence, &heard, &log);
         verdicts.push(("chains_agree", chains_agree::check(&self.cluster).await.map_err(text)));
         verdicts.push(("replicas_agree", replicas_agree::check(&client).await.map_err(text)));
+        if let (Some(field), Some(done)) = (&self.field, &done) {
+            let checked = field.check(&self.cluster, done, broken).await;
+            verdicts.push(("edges_have_one_effect_and_agree", checked.map(|checked| checked.answered).map_err(text)));
+        }
         self.look(&mut resources);
         let taken = resources.check();
         verdicts.push(("resources_are_bounded", taken.as_ref().map(|_| 1).map_err(|error| format!("{error:#}"))));
@@ -152,7 +175,8 @@ impl Stage {
         let acknowledged = availability::acknowledged(&evidence.ops);
         let failovers = availability::failovers(&acknowledged, &happened, end_ns);
         let (rates, taken, logs) = ((before, after), taken.unwrap_or_default(), BTreeMap::new());
-        Ok(Outcome { ops: evidence.ops, happened, verdicts, failovers, rates, healed_in, taken, logs, end_ns })
+        let edges = (self.field.as_ref().map_or(0, Field::cuts), broken.kills);
+        Ok(Outcome { ops: evidence.ops, happened, verdicts, edges, failovers, rates, healed_in, taken, logs, end_ns })
     }
 
     /// One that begins at each node, and a slow one.
@@ -187,7 +211,7 @@ impl Stage {
         done / begun.elapsed().as_secs_f64()
     }
 
-    async fn storm(&mut self, task: &Task) -> anyhow::Result<(Vec<Happened>, Resources)> {
+    async fn storm(&mut self, task: &Task, over: &AtomicBool) -> anyhow::Result<(Vec<Happened>, Resources, Broken)> {
         let scene = Scene::new(self.recorder.clone());
         let observed = self.cluster.ids().into_iter().map(|id| {
             let once = RetryPolicy { attempts_max: 1, attempt_timeout: Duration::from_millis(300), ..eager() };
@@ -210,7 +234,15 @@ impl Stage {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             scene.end();
+            over.store(true, Ordering::SeqCst);
             anyhow::Ok(())
+        };
+        let field = self.field.as_mut();
+        let edges = async {
+            match field {
+                Some(field) => field.storm(over).await,
+                None => Ok(Broken::default()),
+            }
         };
         let lanes = async {
             tokio::try_join!(
@@ -225,13 +257,14 @@ impl Stage {
             scene.observe(observed).await;
             anyhow::Ok(())
         };
-        tokio::try_join!(lanes, time, observing)?;
-        Ok((scene.happened(), resources))
+        let ((), (), (), broken) = tokio::try_join!(lanes, time, observing, edges)?;
+        Ok((scene.happened(), resources, broken))
     }
 
     /// Mends everything and waits until all members are in reach.
     async fn heal(&mut self) -> anyhow::Result<()> {
         self.network.heal();
+        self.field.iter().for_each(Field::heal);
         self.disks.values().try_for_each(Disk::heal)?;
         for id in self.cluster.ids() {
             if self.cluster.pid_of(id).is_some() {

@@ -12,7 +12,7 @@ use muster_chaos::chaos::run::{Task, run};
 async fn storm(seed: u64) -> anyhow::Result<()> {
     let _turn = super::turn().await;
     let counts = Counts { singles: 8, batches: 2, streams: 2, lives: 1 };
-    let task = Task { plan: Plan::new(seed), storm: Duration::from_secs(20), counts, musterd: None };
+    let task = Task { plan: Plan::new(seed), storm: Duration::from_secs(20), counts, edges: 2, musterd: None };
     let outcome = run(&task).await?;
     let summary = report::summary(&task, &outcome).join("\n");
     let (findings, again) = (outcome.findings(), format!("cargo xtask chaos --seed {seed:#x} --seconds 20"));

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::edges::agent::{Agent, PATIENCE};
+use muster_chaos::edges::{NAMESPACE, newest, twin, want};
 use muster_chaos::eventually::eventually;
 use muster_client::{Client, Code, names, proto};
 
-mod agent;
 mod chaos;
 mod discovery;
 mod disk;
@@ -21,10 +22,8 @@ mod steps;
 mod unchanged;
 mod verify;
 
-use agent::{Agent, PATIENCE};
 use link::Wire;
 
-const NAMESPACE: &str = "plant1";
 const EDGE: &str = "press";
 /// Short, so that a dead link is found while a test waits.
 const SETTINGS: &str = "[sync]\nheartbeat_ms = 1000\n";
@@ -70,16 +69,6 @@ async fn create(client: &Client, id: &str, edge: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sets desired properties; returns the revision.
-async fn want(client: &Client, id: &str, desired: &str) -> anyhow::Result<u64> {
-    let request = proto::PatchTwinRequest {
-        name: names::twin(NAMESPACE, id),
-        desired_json: Some(desired.to_owned()),
-        ..Default::default()
-    };
-    Ok(client.twins().patch(request).await?.header.context("a header")?.revision)
-}
-
 async fn report(
     client: &Client,
     id: &str,
@@ -91,11 +80,6 @@ async fn report(
         ..Default::default()
     };
     client.twins().report(request).await
-}
-
-async fn twin(client: &Client, id: &str) -> anyhow::Result<proto::Twin> {
-    let request = proto::GetTwinRequest { name: names::twin(NAMESPACE, id), omit_metadata: true, ..Default::default() };
-    client.twins().get(request).await?.twin.context("a twin")
 }
 
 fn members(section: Option<&proto::SectionDocument>) -> anyhow::Result<serde_json::Map<String, serde_json::Value>> {
@@ -112,11 +96,6 @@ async fn check_once(client: &Client, id: &str, told: &[u64]) -> anyhow::Result<(
     let effects = twin.reported.context("reported")?.version - 1;
     ensure!(effects == reported.len() as u64, "{id}: {effects} effects of {} reports", reported.len());
     Ok(())
-}
-
-async fn newest(client: &Client) -> anyhow::Result<u64> {
-    let request = proto::GetNamespaceRequest { name: names::namespace(NAMESPACE), ..Default::default() };
-    Ok(client.namespaces().get(request).await?.header.context("a header")?.revision)
 }
 
 /// Applications that report at the edge until it goes away, each report to another device in turn.

@@ -61,6 +61,24 @@ async fn an_answer_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_try_may_have_done_stays_unknown_until_the_server_decides() {
+    let lost = || Status::unknown("the leader was lost");
+    for (last, unknown) in [(Status::resource_exhausted("disk full"), true), (Status::aborted("etag is stale"), false)]
+    {
+        let client = client(&[start(Script::failing([lost(), last])).await], LONG);
+        let error = client.namespaces().create(CreateNamespaceRequest::default()).await.expect_err("it fails");
+        assert_eq!((error.attempts(), error.is_outcome_unknown()), (2, unknown), "{error}");
+        let client = self::client(&[start(Script::failing([lost(), error_of(&error)])).await], LONG);
+        let error = client.namespaces().list(ListNamespacesRequest::default()).await.expect_err("it fails");
+        assert!(!error.is_outcome_unknown(), "a read changes nothing: {error}");
+    }
+}
+
+fn error_of(error: &muster_client::CallError) -> Status {
+    Status::new(error.code(), error.message())
+}
+
+#[tokio::test]
 async fn a_full_queue_is_waited_out_as_long_as_the_server_asks() {
     let asked = Duration::from_millis(300);
     let full =

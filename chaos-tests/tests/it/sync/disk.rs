@@ -13,9 +13,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::agent::{Agent, PATIENCE};
 use super::{Reporters, check_once, connected, device, newest, progress, report, twin, want};
 use crate::disk_full::{SmallDisk, available_bytes};
+use muster_chaos::edges::agent::{Agent, PATIENCE};
 
 /// Fills the disk until so many bytes are left.
 fn fill(folder: &Path, left: usize) -> anyhow::Result<()> {

@@ -12,8 +12,8 @@ use muster_client::{Client, names, proto};
 use rand::Rng;
 use serde_json::Value;
 
-use super::agent::{Agent, PATIENCE};
 use super::{EDGE, NAMESPACE, connected, create, device, newest, twin, want};
+use muster_chaos::edges::agent::{Agent, PATIENCE};
 
 /// All files below, relative to the folder.
 fn files(root: &Path) -> Vec<PathBuf> {

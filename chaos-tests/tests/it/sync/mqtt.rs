@@ -9,9 +9,9 @@ use muster_chaos::eventually::eventually;
 use muster_client::{Client, names, proto};
 use serde_json::{Value, json};
 
-use super::agent::{Agent, PATIENCE};
 use super::link::Wire;
 use super::{NAMESPACE, connected, device};
+use muster_chaos::edges::agent::{Agent, PATIENCE};
 
 mod broker_faults;
 mod messages;

@@ -8,8 +8,8 @@ use muster_chaos::eventually::eventually;
 use muster_client::{Client, names, proto};
 use proto::watch_response::Content;
 
-use super::agent::Agent;
 use super::{NAMESPACE, check_once, connected, device, newest, report, twin, want};
+use muster_chaos::edges::agent::Agent;
 
 /// Operations of a long absence: as many as may wait unless the settings say otherwise.
 const QUEUED: u64 = 100_000;
@@ -44,7 +44,7 @@ async fn effects(client: &Client, id: &str) -> anyhow::Result<Vec<u64>> {
 }
 
 async fn away(agent: &Agent) -> anyhow::Result<()> {
-    eventually("the agent sees that the link is gone", super::agent::PATIENCE, async || {
+    eventually("the agent sees that the link is gone", muster_chaos::edges::agent::PATIENCE, async || {
         let status = agent.status().await.map_err(|error| error.to_string())?;
         if status["link"] == "offline" { Ok(()) } else { Err(status["link"].to_string()) }
     })
@@ -116,7 +116,7 @@ async fn of_what_was_wanted_meanwhile_the_edge_sees_the_newest_once_and_the_clou
         ..Default::default()
     };
     let mut watcher = local.watch(request);
-    let began = tokio::time::timeout(super::agent::PATIENCE, watcher.next()).await??;
+    let began = tokio::time::timeout(muster_chaos::edges::agent::PATIENCE, watcher.next()).await??;
     ensure!(!matches!(began.content, Some(Content::Events(_))), "{began:?}");
     wire.cut();
     away(&agent).await?;
@@ -130,7 +130,7 @@ async fn of_what_was_wanted_meanwhile_the_edge_sees_the_newest_once_and_the_clou
     agent.in_step(want(&client, &device(2), r#"{"fw":0}"#).await?).await?;
     let mut seen = Vec::new();
     while !seen.iter().any(|name: &String| name.contains(&device(2))) {
-        let response = tokio::time::timeout(super::agent::PATIENCE, watcher.next()).await??;
+        let response = tokio::time::timeout(muster_chaos::edges::agent::PATIENCE, watcher.next()).await??;
         if let Some(Content::Events(events)) = response.content {
             let told = events.events.into_iter().filter_map(|event| event.event);
             seen.extend(told.map(|event| event.resource));

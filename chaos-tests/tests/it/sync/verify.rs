@@ -8,8 +8,8 @@ use muster_proto::v1::resource::Resource;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::agent::Agent;
 use super::{EDGE, NAMESPACE, connected, device, newest, progress, report, serving};
+use muster_chaos::edges::agent::Agent;
 
 fn edge_name() -> String {
     names::edge(NAMESPACE, EDGE)

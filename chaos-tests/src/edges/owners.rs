@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Owners {
+pub(crate) struct Owners {
     /// Edge and site of a device; either may be empty.
     devices: BTreeMap<String, (String, String)>,
     sites: BTreeMap<String, String>,
@@ -14,17 +14,17 @@ pub(super) struct Owners {
 
 impl Owners {
     /// A definition of a device, as the history tells it.
-    pub(super) fn device(&mut self, id: String, data: &Value) {
+    pub(crate) fn device(&mut self, id: String, data: &Value) {
         self.devices.insert(id, (text(data, "edge"), text(data, "site")));
     }
 
     /// A definition of a site.
-    pub(super) fn site(&mut self, id: String, data: &Value) {
+    pub(crate) fn site(&mut self, id: String, data: &Value) {
         self.sites.insert(id, text(data, "edge"));
     }
 
     /// The edge; empty without one.
-    pub(super) fn of(&self, device: &str) -> &str {
+    pub(crate) fn of(&self, device: &str) -> &str {
         match self.devices.get(device) {
             Some((edge, _)) if !edge.is_empty() => edge,
             Some((_, site)) => self.sites.get(site).map_or("", String::as_str),
@@ -33,7 +33,7 @@ impl Owners {
     }
 
     /// What an edge holds.
-    pub(super) fn held_by(&self, edge: &str) -> Vec<&str> {
+    pub(crate) fn held_by(&self, edge: &str) -> Vec<&str> {
         self.devices.keys().map(String::as_str).filter(|device| self.of(device) == edge).collect()
     }
 }

@@ -9,12 +9,12 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
+use super::NAMESPACE;
 use super::plan::pause;
-use crate::sync::NAMESPACE;
 
 /// What a writer was told of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It is queued: it takes effect once, or is refused by the cluster.
     Queued,
     /// It was refused here: it never has an effect.
@@ -25,14 +25,14 @@ pub(super) enum Answer {
 
 /// One report.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) number: u64,
-    pub(super) device: String,
-    pub(super) answer: Answer,
+pub(crate) struct Told {
+    pub(crate) number: u64,
+    pub(crate) device: String,
+    pub(crate) answer: Answer,
 }
 
 /// Reports until `over`; all that was reported, in order.
-pub(super) async fn write(client: Client, edge: String, mut chance: StdRng, over: Arc<AtomicBool>) -> Vec<Told> {
+pub(crate) async fn write(client: Client, edge: String, mut chance: StdRng, over: Arc<AtomicBool>) -> Vec<Told> {
     let (mut told, mut held) = (Vec::new(), Vec::new());
     for number in 1.. {
         if over.load(Ordering::SeqCst) {

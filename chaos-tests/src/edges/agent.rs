@@ -6,20 +6,20 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use muster_chaos::cluster::{Cluster, binary};
-use muster_chaos::eventually::eventually;
 use muster_client::{Client, ClientConfig, RetryPolicy, proto};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 use super::NAMESPACE;
+use crate::cluster::{Cluster, binary};
+use crate::eventually::eventually;
 
 /// How long anything may take here.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// See the module. The process ends with it.
-pub(crate) struct Agent {
+pub struct Agent {
     folder: PathBuf,
     process: Option<Child>,
     /// By how much its clock is wrong.
@@ -28,10 +28,10 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// The agent of an edge that exists; it is not started.
-    pub(crate) async fn prepare(cluster: &Cluster, edge: &str, endpoints: &[String]) -> anyhow::Result<Self> {
+    pub async fn prepare(cluster: &Cluster, edge: &str, endpoints: &[String]) -> anyhow::Result<Self> {
         let folder = cluster.scratch().join(edge);
         fs::create_dir(&folder)?;
-        let token = crate::wire::token(&cluster.client()?, proto::Role::Edge, NAMESPACE, edge).await?.1;
+        let token = token(&cluster.client()?, edge).await?;
         fs::write(folder.join("token"), token)?;
         let ca = cluster.pki().join("client-ca.crt");
         fs::write(
@@ -46,13 +46,13 @@ impl Agent {
     }
 
     /// Adds to its settings.
-    pub(crate) fn add_settings(&self, settings: &str) -> anyhow::Result<()> {
+    pub fn add_settings(&self, settings: &str) -> anyhow::Result<()> {
         let path = self.folder.join("edge.toml");
         Ok(fs::write(&path, fs::read_to_string(&path)? + settings)?)
     }
 
     /// Where its files lie.
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 
@@ -64,7 +64,7 @@ impl Agent {
     }
 
     /// Starts it and waits until it answers.
-    pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
+    pub async fn start(&mut self) -> anyhow::Result<()> {
         self.begin()?;
         eventually("the agent answers", PATIENCE, async || self.status().await.map_err(|error| error.to_string()))
             .await?;
@@ -72,7 +72,7 @@ impl Agent {
     }
 
     /// Starts it, and does not wait.
-    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+    pub fn begin(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
         let process = self.command()?.arg("run").stdout(Stdio::null()).stderr(log).spawn().context("muster-edge")?;
         self.process = Some(process);
@@ -80,19 +80,19 @@ impl Agent {
     }
 
     /// Starts it, waits until it ends by itself, and returns what it said.
-    pub(crate) async fn refuses(&self) -> anyhow::Result<String> {
+    pub async fn refuses(&self) -> anyhow::Result<String> {
         let output = tokio::time::timeout(PATIENCE, self.command()?.arg("run").output()).await??;
         ensure!(!output.status.success(), "it ended with success");
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// From the next start on its clock is wrong by so much.
-    pub(crate) fn set_clock_off(&mut self, ms: i64) {
+    pub fn set_clock_off(&mut self, ms: i64) {
         self.clock_off_ms = ms;
     }
 
     /// The most memory that it has taken since it started, KiB.
-    pub(crate) fn memory_kib(&self) -> anyhow::Result<u64> {
+    pub fn memory_kib(&self) -> anyhow::Result<u64> {
         let pid = self.process.as_ref().and_then(Child::id).context("it runs")?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
@@ -100,12 +100,12 @@ impl Agent {
     }
 
     /// Where its replica and its queue lie.
-    pub(crate) fn store(&self) -> PathBuf {
+    pub fn store(&self) -> PathBuf {
         self.folder.join("store")
     }
 
     /// Ends it in order.
-    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
         let mut process = self.process.take().context("it runs")?;
         let pid = process.id().context("it runs")?;
         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
@@ -114,7 +114,7 @@ impl Agent {
         Ok(())
     }
 
-    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
         let mut process = self.process.take().context("it runs")?;
         let pid = process.id().context("it runs")?;
         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
@@ -123,14 +123,14 @@ impl Agent {
     }
 
     /// What `muster-edge status --json` says.
-    pub(crate) async fn status(&self) -> anyhow::Result<serde_json::Value> {
+    pub async fn status(&self) -> anyhow::Result<serde_json::Value> {
         let output = self.command()?.args(["status", "--json"]).output().await?;
         ensure!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Waits until status says that nothing waits, and that both sides agree at a revision from `revision` on.
-    pub(crate) async fn in_step(&self, revision: u64) -> anyhow::Result<serde_json::Value> {
+    pub async fn in_step(&self, revision: u64) -> anyhow::Result<serde_json::Value> {
         let what = format!("in step at {revision}");
         let waited = eventually(&what, PATIENCE, async || {
             let status = self.status().await.map_err(|error| error.to_string())?;
@@ -143,16 +143,27 @@ impl Agent {
     }
 
     /// A client of its socket; each call is tried once.
-    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+    pub fn client(&self) -> anyhow::Result<Client> {
         let socket = format!("unix:{}", self.folder.join("edge.sock").display());
         let once = RetryPolicy { attempts_max: 1, ..RetryPolicy::default() };
         Ok(Client::new(ClientConfig::new([socket]).retry(once))?)
     }
 
     /// Its last lines.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         let text = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = text.lines().rev().take(40).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
+}
+
+async fn token(admin: &Client, edge: &str) -> anyhow::Result<String> {
+    let token = proto::Token {
+        role: proto::Role::Edge.into(),
+        namespace: NAMESPACE.to_owned(),
+        edge_id: edge.to_owned(),
+        ..Default::default()
+    };
+    let request = proto::CreateTokenRequest { token: Some(token), ..Default::default() };
+    Ok(admin.cluster().create_token(request).await?.secret)
 }

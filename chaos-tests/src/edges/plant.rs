@@ -10,14 +10,14 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::plan::pause;
-use crate::sync::{NAMESPACE, want};
+use super::{NAMESPACE, want};
 
-pub(super) const EDGES: usize = 20;
 const DEVICES_OF_AN_EDGE: usize = 3;
+/// Edges that serve a site besides their own devices.
 const SITES: usize = 4;
 const DEVICES_OF_A_SITE: usize = 2;
 
-pub(super) fn edge(number: usize) -> String {
+pub(crate) fn edge(number: usize) -> String {
     format!("e{number:02}")
 }
 
@@ -29,16 +29,16 @@ fn site(number: usize) -> String {
     format!("s{number}")
 }
 
-fn devices() -> usize {
-    EDGES * DEVICES_OF_AN_EDGE + SITES * DEVICES_OF_A_SITE
+fn devices(edges: usize) -> usize {
+    edges * DEVICES_OF_AN_EDGE + SITES * DEVICES_OF_A_SITE
 }
 
 /// Makes everything; the first devices are the edges' own.
-pub(super) async fn build(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn build(client: &Client, edges: usize) -> anyhow::Result<()> {
     let parent = names::namespace(NAMESPACE);
     let request = proto::CreateNamespaceRequest { namespace_id: NAMESPACE.to_owned(), ..Default::default() };
     client.namespaces().create(request).await?;
-    for number in 0..EDGES {
+    for number in 0..edges {
         let request = proto::CreateEdgeRequest {
             parent: parent.clone(),
             edge_id: edge(number),
@@ -51,14 +51,14 @@ pub(super) async fn build(client: &Client) -> anyhow::Result<()> {
         let request = proto::CreateSiteRequest {
             parent: parent.clone(),
             site_id: site(number),
-            site: Some(proto::Site { edge: edge(number), ..Default::default() }),
+            site: Some(proto::Site { edge: edge(number % edges), ..Default::default() }),
             ..Default::default()
         };
         client.sites().create(request).await?;
     }
-    for number in 0..devices() {
-        let (edge, site) = match number.checked_sub(EDGES * DEVICES_OF_AN_EDGE) {
-            None => (edge(number % EDGES), String::new()),
+    for number in 0..devices(edges) {
+        let (edge, site) = match number.checked_sub(edges * DEVICES_OF_AN_EDGE) {
+            None => (edge(number % edges), String::new()),
             Some(at_a_site) => (String::new(), site(at_a_site % SITES)),
         };
         let request = proto::CreateDeviceRequest {
@@ -72,23 +72,35 @@ pub(super) async fn build(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes one thing after the other until `over`; how many.
-pub(super) async fn change(client: Client, mut chance: StdRng, over: Arc<AtomicBool>) -> anyhow::Result<u64> {
-    let mut changes = 0;
+/// What the person at the cluster did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Changes {
+    /// Changes that were made.
+    pub made: u64,
+    /// Calls that failed; whatever they left is in the history.
+    pub failed: u64,
+}
+
+/// Changes one thing after the other until `over`.
+pub(crate) async fn change(client: Client, edges: usize, mut chance: StdRng, over: Arc<AtomicBool>) -> Changes {
+    let mut changes = Changes::default();
     while !over.load(Ordering::SeqCst) {
         pause(&mut chance, 50, 300).await;
-        let at = device(chance.random_range(0..devices()));
-        let to = edge(chance.random_range(0..EDGES));
-        match chance.random_range(0..10) {
-            0..6 => {
-                want(&client, &at, &format!(r#"{{"wanted":{changes}}}"#)).await?;
-            }
-            6..9 => move_device(&client, &at, &to).await?,
-            _ => serve_site(&client, &site(chance.random_range(0..SITES)), &to).await?,
+        let at = device(chance.random_range(0..devices(edges)));
+        let to = edge(chance.random_range(0..edges));
+        let wanted = format!(r#"{{"wanted":{}}}"#, changes.made);
+        let done = match chance.random_range(0..10) {
+            0..6 => want(&client, &at, &wanted).await.map(|_| ()),
+            6..9 => move_device(&client, &at, &to).await,
+            _ => serve_site(&client, &site(chance.random_range(0..SITES)), &to).await,
+        };
+        if done.is_ok() {
+            changes.made += 1;
+        } else {
+            changes.failed += 1;
         }
-        changes += 1;
     }
-    Ok(changes)
+    changes
 }
 
 fn only_edge() -> Option<FieldMask> {

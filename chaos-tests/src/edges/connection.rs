@@ -19,7 +19,7 @@ struct Connection<'a> {
 }
 
 /// Carries a connection until one of its sides ends it, or a cut does.
-pub(super) async fn carry(mut near: TcpStream, target: String, shared: Arc<Shared>) {
+pub(crate) async fn carry(mut near: TcpStream, target: String, shared: Arc<Shared>) {
     let orders = shared.orders.subscribe();
     let Ok(mut far) = TcpStream::connect(target).await else { return };
     for stream in [&near, &far] {

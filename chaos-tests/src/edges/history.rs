@@ -10,12 +10,12 @@ use anyhow::{Context, ensure};
 use muster_client::{Client, names, proto};
 use serde_json::Value;
 
+use super::NAMESPACE;
 use super::owners::Owners;
-use crate::sync::NAMESPACE;
 
 /// What became of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It changed the twin of this device to this number.
     Effect { device: String, number: u64 },
     /// Refused, with the message.
@@ -24,27 +24,27 @@ pub(super) enum Fate {
 
 /// The operations of one edge; the first one has sequence 1.
 #[derive(Debug, Default)]
-pub(super) struct Uplink {
-    pub(super) fates: Vec<Fate>,
-    pub(super) epoch: u64,
-    pub(super) incarnation: String,
+pub(crate) struct Uplink {
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) epoch: u64,
+    pub(crate) incarnation: String,
 }
 
 impl Uplink {
-    pub(super) fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.fates.iter().filter(|fate| matches!(fate, Fate::Refused { .. })).count() as u64
     }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct History {
-    pub(super) uplinks: BTreeMap<String, Uplink>,
-    pub(super) owners: Owners,
+pub(crate) struct History {
+    pub(crate) uplinks: BTreeMap<String, Uplink>,
+    pub(crate) owners: Owners,
 }
 
 impl History {
-    pub(super) async fn read(client: &Client) -> anyhow::Result<Self> {
+    pub(crate) async fn read(client: &Client) -> anyhow::Result<Self> {
         let (mut history, mut page_token) = (Self::default(), String::new());
         let mut reports = Vec::new();
         loop {
@@ -131,7 +131,7 @@ impl Uplink {
 }
 
 /// The device in `namespaces/{namespace}/devices/{device}...`, somewhere in a message.
-pub(super) fn device_in(message: &str) -> Option<&str> {
+pub(crate) fn device_in(message: &str) -> Option<&str> {
     message.split_once("/devices/")?.1.split(|end: char| !end.is_ascii_alphanumeric()).next()
 }
 

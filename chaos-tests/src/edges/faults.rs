@@ -1,22 +1,23 @@
-//! What breaks: lines are cut, nodes and agents are killed. Never two nodes at once: a cluster without a quorum is another
-//! test's.
+//! What breaks: lines are cut, nodes and agents are killed. Never two nodes at once: a cluster without a quorum is for
+//! `chaos`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use muster_chaos::cluster::Cluster;
 use rand::Rng;
 
+use super::Broken;
+use super::agent::Agent;
 use super::line::{Cut, Line, Tally};
 use super::plan::{Plan, pause};
-use crate::sync::agent::Agent;
+use crate::cluster::Cluster;
 
 /// Cuts lines until enough connections were hit, and says that it is over.
-pub(super) async fn cut_lines(plan: Plan, lines: &[Line], tally: &Tally, over: &AtomicBool) -> anyhow::Result<()> {
+pub(crate) async fn cut_lines(plan: Plan, lines: &[Line], tally: &Tally, over: &AtomicBool) -> anyhow::Result<()> {
     let cutting = async {
         let mut chance = plan.chance("cuts");
-        while tally.cuts() < plan.cuts {
-            pause(&mut chance, 0, plan.between_cuts_ms()).await;
+        while tally.cuts() < plan.cuts && !over.load(Ordering::SeqCst) {
+            pause(&mut chance, 0, plan.between_cuts_ms).await;
             let first = chance.random_range(0..lines.len());
             let cut = Cut::choose(&mut chance);
             let delay_ms = if chance.random_bool(0.3) { chance.random_range(1..80) } else { 0 };
@@ -34,7 +35,10 @@ pub(super) async fn cut_lines(plan: Plan, lines: &[Line], tally: &Tally, over: &
 }
 
 /// Kills nodes, one at a time; how often.
-pub(super) async fn kill_nodes(plan: Plan, cluster: &mut Cluster, over: &AtomicBool) -> anyhow::Result<u64> {
+///
+/// # Errors
+/// When one does not come back.
+pub async fn kill_nodes(plan: Plan, cluster: &mut Cluster, over: &AtomicBool) -> anyhow::Result<u64> {
     let mut chance = plan.chance("nodes");
     let (ids, mut kills) = (cluster.ids(), 0);
     while !over.load(Ordering::SeqCst) {
@@ -49,19 +53,19 @@ pub(super) async fn kill_nodes(plan: Plan, cluster: &mut Cluster, over: &AtomicB
     Ok(kills)
 }
 
-/// Kills agents; how often, and the defects that they had counted by then.
-pub(super) async fn kill_agents(plan: Plan, agents: &mut [Agent], over: &AtomicBool) -> anyhow::Result<(u64, u64)> {
+/// Kills agents.
+pub(crate) async fn kill_agents(plan: Plan, agents: &mut [Agent], over: &AtomicBool) -> anyhow::Result<Broken> {
     let mut chance = plan.chance("agents");
-    let (mut kills, mut defects) = (0, 0);
+    let mut broken = Broken::default();
     while !over.load(Ordering::SeqCst) {
         pause(&mut chance, 300, 1_500).await;
         let number = chance.random_range(0..agents.len());
         let agent = &mut agents[number];
-        defects += agent.status().await?["defects"].as_u64().context("a number")?;
+        broken.defects += agent.status().await?["defects"].as_u64().context("a number")?;
         agent.kill().await?;
-        kills += 1;
+        broken.kills += 1;
         pause(&mut chance, 0, 600).await;
         agent.start().await?;
     }
-    Ok((kills, defects))
+    Ok(broken)
 }

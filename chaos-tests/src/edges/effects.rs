@@ -8,7 +8,7 @@ use super::history::{Fate, Uplink, device_in};
 use super::writer::{Answer, Told};
 
 /// Checks the reports of one edge; how many of them were answered.
-pub(super) fn check(edge: &str, told: &[Told], uplink: &Uplink) -> anyhow::Result<u64> {
+pub(crate) fn check(edge: &str, told: &[Told], uplink: &Uplink) -> anyhow::Result<u64> {
     let by_number: BTreeMap<u64, &Told> = told.iter().map(|told| (told.number, told)).collect();
     // Between two effects there are refusals of what was reported between them, and of nothing else.
     let (mut newest, mut refused) = (0, Vec::new());

@@ -5,21 +5,21 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use muster_chaos::cluster::Cluster;
-use muster_chaos::eventually::eventually;
 use muster_client::{Client, names, proto};
 use muster_domain::scope::{ScopeHash, item_hash};
 use serde_json::Value;
 
+use super::agent::Agent;
 use super::history::{History, Uplink};
-use crate::sync::agent::Agent;
-use crate::sync::{NAMESPACE, newest, twin};
+use super::{NAMESPACE, newest, twin};
+use crate::cluster::Cluster;
+use crate::eventually::eventually;
 
 /// How long an agent may take to come back: it may have lost many links in a row by then.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Waits until all agents are in step with everything, and nothing waits anywhere; what they say then.
-pub(super) async fn reach(client: &Client, agents: &[Agent]) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn reach(client: &Client, agents: &[Agent]) -> anyhow::Result<Vec<Value>> {
     // The first time their queues become empty, and what they report may change what others are to be in step with.
     in_step(agents, newest(client).await?).await?;
     in_step(agents, newest(client).await?).await
@@ -42,7 +42,7 @@ async fn in_step(agents: &[Agent], revision: u64) -> anyhow::Result<Vec<Value>> 
 }
 
 /// Checks one agent.
-pub(super) async fn check(
+pub(crate) async fn check(
     cluster: &Cluster,
     (edge, agent, status): (&str, &Agent, &Value),
     (history, uplink): (&History, &Uplink),

@@ -14,7 +14,7 @@ use super::connection;
 
 /// How the connections of a line end.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// At once, and both sides are told.
     Reset,
     /// Nothing passes any more, and nobody is told.
@@ -24,7 +24,7 @@ pub(super) enum Cut {
 }
 
 impl Cut {
-    pub(super) fn choose(chance: &mut StdRng) -> Self {
+    pub(crate) fn choose(chance: &mut StdRng) -> Self {
         let (kind, is_up, scale) = (chance.random_range(0..10), chance.random(), chance.random_range(1..15));
         match kind {
             0..4 => Self::Reset,
@@ -37,7 +37,7 @@ impl Cut {
 
 /// What happened on all lines.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     resets: AtomicU64,
     silences: AtomicU64,
     up: AtomicU64,
@@ -55,30 +55,30 @@ impl Tally {
     }
 
     /// Cuts that hit an open connection.
-    pub(super) fn cuts(&self) -> u64 {
+    pub(crate) fn cuts(&self) -> u64 {
         [&self.resets, &self.silences, &self.up, &self.down].map(|count| count.load(Ordering::SeqCst)).iter().sum()
     }
 }
 
 /// A cut with its number.
-pub(super) type Order = (u64, Cut);
+pub(crate) type Order = (u64, Cut);
 
 /// What a line and its connections know.
-pub(super) struct Shared {
-    pub(super) orders: broadcast::Sender<Order>,
+pub(crate) struct Shared {
+    pub(crate) orders: broadcast::Sender<Order>,
     given: AtomicU64,
     /// The newest order that was counted: one that hits several connections is one cut.
     counted: AtomicU64,
     /// Bytes from the cluster since the newest order.
-    pub(super) heard: AtomicU64,
-    pub(super) delay_ms: AtomicU64,
+    pub(crate) heard: AtomicU64,
+    pub(crate) delay_ms: AtomicU64,
     /// No cut that is still to come does come.
-    pub(super) is_healed: AtomicBool,
+    pub(crate) is_healed: AtomicBool,
     tally: Arc<Tally>,
 }
 
 impl Shared {
-    pub(super) fn count(&self, (number, cut): Order) {
+    pub(crate) fn count(&self, (number, cut): Order) {
         if self.counted.fetch_max(number, Ordering::SeqCst) < number {
             self.tally.of(cut).fetch_add(1, Ordering::SeqCst);
         }
@@ -86,7 +86,7 @@ impl Shared {
 }
 
 /// See the module. It ends when it is dropped.
-pub(super) struct Line {
+pub(crate) struct Line {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -94,7 +94,7 @@ pub(super) struct Line {
 
 impl Line {
     /// To the client ports of nodes, `https://HOST:PORT`.
-    pub(super) async fn to(endpoints: &[String], tally: &Arc<Tally>) -> anyhow::Result<Self> {
+    pub(crate) async fn to(endpoints: &[String], tally: &Arc<Tally>) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             orders: broadcast::channel(16).0,
             given: AtomicU64::new(0),
@@ -115,17 +115,17 @@ impl Line {
     }
 
     /// What the edge takes for its cluster.
-    pub(super) fn endpoints(&self) -> Vec<String> {
+    pub(crate) fn endpoints(&self) -> Vec<String> {
         self.addresses.iter().map(|address| format!("https://{address}")).collect()
     }
 
     /// Whether the cluster was heard since the newest cut.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.shared.heard.load(Ordering::SeqCst) > 0
     }
 
     /// For the connections that are open now.
-    pub(super) fn cut(&self, cut: Cut) {
+    pub(crate) fn cut(&self, cut: Cut) {
         let number = self.shared.given.fetch_add(1, Ordering::SeqCst) + 1;
         self.shared.heard.store(0, Ordering::SeqCst);
         // Nobody listens while there is no connection: then nothing is cut, and nothing counted.
@@ -133,12 +133,12 @@ impl Line {
     }
 
     /// Bytes take so long from now on, either way.
-    pub(super) fn delay(&self, delay_ms: u64) {
+    pub(crate) fn delay(&self, delay_ms: u64) {
         self.shared.delay_ms.store(delay_ms, Ordering::SeqCst);
     }
 
     /// Nothing breaks any more. What is silent stays so: its ends have to find out by themselves.
-    pub(super) fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.shared.is_healed.store(true, Ordering::SeqCst);
         self.delay(0);
     }
