@@ -8,6 +8,7 @@
 pub mod facts;
 pub mod file;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -113,11 +114,12 @@ pub struct Recorder {
     began: Instant,
     ops: Arc<Mutex<Vec<Op>>>,
     acknowledged: Arc<AtomicU64>,
+    failures: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { began: Instant::now(), ops: Arc::default(), acknowledged: Arc::default() }
+        Self { began: Instant::now(), ops: Arc::default(), acknowledged: Arc::default(), failures: Arc::default() }
     }
 }
 
@@ -132,6 +134,17 @@ impl Recorder {
     pub fn add(&self, op: Op) {
         self.acknowledged.fetch_add((op.is_ok() && op.kind.is_write()).into(), Ordering::Relaxed);
         self.ops.lock().unwrap_or_else(PoisonError::into_inner).push(op);
+    }
+
+    /// Counts a failure by what it was called.
+    pub fn note_failure(&self, name: String) {
+        *self.failures.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+    }
+
+    /// Failures by what they were called.
+    #[must_use]
+    pub fn failures(&self) -> BTreeMap<String, u64> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes that were acknowledged so far.

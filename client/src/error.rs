@@ -139,7 +139,7 @@ impl CallError {
     pub fn is_retryable(&self) -> bool {
         let code = self.0.code;
         self.0.transport
-            || matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown)
+            || matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
             || (code == Code::ResourceExhausted && self.0.retry_after.is_some())
     }
 

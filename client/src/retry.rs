@@ -77,12 +77,13 @@ pub(crate) fn judge(kind: Kind, status: &Status) -> Verdict {
             Some(delay) => Verdict::Later(delay),
             None => Verdict::Final,
         },
-        // The outcome is unknown. Both kinds may repeat it: a read has no effect, a write has its request id.
-        Code::DeadlineExceeded | Code::Unknown => match kind {
+        // The outcome is unknown. Both kinds may repeat it: a read has no effect, a write has its request id. A node that
+        // gives a call up because its time is over says `CANCELLED`.
+        Code::DeadlineExceeded | Code::Unknown | Code::Cancelled => match kind {
             Kind::Read | Kind::Write => Verdict::Elsewhere,
         },
         // A connection that broke under the call: tonic gives it one of several codes.
-        Code::Internal | Code::Cancelled if is_transport_fault(status) => Verdict::Elsewhere,
+        Code::Internal if is_transport_fault(status) => Verdict::Elsewhere,
         _ => Verdict::Final,
     }
 }
@@ -93,7 +94,7 @@ pub(crate) fn judge(kind: Kind, status: &Status) -> Verdict {
 /// own try alone: a node out of reach does not undo what the one before it may have done.
 pub(crate) fn leaves_doubt(status: &Status, before: bool) -> bool {
     match status.code() {
-        Code::DeadlineExceeded | Code::Unknown => true,
+        Code::DeadlineExceeded | Code::Unknown | Code::Cancelled | Code::Internal | Code::DataLoss => true,
         Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
@@ -176,7 +177,7 @@ mod tests {
         {
             assert_eq!(judge(Kind::Read, &Status::new(code, "")), Verdict::Final);
         }
-        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown] {
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown, Code::Cancelled] {
             assert_eq!(judge(Kind::Write, &Status::new(code, "")), Verdict::Elsewhere);
         }
         assert_eq!(judge(Kind::Read, &Status::internal("a bug")), Verdict::Final);
@@ -185,7 +186,9 @@ mod tests {
     #[test]
     fn a_doubt_lasts_until_the_server_decides() {
         let unreachable = Status::unavailable("connection refused");
-        assert!(leaves_doubt(&Status::deadline_exceeded("no answer"), false));
+        for code in [Code::DeadlineExceeded, Code::Cancelled, Code::Internal] {
+            assert!(leaves_doubt(&Status::new(code, "Timeout expired"), false), "{code:?}");
+        }
         assert!(!leaves_doubt(&unreachable, false), "a node that was not reached did nothing");
         assert!(leaves_doubt(&unreachable, true), "but it does not undo what another may have done");
         assert!(leaves_doubt(&Status::resource_exhausted("disk full"), true));

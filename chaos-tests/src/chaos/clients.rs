@@ -103,14 +103,17 @@ impl Hand {
     fn end(&self, op: Op) {
         self.recorder.add(Op { returned_ns: self.recorder.now_ns(), ..op });
     }
-}
 
-/// What an error says about the call.
-fn judge(error: &CallError) -> Outcome {
-    match error.code() {
-        Code::Aborted | Code::AlreadyExists | Code::NotFound | Code::FailedPrecondition => Outcome::Refused,
-        _ if error.is_outcome_unknown() => Outcome::Unknown,
-        _ => Outcome::Failed,
+    /// What an error says about the call.
+    fn judge(&self, error: &CallError) -> Outcome {
+        let outcome = match error.code() {
+            Code::Aborted | Code::AlreadyExists | Code::NotFound | Code::FailedPrecondition => return Outcome::Refused,
+            _ if error.is_outcome_unknown() => Outcome::Unknown,
+            _ => Outcome::Failed,
+        };
+        let why = error.reason().map_or_else(|| error.message().chars().take(60).collect(), str::to_owned);
+        self.recorder.note_failure(format!("{outcome:?} by {:?} {why}", error.code()));
+        outcome
     }
 }
 

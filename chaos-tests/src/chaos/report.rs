@@ -24,6 +24,7 @@ pub fn summary(task: &Task, outcome: &Outcome) -> Vec<String> {
     )];
     lines.push(format!("faults: {}", counts(outcome.happened.iter().map(|fault| fault.kind.to_owned()))));
     lines.push(format!("calls: {}", counts(outcome.ops.iter().map(|op| format!("{:?} {:?}", op.kind, op.outcome)))));
+    lines.extend(outcome.failures.iter().map(|(name, count)| format!("failures: {count} {name}")));
     lines.push(format!(
         "writes a second: {:.0} before, {:.0} after; healed in {:.1} s; the most a node took: {} MiB of memory, {} \
          descriptors, {} MiB of disk",

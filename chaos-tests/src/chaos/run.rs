@@ -1,18 +1,18 @@
 //! One run: stage, warm up, storm, heal, converge, check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use muster_client::{Client, RetryPolicy};
 use nix::sys::signal::Signal;
 
 use super::availability::{self, Histogram};
 use super::clients::{self, Counts, Load};
-use super::nemesis::{Happened, Processes, Scene, Surroundings};
+use super::nemesis::{self, Happened, Processes, Scene, Surroundings};
 use super::plan::Plan;
 use super::resources::{Resources, Taken};
 use super::watchers::{self, Watcher};
@@ -53,6 +53,8 @@ pub struct Task {
 pub struct Outcome {
     /// Every call.
     pub ops: Vec<Op>,
+    /// Failed calls by what they were called.
+    pub failures: BTreeMap<String, u64>,
     /// Every fault.
     pub happened: Vec<Happened>,
     /// What each check looked at, or what it found.
@@ -176,7 +178,19 @@ impl Stage {
         let failovers = availability::failovers(&acknowledged, &happened, end_ns);
         let (rates, taken, logs) = ((before, after), taken.unwrap_or_default(), BTreeMap::new());
         let edges = (self.field.as_ref().map_or(0, Field::cuts), broken.kills);
-        Ok(Outcome { ops: evidence.ops, happened, verdicts, edges, failovers, rates, healed_in, taken, logs, end_ns })
+        Ok(Outcome {
+            ops: evidence.ops,
+            failures: self.recorder.failures(),
+            happened,
+            verdicts,
+            edges,
+            failovers,
+            rates,
+            healed_in,
+            taken,
+            logs,
+            end_ns,
+        })
     }
 
     /// One that begins at each node, and a slow one.
@@ -225,7 +239,13 @@ impl Stage {
         let folders: Vec<_> = ids.iter().map(|id| (*id, self.cluster.folder_of(*id).to_owned())).collect();
         let surroundings = Surroundings { network: &self.network, disks: &self.disks, new_client: &new_client };
         let client = self.cluster.client()?;
-        let mut processes = Processes { cluster: &mut self.cluster, disks: &self.disks, client, may_replace: true };
+        let mut processes = Processes {
+            cluster: &mut self.cluster,
+            disks: &self.disks,
+            client,
+            may_replace: true,
+            starved: BTreeSet::new(),
+        };
         let mut resources = Resources::default();
         let time = async {
             let end = Instant::now() + task.storm;
@@ -267,6 +287,10 @@ impl Stage {
         self.field.iter().for_each(Field::heal);
         self.disks.values().try_for_each(Disk::heal)?;
         for id in self.cluster.ids() {
+            // It may have ended since the last step.
+            let ended = self.cluster.ended(id)?;
+            let is_storage = ended.is_none_or(|status| status.code() == Some(nemesis::EXIT_STORAGE));
+            ensure!(is_storage, "R4, R5: node {id} ended by itself with {ended:?}");
             if self.cluster.pid_of(id).is_some() {
                 self.cluster.signal(id, Signal::SIGCONT)?;
             } else {

@@ -114,6 +114,7 @@ impl Agent {
         Ok(())
     }
 
+    /// Ends it at once, without a chance to write anything.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         let mut process = self.process.take().context("it runs")?;
         let pid = process.id().context("it runs")?;

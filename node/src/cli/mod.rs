@@ -19,7 +19,7 @@ use crate::store::verify::VerifyError;
 use crate::tasks::{EXIT_CANNOT_START, EXIT_DATA_LOST, EXIT_REMOVED, EXIT_STOPPED, EXIT_STORAGE};
 use crate::{first_start, server, tasks};
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -150,8 +150,16 @@ fn exit_code(error: &anyhow::Error) -> i32 {
             || matches!(cause.downcast_ref(), Some(StateError::Database { .. } | StateError::Pointer { .. }))
             || matches!(cause.downcast_ref(), Some(LogOpenError::Damaged { .. } | LogOpenError::HighWater { .. }))
             || matches!(cause.downcast_ref(), Some(StartError::Snapshots(_) | StartError::State(_)))
+            || cause.downcast_ref().is_some_and(is_disk_failure)
     });
     if is_storage { EXIT_STORAGE } else { EXIT_CANNOT_START }
+}
+
+/// What a disk says, in contrast to what a person got wrong: a missing file, or one that may not be read.
+fn is_disk_failure(error: &std::io::Error) -> bool {
+    // `EIO` has no kind of its own.
+    const EIO: i32 = 5;
+    error.raw_os_error() == Some(EIO) || matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// An error and its causes on one line, a cause that only repeats its effect left out.
@@ -217,5 +225,19 @@ mod tests {
         assert_eq!(config.node.id, 2);
         assert_eq!(config.client_listener.address.port(), 0);
         assert_eq!(config.log.format, LogFormat::Json);
+    }
+    #[test]
+    fn a_disk_that_fails_at_the_start_has_the_code_it_has_later() {
+        let files = |source: std::io::Error| {
+            let path = PathBuf::from("raftlog");
+            anyhow::Error::from(LogOpenError::Files { path, source }).context("the Raft log")
+        };
+        for (source, code) in [
+            (std::io::Error::from_raw_os_error(5), EXIT_STORAGE),
+            (ErrorKind::StorageFull.into(), EXIT_STORAGE),
+            (ErrorKind::PermissionDenied.into(), EXIT_CANNOT_START),
+        ] {
+            assert_eq!(exit_code(&files(source)), code);
+        }
     }
 }

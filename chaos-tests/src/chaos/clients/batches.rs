@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use muster_client::{names, proto};
 use rand::Rng;
 
-use super::{DEVICES, Hand, judge, patch_of, pause};
+use super::{DEVICES, Hand, patch_of, pause};
 use crate::history::{Kind, Op, Outcome};
 use crate::workload::NAMESPACE;
 
@@ -42,7 +42,7 @@ async fn patch(hand: &mut Hand, batch: u64) -> bool {
     };
     let (outcome, revision, results) = match hand.client.twins().batch_patch(request).await {
         Ok(answer) => (Outcome::Ok, answer.header.map(|header| header.revision).unwrap_or_default(), answer.results),
-        Err(error) => (judge(&error), 0, Vec::new()),
+        Err(error) => (hand.judge(&error), 0, Vec::new()),
     };
     for (position, op) in ops.into_iter().enumerate() {
         let version = results.get(position).map_or(0, |result| result.version);

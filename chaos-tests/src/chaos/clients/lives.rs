@@ -3,7 +3,7 @@
 use muster_client::{names, proto};
 use rand::Rng;
 
-use super::{DEVICES, Hand, MORTALS, device, judge, patch_of, pause};
+use super::{DEVICES, Hand, MORTALS, device, patch_of, pause};
 use crate::history::{Kind, Op, Outcome};
 use crate::workload::NAMESPACE;
 
@@ -27,14 +27,14 @@ pub(super) async fn create(hand: &Hand, number: u32) {
         ..Default::default()
     };
     let answer = hand.client.devices().create(request).await;
-    end(hand, op, answer.map(|answer| answer.header).map_err(|error| judge(&error)));
+    end(hand, op, answer.map(|answer| answer.header).map_err(|error| hand.judge(&error)));
 }
 
 async fn delete(hand: &Hand, number: u32) {
     let op = hand.begin(Kind::Delete, number, 0);
     let request = proto::DeleteDeviceRequest { name: names::device(NAMESPACE, &device(number)), ..Default::default() };
     let answer = hand.client.devices().delete(request).await;
-    end(hand, op, answer.map(|answer| answer.header).map_err(|error| judge(&error)));
+    end(hand, op, answer.map(|answer| answer.header).map_err(|error| hand.judge(&error)));
 }
 
 async fn patch(hand: &mut Hand, number: u32) {
@@ -44,7 +44,7 @@ async fn patch(hand: &mut Hand, number: u32) {
     if let Ok(answer) = &answer {
         op.version = answer.version;
     }
-    end(hand, op, answer.map(|answer| answer.header).map_err(|error| judge(&error)));
+    end(hand, op, answer.map(|answer| answer.header).map_err(|error| hand.judge(&error)));
 }
 
 fn end(hand: &Hand, op: Op, answer: Result<Option<proto::ResponseHeader>, Outcome>) {

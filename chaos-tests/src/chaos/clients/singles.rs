@@ -3,7 +3,7 @@
 use muster_client::{names, proto};
 use rand::Rng;
 
-use super::{DEVICES, Hand, device, judge, patch_of, pause, value_in};
+use super::{DEVICES, Hand, device, patch_of, pause, value_in};
 use crate::history::{Kind, Outcome};
 use crate::workload::NAMESPACE;
 
@@ -48,7 +48,7 @@ async fn send(hand: &Hand, mut op: crate::history::Op, request: proto::PatchTwin
             op.revision = answer.header.map(|header| header.revision).unwrap_or_default();
             op.version = answer.version;
         }
-        Err(error) => op.outcome = judge(&error),
+        Err(error) => op.outcome = hand.judge(&error),
     }
     hand.end(op);
     matches!(op.outcome, Outcome::Ok | Outcome::Refused)
@@ -70,7 +70,7 @@ pub(super) async fn read(hand: &Hand, number: u32, kind: Kind) -> Option<Seen> {
         Ok(answer) => answer,
         Err(error) => {
             // A read changes nothing, so that its failure is certain.
-            op.outcome = if judge(&error) == Outcome::Refused { Outcome::Refused } else { Outcome::Failed };
+            op.outcome = if hand.judge(&error) == Outcome::Refused { Outcome::Refused } else { Outcome::Failed };
             hand.end(op);
             return None;
         }

@@ -1,8 +1,7 @@
 //! The lane of processes and members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -26,6 +25,8 @@ pub(in super::super) struct Processes<'a> {
     pub client: Client,
     /// Clients know the first members only, so that not all of them may be replaced.
     pub may_replace: bool,
+    /// Nodes whose process has met a disk without space: it may notice at any time, and end with its reason.
+    pub starved: BTreeSet<u64>,
 }
 
 impl Processes<'_> {
@@ -52,13 +53,13 @@ impl Processes<'_> {
             ProcessFault::Kill(_) => {
                 self.cluster.kill(&[node]).await?;
                 tokio::time::sleep(step.hold).await;
-                self.cluster.start_node(node)
+                self.start(node)
             }
             ProcessFault::KillAll => {
                 let ids = self.cluster.ids();
                 self.cluster.kill(&ids).await?;
                 tokio::time::sleep(step.hold).await;
-                ids.into_iter().try_for_each(|id| self.cluster.start_node(id))
+                ids.into_iter().try_for_each(|id| self.start(id))
             }
             ProcessFault::Pause(_) => {
                 self.cluster.signal(node, Signal::SIGSTOP)?;
@@ -71,7 +72,7 @@ impl Processes<'_> {
                 let is_told = status.success() || status.signal() == Some(Signal::SIGTERM as i32);
                 ensure!(is_told, "it ended with {status}");
                 tokio::time::sleep(step.hold).await;
-                self.cluster.start_node(node)
+                self.start(node)
             }
             ProcessFault::TransferLeadership => {
                 let request = proto::TransferLeadershipRequest::default();
@@ -109,28 +110,30 @@ impl Processes<'_> {
         ensure!(status.code() == Some(EXIT_STORAGE), "R5: after a failed sync it ended with {status}");
         disk.heal()?;
         tokio::time::sleep(hold).await;
-        self.cluster.start_node(node)
+        self.start(node)
     }
 
     /// Writes of the node find no space: it may end, with its reason.
     async fn take_space(&mut self, node: u64, hold: Duration) -> anyhow::Result<()> {
         let Some(disk) = self.disks.get(&node) else { return Ok(()) };
+        self.starved.insert(node);
         disk.be_full(true)?;
         tokio::time::sleep(hold).await;
-        disk.heal()?;
-        // It may find out only now.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if let Some(status) = self.cluster.ended(node)? {
-            ensure!(status.code() == Some(EXIT_STORAGE), "R5: without space it ended with {status}");
-            self.cluster.start_node(node)?;
-        }
-        Ok(())
+        disk.heal()
     }
 
+    fn start(&mut self, node: u64) -> anyhow::Result<()> {
+        self.starved.remove(&node);
+        self.cluster.start_node(node)
+    }
+
+    /// Nobody has ended by itself without a reason; who has one comes back.
     fn nobody_ended(&mut self) -> anyhow::Result<()> {
         for id in self.cluster.ids() {
-            let ended: Option<ExitStatus> = self.cluster.ended(id)?;
-            ensure!(ended.is_none(), "R4, R5: node {id} ended by itself with {ended:?}");
+            let Some(status) = self.cluster.ended(id)? else { continue };
+            let is_excused = self.starved.contains(&id) && status.code() == Some(EXIT_STORAGE);
+            ensure!(is_excused, "R4, R5: node {id} ended by itself with {status}");
+            self.start(id)?;
         }
         Ok(())
     }
