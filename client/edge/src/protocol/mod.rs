@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use muster_domain::Limits;
+use muster_planted::{self as planted, Bug};
 use muster_proto::stored::v1::{EdgeAgentQueued, EdgeAgentState};
 use muster_proto::v1;
 use muster_proto::v1::sync_request::Message;
@@ -257,7 +258,7 @@ impl Protocol {
         }
         if std::mem::take(&mut self.is_state_changed) {
             step.writes.push(Write::State(Box::new(self.state.clone())));
-            step.durable = true;
+            step.durable = !planted::is(Bug::EdgeAnswersUnsynced);
         }
     }
 
