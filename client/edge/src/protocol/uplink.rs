@@ -100,7 +100,8 @@ impl Protocol {
                 link.next_sequence = last + 1;
             }
             if planted::is(Bug::EdgeForgetsEarly) {
-                let waiting = self.queue.waiting_from((first - self.state.acknowledged - 1) as usize);
+                let skip = usize::try_from(first - self.state.acknowledged - 1).unwrap_or(usize::MAX);
+                let waiting = self.queue.waiting_from(skip);
                 step.writes.extend(waiting.take(operations.len()).map(|entry| Write::Unqueue(entry.key)));
             }
             if last > self.state.sent && planted::is(Bug::EdgeSentUnwritten) {
