@@ -1,7 +1,7 @@
 //! A disk that cannot make anything durable: what was not synced is not acknowledged, and a sync that failed once is believed
 //! never again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::eventually::eventually;
@@ -22,14 +22,36 @@ async fn patch(client: &Client, value: u64) -> Result<u64, CallError> {
     Ok(client.twins().patch(request).await?.header.map(|header| header.revision).unwrap_or_default())
 }
 
+/// A client that takes the first answer.
+fn impatient(cluster: &Cluster) -> anyhow::Result<Client> {
+    let once = RetryPolicy { attempts_max: 1, ..RetryPolicy::default() };
+    Ok(Client::new(cluster.client_config(&[1])?.token_file(cluster.pki().join("admin.token"))?.retry(once))?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_acknowledged_when_its_slow_sync_is_done_and_not_before() -> anyhow::Result<()> {
+    const SLOW: Duration = Duration::from_millis(700);
+    let _turn = super::turn().await;
+    let cluster = Cluster::start(Options { nodes: 1, breakable: true, ..Options::default() }).await?;
+    prepare(&cluster.client()?, 1).await?;
+    let client = impatient(&cluster)?;
+    let disk = Disk::of(cluster.folder_of(1))?;
+    sleep(QUIET).await;
+    disk.slow_down(SLOW)?;
+    for value in 1..=2 {
+        let began = Instant::now();
+        patch(&client, value).await?;
+        assert!(began.elapsed() >= SLOW, "acknowledged after {:?}, before it was synced", began.elapsed());
+    }
+    disk.heal()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_once_acknowledges_nothing_and_ends_the_node() -> anyhow::Result<()> {
     let _turn = super::turn().await;
     let mut cluster = Cluster::start(Options { nodes: 1, breakable: true, ..Options::default() }).await?;
     prepare(&cluster.client()?, 1).await?;
-    let once = RetryPolicy { attempts_max: 1, ..RetryPolicy::default() };
-    let config = cluster.client_config(&[1])?.token_file(cluster.pki().join("admin.token"))?.retry(once);
-    let client = Client::new(config)?;
+    let client = impatient(&cluster)?;
     let last = patch(&client, 1).await?;
     sleep(QUIET).await;
     let disk = Disk::of(cluster.folder_of(1))?;

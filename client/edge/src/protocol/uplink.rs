@@ -104,9 +104,7 @@ impl Protocol {
                 let waiting = self.queue.waiting_from(skip);
                 step.writes.extend(waiting.take(operations.len()).map(|entry| Write::Unqueue(entry.key)));
             }
-            if last > self.state.sent && planted::is(Bug::EdgeSentUnwritten) {
-                self.state.sent = last;
-            } else if last > self.state.sent {
+            if last > self.state.sent {
                 self.state_mut().sent = last;
             }
             let epoch = self.state.epoch;

@@ -76,8 +76,14 @@ fn long(test: &'static str) -> Check {
 pub(super) fn checks(bug: Bug) -> Vec<Check> {
     match bug {
         Bug::VoteNotSynced => vec![node("raft::tests::log_durability::a_failed_purge_barrier_stops_everything")],
-        Bug::AckedEarly => vec![node("raft::tests::log_durability::what_could_not_be_written_is_not_acknowledged")],
-        Bug::SyncSkipped | Bug::SyncErrorRetried => {
+        Bug::AckedEarly => vec![
+            node("raft::tests::log_durability::what_could_not_be_written_is_not_acknowledged"),
+            long("syncing::a_write_is_acknowledged_when_its_slow_sync_is_done_and_not_before"),
+        ],
+        Bug::SyncSkipped => {
+            vec![clusters("syncing::a_write_is_acknowledged_when_its_slow_sync_is_done_and_not_before")]
+        }
+        Bug::SyncErrorRetried => {
             vec![clusters("syncing::a_sync_that_fails_once_acknowledges_nothing_and_ends_the_node")]
         }
         Bug::PositionApart => {
@@ -231,6 +237,6 @@ pub(super) fn checks(bug: Bug) -> Vec<Check> {
         Bug::EdgeCursorEarly => {
             vec![edge("faults::without_faults_everything_arrives_and_only_what_left_the_scope_is_repaired")]
         }
-        Bug::EdgeDropsSent => vec![edge("queue_full::faults_while_it_drops_make_no_gap_and_no_second_effect")],
+        Bug::EdgeDropsSent => vec![edge("queue_full::or_it_drops_the_oldest_that_was_never_sent")],
     }
 }

@@ -27,7 +27,7 @@ fn acknowledged(memory: &Memory) -> u64 {
 #[test]
 fn a_cursor_moves_forward_only_and_never_beyond_what_exists() {
     let mut memory = Memory::new();
-    for namespace in ["a", "b", "c"] {
+    for namespace in ["north", "south", "west"] {
         memory.accept(create_namespace(namespace));
     }
     let newest = memory.revision;
