@@ -10,6 +10,7 @@
 //! - Clear text and keys are wiped from memory when dropped.
 
 use crate::ids_source::IdsSource;
+use muster_planted::{self as planted, Bug};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,6 +117,7 @@ impl Sealer {
     pub fn seal(&self, plaintext: &[u8], aad: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         self.ids.fill(&mut nonce);
+        let aad: &[u8] = if planted::is(Bug::KeyOfAnotherPlace) { &[] } else { aad };
         let Key { id, key } = &self.keys[0];
         let mut buffer = plaintext.to_vec();
         let tag = key
@@ -129,6 +131,7 @@ impl Sealer {
     /// # Errors
     /// When it was truncated, changed, moved, or sealed with a key this node does not have.
     pub fn open(&self, sealed: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let aad: &[u8] = if planted::is(Bug::KeyOfAnotherPlace) { &[] } else { aad };
         let (key_id, rest) = sealed.split_at_checked(KEY_ID_BYTES).ok_or(SealError::Truncated)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or(SealError::Truncated)?;
         let key = self.keys.iter().find(|key| key.id == key_id);

@@ -18,6 +18,7 @@ mod retention;
 mod snapshots;
 mod sync;
 mod sync_cloud;
+mod syncing;
 mod table;
 mod verification;
 mod watching;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::{cargo, needs};
+use crate::{cargo, mutants, needs};
 use report::{Outcome, Report};
 
 #[derive(Args)]
@@ -49,6 +49,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         report.leave_out("tests", "the build failed");
     }
+    if built && !arguments.quick && arguments.filter.is_empty() {
+        // Last: it says how good the tests are, which is of no interest while they fail.
+        report.step("planted bugs", planted_bugs);
+    }
     Ok(report.conclude())
 }
 
@@ -77,6 +81,10 @@ fn tests(arguments: &Arguments) -> Result<Outcome> {
         command.extend(arguments.filter.iter().map(String::as_str));
     }
     cargo(&command)
+}
+
+fn planted_bugs() -> Result<Outcome> {
+    Ok(if mutants::pass()? { Outcome::Good } else { Outcome::Bad("cargo xtask mutants".to_owned()) })
 }
 
 /// Gets a component of the toolchain where rustup manages it; toolchains of distributions bring their own.

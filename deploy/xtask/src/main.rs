@@ -1,7 +1,8 @@
 //! `cargo xtask`: the project's own scripts, in Rust, so that they run wherever the project builds.
 //!
 //! This file knows the command line and the exit codes, and nothing of what the commands do. xtask depends on no crate
-//! of Muster and on few others: it is the first thing a newcomer builds, and it must exist before RocksDB does.
+//! of Muster but the list of planted bugs, and on few others: it is the first thing a newcomer builds, and it must exist
+//! before RocksDB does.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a script talks to the person who started it")]
 #![allow(missing_docs, reason = "a binary has no callers; each item says what it is for where that is not plain")]
@@ -11,6 +12,7 @@ mod cargo;
 mod checks;
 mod fix;
 mod handover;
+mod mutants;
 mod needs;
 mod say;
 mod up;
@@ -42,6 +44,8 @@ enum Command {
     RollingRestart(handover::Arguments),
     /// Break clusters of real processes by a plan from a seed, and check every answer.
     Chaos(handover::Arguments),
+    /// Plant bugs one by one, and demand that a check finds each of them.
+    Mutants(mutants::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::RollingRestart(arguments) => handover::run("muster-rolling-restart", &arguments),
         Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());

@@ -2,6 +2,8 @@
 //!
 //! A cursor only moves forward, and never beyond the newest revision: what it says was dealt with did exist.
 
+use muster_planted::{self as planted, Bug};
+
 use crate::decide::{check_etag, living};
 use crate::{At, Body, Change, EventKind, Key, Operation, Reason, Record, Rejection, States};
 use crate::{ids, limits, namespace, text};
@@ -76,7 +78,7 @@ fn acknowledge(states: &dyn States, key: &Key, revision: u64, at: At) -> Result<
     let Some(record) = living(states, key) else { return Err(Rejection::not_found(key)) };
     let Record { body: Body::Cursor(cursor), .. } = &*record else { return Err(Rejection::not_found(key)) };
     check_past("revision", revision, at.revision - 1)?;
-    if revision < cursor.acknowledged {
+    if revision < cursor.acknowledged && !planted::is(Bug::CursorGoesBack) {
         let message =
             format!("{key} has acknowledged revision {} already and cannot go back to {revision}", cursor.acknowledged);
         return Err(Rejection::new(Reason::CursorBackwards, "revision", message));

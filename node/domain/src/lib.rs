@@ -12,7 +12,6 @@
 //! - For every [`Change`] that `decide` returns, `evolve(before, &change.event, at) == change.after`.
 //! - An event concerns exactly one [`Key`], so a record is the fold of the events of its key.
 //! - Neither function panics, whatever the input.
-#![allow(clippy::disallowed_methods, reason = "the pure core calls none of them")]
 
 pub mod asset;
 pub mod cluster;

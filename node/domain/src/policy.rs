@@ -3,6 +3,8 @@
 //!
 //! - Deny by default: what no arm allows is refused.
 
+use muster_planted::{self as planted, Bug};
+
 use crate::{Body, Command, Key, Operation, Reason, Record, Rejection};
 
 /// Built-in roles.
@@ -155,7 +157,8 @@ impl<'a> WriteScope<'a> {
 /// # Errors
 /// [`Reason::PermissionDenied`] for the first operation that it may not do.
 pub fn permit(principal: &Principal, command: &Command) -> Result<(), Rejection> {
-    if command.operations.iter().all(|operation| may_do(principal, operation)) {
+    let looked_at = if planted::is(Bug::FirstPermits) { 1 } else { command.operations.len() };
+    if command.operations.iter().take(looked_at).all(|operation| may_do(principal, operation)) {
         return Ok(());
     }
     Err(denied(principal, "change this"))
@@ -178,7 +181,8 @@ fn may_do(principal: &Principal, operation: &Operation) -> bool {
             !matches!(WriteScope::of(operation), WriteScope::Cluster)
         }
         Principal::User { role: Role::Operator | Role::Admin, namespace: Some(own), .. } => {
-            matches!(WriteScope::of(operation), WriteScope::Within(namespace) if namespace == own)
+            let any = planted::is(Bug::NamespaceOfRole);
+            matches!(WriteScope::of(operation), WriteScope::Within(namespace) if namespace == own || any)
         }
         Principal::Device { namespace, device, .. } => match operation {
             Operation::ReportProperties { key, from_device: true, .. } => {
@@ -287,6 +291,9 @@ pub fn token_still_valid(token: Option<&Record>, principal: &Principal, at_ms: u
         return Ok(());
     }
     let Some(Record { body: Body::Token(token), .. }) = token else {
+        if planted::is(Bug::RevokedStillValid) {
+            return Ok(());
+        }
         return Err(denied(principal, "go on: its token does not exist any more"));
     };
     if token.expires_ms.is_some_and(|expires_ms| expires_ms <= at_ms) {

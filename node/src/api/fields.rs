@@ -3,6 +3,7 @@
 //! It knows no resource beyond the shape of its name. Every refusal names the field.
 
 use muster_domain::{Key, Reason, Rejection, ids};
+use muster_planted::{self as planted, Bug};
 use muster_proto::v1;
 use muster_proto::v1::read_options::Consistency as Asked;
 use prost_types::FieldMask;
@@ -187,6 +188,7 @@ pub(crate) fn consistency(options: Option<v1::ReadOptions>) -> Result<Consistenc
     })?;
     let consistency = match asked {
         Asked::MinRevision => return Ok(Consistency::MinRevision(min_revision)),
+        Asked::Unspecified if planted::is(Bug::LocalByDefault) => Consistency::Local,
         Asked::Unspecified | Asked::Linearizable => Consistency::Linearizable,
         Asked::Local => Consistency::Local,
     };

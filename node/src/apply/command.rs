@@ -1,6 +1,7 @@
 //! One command against the overlay: policy, then each operation in turn, all or each for itself.
 
 use muster_domain::{At, Body, Change, Event, Key, Limits, Operation, Reason, Record, Rejection, States, policy};
+use muster_planted::{self as planted, Bug};
 use std::sync::Arc;
 
 use crate::outcome::{Accepted, OperationResult};
@@ -50,7 +51,9 @@ pub(super) fn decide(overlay: &mut Overlay<'_>, request: &Request, at: At, limit
         match muster_domain::decide(overlay, operation, at, limits) {
             Ok(changes) => accept(overlay, &mut decided, operation, changes, floor),
             Err(rejection) if request.command.atomic => {
-                overlay.roll_back();
+                if !planted::is(Bug::HalfABatch) {
+                    overlay.roll_back();
+                }
                 return aborted(request.command.operations.len(), index, rejection);
             }
             Err(rejection) => decided.results.push(OperationResult::Rejected(rejection)),

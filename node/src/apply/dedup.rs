@@ -14,9 +14,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use bytes::Bytes;
 use muster_domain::{Reason, Rejection};
+use muster_planted::{self as planted, Bug};
 use rocksdb::DB;
 
 use super::position::Position;
+use crate::clock::{Clock, SystemClock};
 use crate::outcome::{OperationResult, Outcome};
 use crate::request::Request;
 use crate::store::error::{StoreError, rocks};
@@ -46,7 +48,9 @@ impl RequestIdentity {
             return None;
         }
         let mut hasher = blake3::Hasher::new();
-        hasher.update(request.principal.actor().as_bytes());
+        if !planted::is(Bug::RequestsOfAll) {
+            hasher.update(request.principal.actor().as_bytes());
+        }
         hasher.update(&[0]);
         hasher.update(request.request_id.as_bytes());
         let mut hash = [0; 16];
@@ -185,7 +189,8 @@ impl Dedup {
         identity: &RequestIdentity,
         outcome: &[u8],
     ) -> Vec<u32> {
-        let minute = minute_of(position.time_ms);
+        let by_the_clock = planted::is(Bug::RequestsByTheClock);
+        let minute = minute_of(if by_the_clock { SystemClock.now_ms() } else { position.time_ms });
         let is_full = self.buckets.get(&position.bucket).is_some_and(|bucket| bucket.len() >= BUCKET_REQUESTS_MAX);
         if is_full || minute != position.bucket_minute {
             position.bucket += 1;
@@ -262,7 +267,7 @@ fn minute_of(time_ms: u64) -> u32 {
 
 /// The answer to a request that was applied before.
 pub(super) fn answer_again(first: FirstOutcome, request: &Request) -> Bytes {
-    if first.body == request.body_hash {
+    if first.body == request.body_hash || planted::is(Bug::OtherBodyAnswered) {
         return first.outcome;
     }
     let rejection = Rejection::new(

@@ -22,8 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use muster_domain::{Body, Key, Limits, Record};
+use muster_planted::{self as planted, Bug};
 use tokio::sync::watch;
 
+use crate::clock::{Clock, SystemClock};
 use crate::outcome::Outcome;
 use crate::raft::{ApplyBatch, Machine, Outcomes};
 use crate::request::Request;
@@ -85,7 +87,8 @@ impl Memory {
             Some(Body::Cluster(cluster)) => cluster.limits,
             _ => Limits::default(),
         };
-        Ok(Self { position, limits, dedup: Dedup::load(&db)?, floors: Floors::load(states)? })
+        let dedup = if planted::is(Bug::RequestsNotReloaded) { Dedup::default() } else { Dedup::load(&db)? };
+        Ok(Self { position, limits, dedup, floors: Floors::load(states)? })
     }
 }
 
@@ -179,6 +182,9 @@ impl Applier {
     fn viewed(&self, changed: &BTreeMap<Vec<u8>, Arc<Record>>) -> Result<Vec<Changed>, StoreError> {
         let of_views = changed.iter().filter_map(|(encoded, after)| {
             let key = keys::parse_state(encoded).filter(|key| Which::row_of(key).is_some())?;
+            if planted::is(Bug::TornView) && key.is_twin() {
+                return None;
+            }
             Some((encoded, key, after))
         });
         of_views
@@ -244,6 +250,7 @@ fn apply_request(
     request: &Request,
     time_ms: u64,
 ) -> Result<Bytes, StoreError> {
+    let time_ms = if planted::is(Bug::ClockInApply) { SystemClock.now_ms() } else { time_ms };
     memory.position.time_ms = memory.position.time_ms.max(time_ms);
     let time_ms = memory.position.time_ms;
     let identity = dedup::RequestIdentity::of(request);

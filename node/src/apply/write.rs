@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use muster_domain::{At, Record};
+use muster_planted::{self as planted, Bug};
 use rocksdb::{DB, WriteBatch};
 
 use super::command::Decided;
@@ -71,7 +72,7 @@ impl<'a> Writing<'a> {
         let entry = RevisionEntry {
             revision: at.revision,
             time_ms: at.time_ms,
-            actor: request.principal.actor(),
+            actor: if planted::is(Bug::ActorLost) { String::new() } else { request.principal.actor() },
             origin: request.origin.clone(),
             request_id: request.request_id.clone(),
             events: std::mem::take(&mut decided.events),
@@ -116,6 +117,9 @@ impl<'a> Writing<'a> {
             self.batch.put_cf(dedup_family, keys::dedup(*bucket, *row), outcomes.encode());
         }
         let meta_family = family(self.db, columns::META)?;
+        if planted::is(Bug::PositionApart) {
+            self.db.write(std::mem::take(&mut self.batch)).map_err(rocks("write a batch of changes"))?;
+        }
         self.batch.put_cf(meta_family, keys::APPLIED, position.encode());
         for (key, value) in meta {
             self.batch.put_cf(meta_family, key, value);
@@ -130,7 +134,7 @@ impl<'a> Writing<'a> {
         let before = states.get_encoded(key)?;
         let old = before.and_then(|before| keys::secondary(&parsed, &before.body));
         let new = keys::secondary(&parsed, &after.body);
-        if old == new {
+        if old == new || (old.is_some() && planted::is(Bug::IndexMissed)) {
             return Ok(());
         }
         let secondary = family(self.db, columns::SECONDARY)?;

@@ -1,6 +1,7 @@
 //! The guard rails: what the leader refuses before anything is recorded. Pure functions over [`Facts`].
 
 use muster_domain::{Reason, Rejection};
+use muster_planted::{self as planted, Bug};
 
 use super::MemberError;
 use super::plan::Facts;
@@ -19,7 +20,7 @@ pub(super) fn promote(facts: &Facts, id: u64) -> Result<(), MemberError> {
     }
     let max = facts.lag_max;
     match standing.lag {
-        Some(lag) if lag > max => Err(MemberError::FarBehind(format!(
+        Some(lag) if lag > max && !planted::is(Bug::LearnerTooFar) => Err(MemberError::FarBehind(format!(
             "node {id} is {lag} log entries behind the leader, and a new voter may be {max} behind; wait until it has \
              caught up"
         ))),
@@ -49,7 +50,7 @@ pub(super) fn remove(facts: &Facts, id: u64, force: bool) -> Result<(), MemberEr
     let answering =
         left.iter().filter(|voter| facts.members.get(voter).is_some_and(|standing| standing.answers)).count();
     let needed = left.len() / 2 + 1;
-    if answering < needed && !force {
+    if answering < needed && !force && !planted::is(Bug::QuorumAtRisk) {
         return Err(MemberError::QuorumAtRisk(format!(
             "without node {id} there are {} voters, of which {answering} answer; a majority is {needed}, so no write would \
              be accepted. Bring a voter back or remove one that does not answer; force goes ahead all the same",

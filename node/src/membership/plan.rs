@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::node::{Node, NodeState};
+use muster_planted::{self as planted, Bug};
 
 /// How a member stands, as the leader sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,6 +102,9 @@ pub(super) fn next(facts: &Facts) -> Step {
         if let Some(heir) = heir {
             return Step::HandOver(*heir);
         }
+    }
+    if planted::is(Bug::VotersInTwoSteps) && !leaving.is_disjoint(&facts.voters) {
+        voters.retain(|id| facts.voters.contains(id));
     }
     if voters != facts.voters || facts.changing {
         return Step::SetVoters(voters);

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use muster_planted::{self as planted, Bug};
 use serde::Deserialize;
 use tonic::Status;
 
@@ -71,7 +72,7 @@ impl Gate {
         if has_promised && !marked {
             gate.write("")?;
         }
-        gate.open.store(has_promised || marked, Ordering::Release);
+        gate.open.store(has_promised || marked || planted::is(Bug::WipedMemberVotes), Ordering::Release);
         Ok(gate)
     }
 

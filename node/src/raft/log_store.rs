@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::stream::{self, Stream};
+use muster_planted::{self as planted, Bug};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
@@ -243,7 +244,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let vote = *vote;
-        self.ask(|done| Job::SaveVote { vote, done }).await?;
+        if planted::is(Bug::VoteNotSynced) {
+            self.queue.send(Job::SaveVote { vote, done: oneshot::channel().0 }).await.map_err(|_| closed())?;
+        } else {
+            self.ask(|done| Job::SaveVote { vote, done }).await?;
+        }
         self.core.view().vote = Some(vote);
         Ok(())
     }

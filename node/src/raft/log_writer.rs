@@ -14,6 +14,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use muster_planted::{self as planted, Bug};
 use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
@@ -127,6 +128,9 @@ impl Writer {
             batch.set_committed(&now);
             *committed = Some(now);
         }
+        if planted::is(Bug::AckedEarly) {
+            self.publish(std::mem::take(round));
+        }
         let start = super::now();
         batch.commit_synced()?;
         metrics::histogram!("muster_raft_log_sync_seconds").record(start.elapsed());
@@ -148,13 +152,17 @@ impl Writer {
                 round.vote = Some(*vote);
             }
             Job::Truncate { from, keep, .. } => {
-                self.high_water.lower(*keep)?;
+                if !planted::is(Bug::MarkNotLowered) {
+                    self.high_water.lower(*keep)?;
+                }
                 batch.truncate_from(*from);
                 round.durable = None;
                 round.last = *keep;
             }
             Job::Purge { upto, .. } => {
-                (self.before_purge)()?;
+                if !planted::is(Bug::PurgedTooSoon) {
+                    (self.before_purge)()?;
+                }
                 batch.purge_upto(upto);
                 round.last = round.last.max(Some(*upto));
             }

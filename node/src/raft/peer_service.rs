@@ -18,6 +18,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, ready};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Stream, StreamExt};
+use muster_planted::{self as planted, Bug};
 use muster_proto::peer::v1 as wire_types;
 use muster_proto::peer::v1::peer_service_server::{PeerService, PeerServiceServer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -77,7 +78,9 @@ impl Interceptor for CheckAddressee {
         }
         let from = number(FROM_NODE).filter(|from| *from != self.node_id);
         let from = from.ok_or_else(|| Status::failed_precondition("the sender does not say which other node it is"))?;
-        if let Some(certified) = (self.certified)(request.extensions()).filter(|certified| *certified != from) {
+        if let Some(certified) = (self.certified)(request.extensions())
+            .filter(|certified| *certified != from && !planted::is(Bug::PeerUnproved))
+        {
             tracing::warn!(from, certified, "a node called in the name of another");
             return Err(Status::permission_denied(format!("the certificate is node {certified}'s, not node {from}'s")));
         }

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use muster_planted::{self as planted, Bug};
 use openraft::{Config, SnapshotPolicy};
 
 use super::StartError;
@@ -95,7 +96,11 @@ impl RaftSettings {
             heartbeat_interval: self.heartbeat_ms,
             // Replication proves a leader's life as well as a heartbeat does.
             heartbeat_min_interval: Some(if quiet { self.heartbeat_ms } else { 0 }),
-            election_timeout_min: self.election_timeout_min_ms,
+            election_timeout_min: if planted::is(Bug::ElectionsTogether) {
+                self.election_timeout_max_ms - 1
+            } else {
+                self.election_timeout_min_ms
+            },
             election_timeout_max: self.election_timeout_max_ms,
             install_snapshot_timeout: millis(self.snapshot_timeout),
             max_payload_entries: self.payload_entries_max,
@@ -117,4 +122,20 @@ impl RaftSettings {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RaftSettings;
+
+    #[test]
+    fn members_stand_for_election_at_different_times_and_hear_the_leader_before() {
+        let config = RaftSettings::new("c", 1, "unused").openraft().expect("the defaults are good");
+        let (shortest, longest) = (config.election_timeout_min, config.election_timeout_max);
+        assert!(
+            longest - shortest >= config.heartbeat_interval,
+            "who stands first is elected before the next: {config:?}"
+        );
+        assert!(shortest >= 4 * config.heartbeat_interval, "a few heartbeats may be lost: {config:?}");
+    }
 }

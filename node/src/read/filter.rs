@@ -5,6 +5,7 @@
 //! sections concerned. Invariant: what did change is never filtered out by section or path.
 
 use muster_domain::{Event, EventKind, Key};
+use muster_planted::{self as planted, Bug};
 use serde_json::Value;
 
 /// Whose events.
@@ -38,6 +39,9 @@ impl EventScope {
     pub fn holds(&self, key: &Key) -> bool {
         match self {
             Self::All => true,
+            Self::Namespace(namespace) if planted::is(Bug::NamespacePrefix) => {
+                key.namespace().is_some_and(|own| own.starts_with(namespace.as_str()))
+            }
             Self::Namespace(namespace) => key.namespace() == Some(namespace),
             Self::Resource(resource) => key == resource,
             Self::Prefix(prefix) => key.to_string().starts_with(prefix),
@@ -265,6 +269,16 @@ mod tests {
         assert!(touches(&replaced, TwinSection::Desired, &path("a")));
         assert!(!touches(&replaced, TwinSection::Tags, &path("a")));
         assert!(!touches(&EventKind::DeviceDeleted, TwinSection::Tags, &[]), "a device has no sections");
+    }
+
+    #[test]
+    fn a_namespace_holds_nothing_of_one_whose_name_begins_with_its_own() {
+        let scope = EventScope::Namespace("plant1".to_owned());
+        for (namespace, expected) in [("plant1", true), ("plant10", false), ("plant", false)] {
+            for key in [Key::Namespace(namespace.to_owned()), Key::Device(namespace.to_owned(), "d".to_owned())] {
+                assert_eq!(scope.holds(&key), expected, "{key}");
+            }
+        }
     }
 
     #[test]

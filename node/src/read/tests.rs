@@ -14,6 +14,7 @@ mod discovery;
 mod edges;
 pub(crate) mod node;
 mod random;
+mod requests;
 mod retention;
 mod views;
 

@@ -9,6 +9,7 @@
 //! - A format or flag that is not known is an error, never a guess.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use muster_planted::{self as planted, Bug};
 
 /// Length of the header in bytes.
 pub const HEADER_BYTES: usize = 13;
@@ -137,7 +138,7 @@ fn check_header(kind: u16, record: &[u8]) -> Result<usize, EnvelopeError> {
         return Err(EnvelopeError::Short { expected: HEADER_BYTES + expected, found: record.len() });
     };
     let sum = u32::from_be_bytes([header[9], header[10], header[11], header[12]]);
-    if sum != checksum(kind, length, body) {
+    if sum != checksum(kind, length, body) && !planted::is(Bug::ChecksumIgnored) {
         return Err(EnvelopeError::Checksum);
     }
     Ok(expected)

@@ -4,6 +4,7 @@
 //! It does not know what events mean.
 
 use bytes::BytesMut;
+use muster_planted::{self as planted, Bug};
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
 use crate::store::codec::{self, RevisionEntry};
@@ -38,7 +39,9 @@ pub(crate) fn append(
 #[must_use]
 pub fn chain(before: &ChainHash, stored: &[u8]) -> ChainHash {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(before);
+    if !planted::is(Bug::ChainUnlinked) {
+        hasher.update(before);
+    }
     hasher.update(stored);
     *hasher.finalize().as_bytes()
 }

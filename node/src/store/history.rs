@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use muster_domain::{At, Key, Record, evolve};
+use muster_planted::{self as planted, Bug};
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
 use crate::store::codec::RevisionEntry;
@@ -166,7 +167,7 @@ fn only_own(mut entry: RevisionEntry, key: &Key) -> OwnChange {
 pub(super) fn image_at_or_before(db: &DB, state_key: &[u8], revision: u64) -> Result<Option<Record>, StoreError> {
     let mut options = ReadOptions::default();
     options.set_iterate_lower_bound(keys::history_prefix(state_key));
-    let start = keys::history(state_key, revision);
+    let start = keys::history(state_key, revision + u64::from(planted::is(Bug::ImageTooNew)));
     let family = family(db, columns::HISTORY)?;
     match db.iterator_cf_opt(family, options, IteratorMode::From(&start, Direction::Reverse)).next() {
         Some(item) => {

@@ -5,11 +5,12 @@
 //! - Reading never fails here; the first fault is kept and must be asked for before anything is written.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use muster_domain::{Body, Change, Key, Record, States as DomainStates};
+use muster_planted::{self as planted, Bug};
 
 use crate::store::columns;
 use crate::store::dead_runs::DeadRun;
@@ -133,6 +134,9 @@ impl<'a> Overlay<'a> {
                     break;
                 }
             }
+        }
+        if planted::is(Bug::OrderOfAHash) {
+            return found.into_iter().collect::<HashSet<_>>().into_iter().collect();
         }
         found
     }

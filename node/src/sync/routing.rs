@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 use muster_domain::{Event, EventKind, Key};
+use muster_planted::{self as planted, Bug};
 
 use super::items;
 use super::places::Places;
@@ -121,7 +122,9 @@ impl Routing {
         if before == edge {
             return;
         }
-        if let Some(before) = &before {
+        if let Some(before) = &before
+            && !planted::is(Bug::MoveNotTold)
+        {
             self.take_out(before, &name, updates);
         }
         if let Some(edge) = edge.filter(|edge| self.scopes.contains_key(edge)) {

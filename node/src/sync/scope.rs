@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use muster_domain::scope::{ScopeHash, item_hash};
+use muster_planted::{self as planted, Bug};
 
 /// Full name of a resource.
 pub(super) type Name = Arc<str>;
@@ -130,6 +131,7 @@ impl Scope {
     /// edge holds that has all revisions up to `cursor`.
     pub(super) fn open_pass(&mut self, revision: u64, cursor: u64) -> Pass {
         let mut due: Vec<Due> = match self.marks.back() {
+            Some(_) if planted::is(Bug::MarkBeforeItems) => Vec::new(),
             Some(mark) => mark.before.keys().map(|name| self.due(name)).collect(),
             None => {
                 let newer = self.items.iter().filter(|(_, revision)| **revision > cursor);

@@ -5,6 +5,7 @@
 use super::{Reloading, TlsError, provider};
 use crate::config::{ClientTlsFiles, PeerTlsFiles};
 use crate::identity::{CertIdentity, IdentityError};
+use muster_planted::{self as planted, Bug};
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -133,5 +134,9 @@ fn server_config(
     // No resumption of any kind: tickets for TLS 1.3, the session cache for TLS 1.2.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    if planted::is(Bug::SessionsResumed) {
+        config.send_tls13_tickets = 2;
+        config.session_storage = rustls::server::ServerSessionMemoryCache::new(256);
+    }
     Ok(config)
 }

@@ -68,21 +68,32 @@ async fn dial(
     ca: &Path,
     own: Option<(&Path, &Path)>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    dial_with(address, name, Arc::new(client_config(ca, own))).await
+}
+
+fn client_config(ca: &Path, own: Option<(&Path, &Path)>) -> rustls::ClientConfig {
     let authorities = material::PemFile::read(ca).and_then(|file| file.authorities()).expect("an authority");
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(authorities);
-    let config = match own {
+    match own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let chain = material::PemFile::read(certificate).and_then(|file| file.certificates()).expect("a chain");
             let key = rustls::pki_types::PrivateKeyDer::from_pem_file(key).expect("a key");
             builder.with_client_auth_cert(chain, key).expect("go together")
         }
-    };
+    }
+}
+
+async fn dial_with(
+    address: SocketAddr,
+    name: &str,
+    config: Arc<rustls::ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from(name.to_owned()).expect("a name");
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect(address).await?).await?;
+    let mut stream = TlsConnector::from(config).connect(name, TcpStream::connect(address).await?).await?;
     stream.read_u8().await?;
     Ok(stream)
 }
@@ -312,4 +323,21 @@ fn unusable_files_are_named() {
     assert!(matches!(ServerTls::clients(&swapped), Err(TlsError::Certificate { .. })), "another's key");
     let missing = ClientTlsFiles { client_ca_file: Some(folder.path().join("no.crt")), ..files };
     assert!(matches!(ServerTls::clients(&missing), Err(TlsError::Read { .. })));
+}
+
+/// A client that remembers sessions would go on as who it was when its certificate was looked at.
+#[tokio::test]
+async fn no_session_is_resumed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let paths = make_pki(folder.path(), CLUSTER);
+    let own = (paths.file("admin.crt"), paths.file("admin.key"));
+    let clients = ServerTls::clients(&client_files(&paths)).expect("usable");
+    let mut incoming = listen(clients).await;
+    let config = Arc::new(client_config(&paths.file("client-ca.crt"), Some((&own.0, &own.1))));
+    for number in 0..3 {
+        let dialling = dial_with(incoming.local_addr(), "localhost", Arc::clone(&config));
+        let (dialled, _greeted) = tokio::join!(dialling, greet(&mut incoming));
+        let kind = dialled.expect("let in").get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(rustls::HandshakeKind::Full), "connection {number}");
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_domain::{Key, Record};
+use muster_planted::{self as planted, Bug};
 
 use super::checkpoint::{CheckpointFile, Saved};
 use super::feed::Changed;
@@ -61,7 +62,8 @@ type Records = BTreeMap<(Which, Arc<str>, String), [Option<Key>; 2]>;
 /// Rows that changed after a checkpoint. `None` when it is not of this history, or so many changed that it is of no use.
 fn changed_since(states: &States, saved: &Saved, position: Position) -> Result<Option<Records>, StoreError> {
     let db = states.db();
-    let is_ours = saved.revision <= position.revision && chain_at(&db, saved.revision)? == Some(saved.chain);
+    let is_same_past = chain_at(&db, saved.revision)? == Some(saved.chain) || planted::is(Bug::CheckpointUnchecked);
+    let is_ours = saved.revision <= position.revision && is_same_past;
     if !is_ours {
         tracing::info!(checkpoint = saved.revision, "the checkpoint of views is of another history, or too old");
         return Ok(None);

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_domain::Rejection;
+use muster_planted::{self as planted, Bug};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -89,7 +90,7 @@ impl Follower {
     /// Takes its place; nothing is read yet.
     pub(crate) fn open(watches: &Arc<Watches>, asked: Following) -> Result<Self, FollowError> {
         let seat = watches.sit(&asked.filter)?;
-        let (changes, next) = (seat.lane.changes(), asked.from);
+        let (changes, next) = (seat.lane.changes(), asked.from + u64::from(planted::is(Bug::ResumeOffByOne)));
         Ok(Self { asked, seat, changes, next, skip: 0, told_at: Instant::now(), unproved: 0 })
     }
 
@@ -102,6 +103,9 @@ impl Follower {
 
     /// Refuses a caller who may not go on.
     pub(crate) fn check_admitted(&self) -> Result<(), FollowError> {
+        if planted::is(Bug::AdmittedOnce) && self.next > self.asked.from {
+            return Ok(());
+        }
         Ok((self.asked.admitted)()?)
     }
 
@@ -209,7 +213,7 @@ impl Follower {
         metrics::counter!("muster_watch_catch_up_pages_total").increment(1);
         // Asked afterwards: what lies above the floor now was there when the page was read.
         let floor = self.watches().reader.local().event_floor_in(&self.asked.filter.scope)?;
-        if self.next < floor {
+        if self.next + u64::from(planted::is(Bug::FloorIgnored)) < floor {
             return Err(FollowError::Compacted { wanted: self.next, floor });
         }
         let EventPage { mut entries, next } = page;
@@ -234,6 +238,7 @@ impl Follower {
         let (revision, continues) = (last.revision(), last.revision() == self.next);
         // Quiet revisions after the last event are told with it.
         let revision = if continues { revision } else { self.next - 1 };
+        let revision = if planted::is(Bug::ProgressEarly) { self.watches().head() } else { revision };
         let (audience, images) = (self.asked.audience, self.asked.images);
         let events = if images.any() {
             let view = self.watches().reader.local_for_followers();

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_domain::Key;
+use muster_planted::{self as planted, Bug};
 use tokio::sync::watch;
 
 use super::published::Published;
@@ -115,9 +116,15 @@ impl Lane {
         if window.entries.back().is_some_and(|last| last.revision() >= entry.revision()) {
             return false;
         }
+        if planted::is(Bug::DroppedWhenFull) && window.entries.len() == self.limits.entries {
+            return false;
+        }
         window.bytes += entry.stored_bytes();
         window.entries.push_back(Arc::clone(entry));
         while window.entries.len() > self.limits.entries || window.bytes > self.limits.bytes {
+            if planted::is(Bug::WindowUnbounded) {
+                break;
+            }
             let Some(oldest) = window.entries.pop_front() else { break };
             window.bytes -= oldest.stored_bytes();
             window.start = oldest.revision() + 1;

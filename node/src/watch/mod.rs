@@ -32,6 +32,8 @@ mod frame;
 mod lane;
 mod published;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use follower::{FollowError, Follower, Following, Told};
 pub(crate) use frame::{Content, Frame};

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use muster_domain::{Event, Key};
+use muster_planted::{self as planted, Bug};
 use muster_proto::v1;
 use prost::Message;
 
@@ -146,5 +147,6 @@ fn resource(view: &View, key: &Key, revision: u64, audience: Audience) -> Result
         Err(StoreError::Compacted { .. }) => None,
         found => found?,
     };
-    Ok(record.and_then(|record| convert::resource::to_proto(key, &record, audience.parts())))
+    let parts = if planted::is(Bug::ImagesWithTags) { Parts::ALL } else { audience.parts() };
+    Ok(record.and_then(|record| convert::resource::to_proto(key, &record, parts)))
 }

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use muster_domain::Limits;
+use muster_planted::{self as planted, Bug};
 use muster_proto::stored::v1::{EdgeAgentQueued, EdgeAgentState};
 use muster_proto::v1;
 use muster_proto::v1::sync_request::Message;
@@ -251,13 +252,18 @@ impl Protocol {
 
     /// Ends a step, or several inputs taken into one: what may be sent by now, and the state if it changed.
     pub fn finish(&mut self, step: &mut Step) {
+        let sent_before = self.state.sent;
         if step.close.is_none() {
             self.say_received(step);
             self.send_operations(step);
         }
         if std::mem::take(&mut self.is_state_changed) {
-            step.writes.push(Write::State(Box::new(self.state.clone())));
-            step.durable = true;
+            let mut state = Box::new(self.state.clone());
+            if planted::is(Bug::EdgeSentUnwritten) {
+                state.sent = sent_before;
+            }
+            step.writes.push(Write::State(state));
+            step.durable = !planted::is(Bug::EdgeAnswersUnsynced);
         }
     }
 

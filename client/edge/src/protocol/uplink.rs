@@ -4,6 +4,7 @@
 //!   number that may have been sent is written before it is: a restarted agent drops nothing that may be on its way.
 //! - Results and what they let the edge forget are one write.
 
+use muster_planted::{self as planted, Bug};
 use muster_proto::stored::v1::EdgeAgentQueued;
 use muster_proto::v1;
 use muster_proto::v1::sync_request::Message;
@@ -75,7 +76,8 @@ impl Protocol {
 
     /// Drops the oldest operation that was never sent; those after it move up by one number.
     fn drop_oldest(&mut self, step: &mut Step) -> bool {
-        let unanswered_sent = self.state.sent.saturating_sub(self.state.acknowledged);
+        let known_sent = if planted::is(Bug::EdgeDropsSent) { 0 } else { self.state.sent };
+        let unanswered_sent = known_sent.saturating_sub(self.state.acknowledged);
         let place = usize::try_from(unanswered_sent).unwrap_or(usize::MAX);
         if place >= self.queue.waiting() {
             return false;
@@ -96,6 +98,11 @@ impl Protocol {
             let last = first + operations.len() as u64 - 1;
             if let Some(link) = &mut self.link {
                 link.next_sequence = last + 1;
+            }
+            if planted::is(Bug::EdgeForgetsEarly) {
+                let skip = usize::try_from(first - self.state.acknowledged - 1).unwrap_or(usize::MAX);
+                let waiting = self.queue.waiting_from(skip);
+                step.writes.extend(waiting.take(operations.len()).map(|entry| Write::Unqueue(entry.key)));
             }
             if last > self.state.sent {
                 self.state_mut().sent = last;

@@ -1,5 +1,9 @@
 //! One story, told without a fault, and then with one at each of its messages and each of its writes.
 
+use muster_edge::protocol::{Input, Loss, Step};
+use muster_proto::v1;
+use muster_proto::v1::sync_response::Message as Heard;
+
 use super::world::{Fault, World};
 
 /// Connects, reports, goes offline, reports, loses a device to another edge, comes back.
@@ -112,6 +116,31 @@ fn a_welcome_that_is_lost_is_no_copy() {
         world.settle();
         world.check_in_step(&fault);
         assert_eq!(world.cloud.open_epoch(), 2);
+    }
+}
+
+#[test]
+fn a_welcome_of_an_epoch_that_was_is_not_gone_on_with() {
+    let mut world = World::new(Fault::Nothing);
+    world.cloud.put_device("d01", "{}");
+    world.settle();
+    world.set_online(false);
+    let epoch = world.edge.state().epoch;
+    for (told, is_newer) in [(epoch, false), (epoch - 1, false), (epoch + 1, true)] {
+        let mut step = Step::default();
+        world.edge.take(Input::Opened, world.now_ms, &mut step);
+        let header = Some(v1::ResponseHeader {
+            cluster_id: world.edge.state().cluster_id.clone(),
+            revision: world.cloud.revision,
+            ..v1::ResponseHeader::default()
+        });
+        let welcome = Heard::Welcome(v1::SyncWelcome { header, epoch: told, ..v1::SyncWelcome::default() });
+        let mut step = Step::default();
+        let frame = Box::new(v1::SyncResponse { message: Some(welcome) });
+        world.edge.take(Input::Heard(frame), world.now_ms, &mut step);
+        assert_eq!(step.close.is_none(), is_newer, "epoch {told} after {epoch}: {:?}", step.close);
+        assert_eq!(world.edge.state().epoch, if is_newer { told } else { epoch });
+        world.edge.take(Input::Lost(Loss::default()), world.now_ms, &mut step);
     }
 }
 

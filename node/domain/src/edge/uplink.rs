@@ -4,6 +4,8 @@
 //! - An operation is decided over the effects of those before it; a refused one has none, and the next goes on.
 //! - What was done before is skipped, so a repeated command without anything new changes nothing at all.
 
+use muster_planted::{self as planted, Bug};
+
 use super::overlay::Overlay;
 use super::{Refusal, edge_of, session_key};
 use crate::asset::{AssetDefinition, AssetStatus};
@@ -85,7 +87,11 @@ pub(super) fn decide(
     let key = session_key(from.namespace, from.edge);
     let record = states.get(&key);
     let session = match record.as_deref() {
-        Some(Record { body: Body::EdgeSession(session), .. }) if session.epoch == from.epoch => session,
+        Some(Record { body: Body::EdgeSession(session), .. })
+            if session.epoch == from.epoch || planted::is(Bug::EpochNotChecked) =>
+        {
+            session
+        }
         other => return Err(fenced(&key, from.epoch, other.map_or(0, Record::version))),
     };
     let done = session.last_sequence;
@@ -123,7 +129,7 @@ fn check_form(first: u64, changes: &[UplinkChange]) -> Result<u64, Rejection> {
 }
 
 fn check_gap(done: u64, first: u64) -> Result<(), Rejection> {
-    if first - 1 <= done {
+    if first - 1 <= done || planted::is(Bug::UplinkGap) {
         return Ok(());
     }
     let message =

@@ -3,6 +3,7 @@
 
 mod asset;
 mod commands;
+mod cursor;
 mod device;
 mod discovery;
 mod edge;

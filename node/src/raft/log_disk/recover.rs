@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use muster_planted::{self as planted, Bug};
 
 use super::error::{LogOpenError, damage};
 use super::frame::{self, FORMAT, Frame, HEADER_BYTES, NoFrame};
@@ -192,7 +193,9 @@ impl Replay {
             NoFrame::Nothing | NoFrame::Newer { .. } => None,
         };
         let search_from = (at + frame::ALIGN).min(bytes.len());
-        if let Some((distance, later)) = frame::search(&bytes[search_from..], segment.salt()) {
+        if let Some((distance, later)) = frame::search(&bytes[search_from..], segment.salt())
+            && !planted::is(Bug::DamageTakenForEnd)
+        {
             let what = described.unwrap_or_else(|| format!("{} is missing", place(segment, at, expected)));
             let later = place(segment, search_from + distance, later.sequence);
             return Err(damage(format!("{what}; what follows is there: {later}")));

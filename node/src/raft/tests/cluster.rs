@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use super::support::{TestNode, copy_dir, eventually, members, payloads, settings, start, try_start};
 use crate::raft::{ForwardError, NodeId, Outcomes, RaftSettings, ReadError, Role, SubmitError};
 
-const WAIT: Duration = Duration::from_secs(20);
+pub(super) const WAIT: Duration = Duration::from_secs(20);
 
 pub(super) struct Cluster {
     dir: TempDir,
     pub(super) addresses: BTreeMap<NodeId, String>,
-    nodes: BTreeMap<NodeId, TestNode>,
+    pub(super) nodes: BTreeMap<NodeId, TestNode>,
     tune: fn(&mut RaftSettings),
 }
 
@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     /// A node that leads and is known as the leader by all running nodes.
-    async fn leader(&self) -> NodeId {
+    pub(super) async fn leader(&self) -> NodeId {
         let mut found = None;
         eventually("one leader is known to all", || {
             let members = self.nodes.values().filter(|node| node.raft.takes_part());
@@ -98,7 +98,7 @@ impl Cluster {
         }
     }
 
-    async fn all_hold(&self, expected: &[Vec<u8>]) {
+    pub(super) async fn all_hold(&self, expected: &[Vec<u8>]) {
         for (id, node) in &self.nodes {
             eventually(&format!("node {id} holds all {} payloads", expected.len()), || {
                 payloads(&node.state) == expected
@@ -107,7 +107,7 @@ impl Cluster {
         }
     }
 
-    fn followers(&self, leader: NodeId) -> Vec<NodeId> {
+    pub(super) fn followers(&self, leader: NodeId) -> Vec<NodeId> {
         self.nodes.keys().copied().filter(|id| *id != leader).collect()
     }
 
@@ -118,7 +118,7 @@ impl Cluster {
     }
 }
 
-fn numbered(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+pub(super) fn numbered(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
     range.map(|number| format!("p{number}").into_bytes()).collect()
 }
 

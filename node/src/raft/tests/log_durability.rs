@@ -188,6 +188,20 @@ async fn a_failed_purge_barrier_stops_everything() {
     assert_eq!(log.read_vote().await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn what_could_not_be_written_is_not_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let fatal = Arc::new(Remember::default());
+    let opened = log_store::open(dir.path(), LIMITS, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>);
+    let (mut log, _closer) = opened.unwrap();
+    append(&mut log, (0..3).map(|index| entry(1, index))).await;
+    // A round that the disk refuses, because an entry is missing in it.
+    let (sender, flushed) = TypeConfig::oneshot();
+    log.append([entry(1, 7)], IOFlushed::signal(sender)).await.unwrap();
+    assert!(flushed.await.unwrap().is_err(), "acknowledged before it was written");
+    assert_eq!(fatal.0.lock().unwrap().len(), 1);
+}
+
 /// Flips a bit of what was written last of `content` in the first file of the log.
 fn flip(dir: &Path, content: &[u8]) {
     let path = dir.join("raftlog/00000000000000000001.seg");

@@ -5,5 +5,6 @@ mod crash;
 mod dialogue;
 mod golden;
 mod log_durability;
+mod reads;
 mod suite;
-mod support;
+pub(crate) mod support;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use crate::store::state_db::{StateDb, StateOptions};
 
 /// Remembers what would have ended the process.
 #[derive(Default)]
-pub(super) struct Remember(pub Mutex<Vec<String>>);
+pub(crate) struct Remember(pub Mutex<Vec<String>>);
 
 impl FatalHandler for Remember {
     fn fatal(&self, what: &str, error: &(dyn Error + 'static)) {
@@ -32,9 +32,11 @@ impl FatalHandler for Remember {
 }
 
 /// Stores each payload under the number of payloads before it; the outcome is that number and the payload.
-pub(super) struct Counting {
+pub(crate) struct Counting {
     state: Arc<StateDb>,
     count: Mutex<u64>,
+    is_held: Mutex<bool>,
+    released: Condvar,
 }
 
 const COUNT: &[u8] = b"count";
@@ -42,7 +44,13 @@ const COUNT: &[u8] = b"count";
 impl Counting {
     pub(super) fn new(state: &Arc<StateDb>) -> Arc<Self> {
         let count = Mutex::new(read_count(state));
-        Arc::new(Self { state: Arc::clone(state), count })
+        Arc::new(Self { state: Arc::clone(state), count, is_held: Mutex::new(false), released: Condvar::new() })
+    }
+
+    /// Nothing more is applied, or all that waits.
+    pub(super) fn hold(&self, is_held: bool) {
+        *self.is_held.lock().unwrap() = is_held;
+        self.released.notify_all();
     }
 }
 
@@ -61,6 +69,7 @@ pub(super) fn payloads(state: &StateDb) -> Vec<Vec<u8>> {
 
 impl Machine for Counting {
     fn apply(&self, batch: ApplyBatch) -> io::Result<Vec<Outcomes>> {
+        drop(self.released.wait_while(self.is_held.lock().unwrap(), |is_held| *is_held).unwrap());
         let db = self.state.db();
         let (events, meta) = (db.cf_handle(columns::EVENTS).unwrap(), db.cf_handle(columns::META).unwrap());
         let mut write = WriteBatch::default();
@@ -110,9 +119,10 @@ impl PeerCallHandler for Echo {
 }
 
 /// A running node of a test.
-pub(super) struct TestNode {
-    pub raft: Arc<RaftNode>,
+pub(crate) struct TestNode {
+    pub(crate) raft: Arc<RaftNode>,
     pub state: Arc<StateDb>,
+    pub machine: Arc<Counting>,
     pub fatal: Arc<Remember>,
 }
 
@@ -121,7 +131,7 @@ pub(super) fn small_state() -> StateOptions {
 }
 
 /// Starts a node on an address that is already known to its peers.
-pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> TestNode {
+pub(crate) async fn start(settings: RaftSettings, listener: TcpListener) -> TestNode {
     try_start(settings, listener).await.unwrap()
 }
 
@@ -143,9 +153,10 @@ pub(super) async fn try_start(settings: RaftSettings, listener: TcpListener) -> 
     let state = open_state(&settings.data_dir).await;
     let fatal = Arc::new(Remember::default());
     let echo = Arc::new(Echo(settings.node_id));
+    let machine = Counting::new(&state);
     let parts = RaftParts {
         state: Arc::clone(&state),
-        machine: Counting::new(&state),
+        machine: Arc::clone(&machine) as Arc<dyn Machine>,
         connector: Arc::new(PlainConnector),
         certified: |_| None,
         forward: Arc::clone(&echo) as Arc<dyn ForwardHandler>,
@@ -153,7 +164,7 @@ pub(super) async fn try_start(settings: RaftSettings, listener: TcpListener) -> 
         fatal: Arc::clone(&fatal) as Arc<dyn FatalHandler>,
     };
     let raft = RaftNode::start(settings, parts, TcpListenerStream::new(listener)).await?;
-    Ok(TestNode { raft, state, fatal })
+    Ok(TestNode { raft, state, machine, fatal })
 }
 
 impl TestNode {
@@ -185,7 +196,7 @@ pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
     }
 }
 
-pub(super) fn settings(node_id: NodeId, dir: &Path) -> RaftSettings {
+pub(crate) fn settings(node_id: NodeId, dir: &Path) -> RaftSettings {
     let mut settings = RaftSettings::new("test-cluster", node_id, dir.join(format!("node-{node_id}")));
     std::fs::create_dir_all(&settings.data_dir).unwrap();
     // Generous, because many tests share two processors.

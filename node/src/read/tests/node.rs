@@ -72,7 +72,12 @@ impl Node {
         CheckpointFile::below(self.dir.path())
     }
 
-    pub(super) fn states(&self) -> Arc<States> {
+    /// What applies, with its positions and what it has just applied.
+    pub(crate) fn applier(&self) -> Arc<Applier> {
+        Arc::clone(&self.parts().1)
+    }
+
+    pub(crate) fn states(&self) -> Arc<States> {
         Arc::clone(&self.parts().0)
     }
 
@@ -142,6 +147,15 @@ impl Node {
         let (states, applier) = self.parts();
         let position = *applier.positions().borrow();
         View { states: Arc::clone(states), position, scans: Scans::new(Duration::from_secs(30)) }
+    }
+}
+
+/// A device with nothing special to it.
+pub(crate) fn create_device(namespace: &str, device: &str) -> Operation {
+    Operation::CreateDevice {
+        namespace: namespace.to_owned(),
+        device: device.to_owned(),
+        definition: Box::new(super::random::device_definition()),
     }
 }
 

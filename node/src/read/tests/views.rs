@@ -198,14 +198,21 @@ fn views_that_are_made_beside_take_in_what_is_applied_meanwhile() {
 
 #[test]
 fn a_checkpoint_that_is_damaged_or_of_another_history_is_left_aside() {
-    let (mut node, mut other, mut at) = (Node::new(), Node::new(), 0);
+    let (mut node, mut at) = (Node::new(), 0);
     apply(&mut node, &mut at, &commands(31, 120));
-    apply(&mut other, &mut at, &commands(32, 200));
     save(&node);
-    save(&other);
+    // Of a revision that is still to come here, and of one that was here, with another past.
+    let foreign = [(32, 200), (33, 60)].map(|(seed, count)| {
+        let (mut other, mut at) = (Node::new(), 0);
+        apply(&mut other, &mut at, &commands(seed, count));
+        save(&other);
+        (other.view().revision(), std::fs::read(other.checkpoint().path()).unwrap())
+    });
+    assert!(foreign[0].0 > node.view().revision() && (1..node.view().revision()).contains(&foreign[1].0));
     let path = node.checkpoint().path().to_owned();
-    let (whole, foreign) = (std::fs::read(&path).unwrap(), std::fs::read(other.checkpoint().path()).unwrap());
-    let mut spoilt = vec![whole[..whole.len() / 2].to_vec(), Vec::new(), foreign, [&whole[..], b"x"].concat()];
+    let whole = std::fs::read(&path).unwrap();
+    let mut spoilt = vec![whole[..whole.len() / 2].to_vec(), Vec::new(), [&whole[..], b"x"].concat()];
+    spoilt.extend(foreign.map(|(_, bytes)| bytes));
     // Format, documents, revision, chain, number of namespaces, a name, the tables.
     for place in [0, 8, 12, 16, 25, 56, 63, 120, whole.len() / 3, whole.len() - 1] {
         let mut bytes = whole.clone();

@@ -5,6 +5,7 @@
 use muster_domain::device::{DeviceStatus, SealedKey};
 use muster_domain::retention::Retention;
 use muster_domain::{Event, EventKind};
+use muster_planted::{self as planted, Bug};
 use muster_proto::stored::v1 as stored;
 use muster_proto::stored::v1::event::Kind;
 use prost::Message;
@@ -71,7 +72,11 @@ pub fn encode_revision(entry: &RevisionEntry) -> Vec<u8> {
 /// # Errors
 /// When the bytes are malformed, or hold an event of a kind that this version does not know.
 pub fn decode_revision(bytes: &[u8]) -> Result<RevisionEntry, CodecError> {
-    let entry = stored::Revision::decode(bytes).map_err(CodecError::decoding("a revision"))?;
+    let mut entry = stored::Revision::decode(bytes).map_err(CodecError::decoding("a revision"))?;
+    if planted::is(Bug::UnknownEventSkipped) {
+        entry.events.retain(|event| event.kind.is_some());
+        entry.previous_revisions.truncate(entry.events.len());
+    }
     let events = entry.events.into_iter().map(event_from_stored).collect::<Result<Vec<_>, _>>()?;
     if entry.previous_revisions.len() != events.len() {
         return Err(CodecError::malformed("a revision", "not every event says what came before it"));
