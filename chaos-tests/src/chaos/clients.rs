@@ -111,7 +111,9 @@ impl Hand {
             _ if error.is_outcome_unknown() => Outcome::Unknown,
             _ => Outcome::Failed,
         };
-        let why = error.reason().map_or_else(|| error.message().chars().take(60).collect(), str::to_owned);
+        // Without a reason of the server it is told up to its first number: how long a client waited is no kind of failure.
+        let text = || error.message().split(|end: char| end.is_ascii_digit()).next().unwrap_or_default().to_owned();
+        let why = error.reason().map_or_else(text, str::to_owned);
         self.recorder.note_failure(format!("{outcome:?} by {:?} {why}", error.code()));
         outcome
     }

@@ -30,6 +30,8 @@ use crate::invariants::{chains_agree, of_histories, replicas_agree};
 const CALM: Duration = Duration::from_secs(3);
 /// How much of the rate before the storm has to be back after it. A run shares its machine with whoever else is there.
 const RECOVERED_MIN: f64 = 0.5;
+/// How many times [`CALM`] it may take until the rate is back.
+const RECOVERY_WINDOWS: u32 = 8;
 /// The pause of the watcher that is slow.
 const SLOW: Duration = Duration::from_millis(20);
 
@@ -144,7 +146,13 @@ impl Stage {
         let began = Instant::now();
         self.heal().await?;
         let healed_in = began.elapsed();
-        let after = self.rate(CALM).await;
+        let mut after = self.rate(CALM).await;
+        for _ in 1..RECOVERY_WINDOWS {
+            if after >= before * RECOVERED_MIN {
+                break;
+            }
+            after = self.rate(CALM).await;
+        }
         load.finish().await?;
         let done = match at_work {
             Some(at_work) => Some(at_work.finish().await?),
