@@ -47,7 +47,7 @@ impl Stopped {
     }
 
     fn close(self) -> anyhow::Result<()> {
-        Ok(self.0.flush_wal_synced()?)
+        Ok(self.0.flush()?)
     }
 
     /// Changes the actor in an event, with a checksum that fits; `chained` makes the chain of hashes fit, too. Returns what

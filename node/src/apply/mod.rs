@@ -76,6 +76,7 @@ impl Memory {
         states.unwritten().settle();
         let db = states.db();
         let position = Position::load(&db)?;
+        position.check(&db)?;
         let folded = replay::catch_up(&db, position.revision)?;
         if folded > 0 {
             tracing::info!(revisions = folded, "twins were folded up to the position");

@@ -15,7 +15,7 @@ use crate::store::error::{StoreError, rocks};
 use crate::store::event_log::{self, ChainHash};
 use crate::store::overlay::Changed;
 use crate::store::states::{States, family, seal};
-use crate::store::{columns, history, keys};
+use crate::store::{columns, history, keys, unlogged};
 
 /// A batch being filled.
 pub(super) struct Writing<'a> {
@@ -120,7 +120,7 @@ impl<'a> Writing<'a> {
         for (key, value) in meta {
             self.batch.put_cf(meta_family, key, value);
         }
-        self.db.write(self.batch).map_err(rocks("write a batch of changes"))?;
+        unlogged::write(self.db, self.batch).map_err(rocks("write a batch of changes"))?;
         Ok(finished)
     }
 

@@ -21,7 +21,7 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES};
+use super::log_disk::{LogDisk, LogOpenError, segment_bytes};
 use super::log_tail::{Tail, TailLimits};
 use super::log_writer::{BeforePurge, HighWaterKeeper, Job, LogCore, LogView, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
@@ -70,7 +70,7 @@ pub(super) fn open(
     before_purge: BeforePurge,
     fatal: Arc<dyn FatalHandler>,
 ) -> Result<(LogStore, LogCloser), LogOpenError> {
-    open_with(data_dir, SEGMENT_BYTES, limits, before_purge, fatal)
+    open_with(data_dir, segment_bytes(), limits, before_purge, fatal)
 }
 
 /// As [`open`], with segments of another size.

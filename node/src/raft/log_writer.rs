@@ -74,7 +74,7 @@ impl LogCore {
 }
 
 /// Makes durable what the entries about to be purged led to.
-pub(super) type BeforePurge = Box<dyn Fn() -> io::Result<()> + Send>;
+pub(super) type BeforePurge = Box<dyn Fn(&LogId) -> io::Result<()> + Send>;
 
 pub(super) struct Writer {
     pub core: Arc<LogCore>,
@@ -154,7 +154,7 @@ impl Writer {
                 round.last = *keep;
             }
             Job::Purge { upto, .. } => {
-                (self.before_purge)()?;
+                (self.before_purge)(upto)?;
                 batch.purge_upto(upto);
                 round.last = round.last.max(Some(*upto));
             }

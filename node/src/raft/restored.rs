@@ -16,7 +16,7 @@ use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES, inspect};
 use super::snapshot::applied_in;
 use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
 use super::{gate::Gate, meta_keys, wire};
-use crate::store::columns;
+use crate::store::{columns, unlogged};
 use crate::store::envelope::RecordType;
 use crate::store::high_water::{HighWater, Mark};
 use crate::store::state_db::StateDb;
@@ -63,8 +63,8 @@ fn write_membership(state: &StateDb, last: LogId, node_id: NodeId, member: Membe
     let value = wire::seal(RecordType::Membership, &wire::stored_membership_out(&membership));
     let mut batch = WriteBatch::default();
     batch.put_cf(meta, meta_keys::MEMBERSHIP, value);
-    db.write(batch).map_err(io::Error::other)?;
-    db.flush_wal(true).map_err(io::Error::other)
+    unlogged::write(&db, batch).map_err(io::Error::other)?;
+    unlogged::flush(&db).map_err(io::Error::other)
 }
 
 /// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it has any.

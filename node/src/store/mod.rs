@@ -21,5 +21,6 @@ pub(crate) mod replay;
 pub mod state_db;
 pub mod states;
 pub mod sweep;
+pub mod unlogged;
 pub mod unwritten;
 pub mod verify;

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! This file does not know what the records say, nor what Raft is. Invariants:
-//! - Writes go to the write-ahead log without a sync: a crash loses a suffix, never a part from the middle, and the
-//!   Raft log replays it. Whoever drops log entries calls [`StateDb::flush_wal_synced`] first.
+//! - Writes go into memory and become durable by flushes of all families at once (`unlogged.rs`): a crash loses a suffix,
+//!   never a part from the middle, and the Raft log replays it. Whoever drops log entries calls [`StateDb::flush`] first.
 //! - An installation is one rename: a crash at any step leaves the old or the new state, whole.
 //! - A reader that took [`StateDb::db`] keeps a working store, even when it is replaced meanwhile.
 
@@ -20,7 +20,7 @@ use std::time::Duration;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{Cache, DB, DBRecoveryMode, LogLevel, Options, WriteBatch};
 
-use super::{columns, durable};
+use super::{columns, durable, unlogged};
 use crate::failpoint::{self, Point};
 
 /// Sizes that depend on the machine.
@@ -122,20 +122,20 @@ impl StateDb {
         Arc::clone(&self.read().db)
     }
 
-    /// Writes a batch atomically, to the write-ahead log, without a sync.
+    /// Writes a batch atomically, into memory.
     ///
     /// # Errors
     /// When RocksDB refuses; the node must then end, because it can no longer follow its peers.
     pub fn write(&self, batch: WriteBatch) -> Result<(), rocksdb::Error> {
-        self.db().write(batch)
+        unlogged::write(&self.db(), batch)
     }
 
     /// Makes everything written so far survive a power cut.
     ///
     /// # Errors
     /// When the sync fails; nothing may then be assumed about what is durable.
-    pub fn flush_wal_synced(&self) -> Result<(), rocksdb::Error> {
-        self.db().flush_wal(true)
+    pub fn flush(&self) -> Result<(), rocksdb::Error> {
+        unlogged::flush(&self.db())
     }
 
     /// Writes a consistent copy into `path`, which must not exist and must lie on the same filesystem. Writes go on
@@ -164,7 +164,7 @@ impl StateDb {
         failpoint::reach(Point::StateLinked);
         let db = Arc::new(open_db(&dir, &self.cache, self.options)?);
         failpoint::reach(Point::StateOpened);
-        db.flush_wal(true).map_err(|source| StateError::Database { path: dir.clone(), source })?;
+        unlogged::flush(&db).map_err(|source| StateError::Database { path: dir.clone(), source })?;
         write_pointer(&self.root, number)?;
         failpoint::reach(Point::StatePointed);
         let old = {
@@ -206,9 +206,9 @@ fn open_db(dir: &Path, cache: &Cache, options: StateOptions) -> Result<DB, State
     all.create_missing_column_families(true);
     all.set_max_background_jobs(2);
     all.set_paranoid_checks(true);
-    // A torn tail after a crash is normal: what it held is replayed from the Raft log.
+    all.set_atomic_flush(true);
+    // Versions before decision 0020 wrote a log, whose end may be torn: what it held is replayed from the Raft log.
     all.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    all.set_max_total_wal_size(512 << 20);
     all.set_bytes_per_sync(1 << 20);
     all.set_max_open_files(1024);
     all.set_log_level(LogLevel::Warn);

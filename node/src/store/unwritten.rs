@@ -23,7 +23,7 @@ use rocksdb::{DB, WriteBatch};
 
 use crate::store::error::{StoreError, rocks};
 use crate::store::states::{RecordCache, family, seal};
-use crate::store::{columns, replay};
+use crate::store::{columns, replay, unlogged};
 
 /// Changed twins by encoded key.
 type Twins = HashMap<Box<[u8]>, Arc<Record>>;
@@ -244,7 +244,7 @@ impl Shared {
             for (key, record) in chunk {
                 batch.put_cf(states, key, seal(record));
             }
-            job.db.write(batch).map_err(rocks("write twins"))?;
+            unlogged::write(&job.db, batch).map_err(rocks("write twins"))?;
         }
         metrics::counter!("muster_state_twins_written_total").increment(twins.len() as u64);
         replay::mark(&job.db, job.revision)
