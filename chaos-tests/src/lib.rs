@@ -8,6 +8,7 @@ pub mod broker;
 pub mod built;
 pub mod chaos;
 pub mod cluster;
+pub mod crash_lab;
 pub mod eventually;
 pub mod faults;
 pub mod history;

@@ -42,6 +42,8 @@ enum Command {
     RollingRestart(handover::Arguments),
     /// Break clusters of real processes by a plan from a seed, and check every answer.
     Chaos(handover::Arguments),
+    /// Crash nodes at any instant, damage their files, cut their power, and check what they make of it.
+    Crash(handover::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::RollingRestart(arguments) => handover::run("muster-rolling-restart", &arguments),
         Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
+        Command::Crash(arguments) => handover::run("muster-crash", &arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());
