@@ -199,6 +199,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             },
         });
         crate::views::keep_words(&applier.views(), stop.clone());
+        flush_beside(&state);
         keep_retention(&startup, &raft, &reader, &services.proposer, &states, &applier, &stop);
         healthy.set_serving();
         let served = serve_clients(&config, clients, services, &healthy, stop.clone()).await;
@@ -233,6 +234,18 @@ fn keep_retention(
     };
     keeper.start(stop.clone());
     Sweeper { applier: Arc::clone(applier), states: Arc::clone(states) }.start(stop.clone());
+}
+
+/// Makes durable what was replayed, so that a node that is killed again soon need not replay it again, and so that a state is there
+/// that can tell of a log that is gone.
+fn flush_beside(state: &Arc<StateDb>) {
+    let state = Arc::clone(state);
+    let flush = move || {
+        if let Err(error) = state.flush() {
+            tracing::warn!(%error, "the state cannot be flushed");
+        }
+    };
+    drop(tasks::spawn("first flush", async move { drop(tasks::blocking(flush).await) }));
 }
 
 /// Waits until the state shows all that was committed before this node stopped: a revoked token must not work again for

@@ -18,7 +18,7 @@ use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
 use super::{gate::Gate, meta_keys, wire};
 use crate::store::{columns, unlogged};
 use crate::store::envelope::RecordType;
-use crate::store::high_water::{HighWater, Mark};
+use crate::store::high_water::{self, HighWater, Mark};
 use crate::store::state_db::StateDb;
 
 /// Term and index of the last entry whose effect is in a state.
@@ -73,10 +73,14 @@ fn write_membership(state: &StateDb, last: LogId, node_id: NodeId, member: Membe
 /// When it is damaged, or ends before what was known to be durable.
 pub fn check_log(data_dir: &Path) -> Result<Option<(u64, u64)>, LogOpenError> {
     let path = data_dir.join("HIGH_WATER");
-    let known = HighWater::read(&path).map_err(|source| LogOpenError::HighWater { path, source })?;
-    let path = data_dir.join("raftlog");
-    let inspected = inspect(&path)?;
+    let failed = |source| LogOpenError::HighWater { path: path.clone(), source };
+    let known = HighWater::read(&path).map_err(failed)?;
+    let inspected = inspect(&data_dir.join("raftlog"))?;
     let found = inspected.recovered;
+    if (found.last.is_some() || found.vote.is_some()) && !path.exists() {
+        return Err(failed(high_water::missing()));
+    }
+    let path = data_dir.join("raftlog");
     if !found.reaches(known) {
         let describe =
             |mark: Option<(u64, u64)>| mark.map_or("nothing".to_owned(), |(_, index)| format!("index {index}"));

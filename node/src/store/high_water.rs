@@ -29,6 +29,13 @@ pub struct Mark {
     pub vote_term: u64,
 }
 
+/// What is wrong where there is a log and no mark: it is made before the first entry or vote.
+#[must_use]
+pub fn missing() -> io::Error {
+    let what = "it is gone, and the Raft log is not empty: put it back, or replace the member under a new id";
+    io::Error::new(io::ErrorKind::NotFound, what)
+}
+
 /// The open file.
 #[derive(Debug)]
 pub struct HighWater {
