@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::bail;
-use rocksdb::{DB, IteratorMode, ReadOptions};
 use serde_json::{Value, json};
 
 use crate::apply::{Applier, Position};
@@ -18,11 +17,11 @@ use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
 use crate::node::hex;
 use crate::raft::{self, FatalHandler, Place, RaftSettings, Rehearsal};
-use crate::store::error::{StoreError, rocks};
+use crate::store::error::rocks;
 use crate::store::high_water::HighWater;
 use crate::store::state_db::{StateDb, StateOptions};
-use crate::store::states::{States, family};
-use crate::store::{columns, event_log, verify};
+use crate::store::states::States;
+use crate::store::{content, event_log, verify};
 use crate::views::CheckpointFile;
 
 /// Small: thousands of stores are opened one after the other.
@@ -79,12 +78,12 @@ pub async fn run(task: Task) -> anyhow::Result<Value> {
     verify::verify(&db, position.revision, &position.chain, |_, _| {})?;
     let mut said = said(&db, &found, position)?;
     said["high_water"] = json!({ "last": high_water.last, "vote_term": high_water.vote_term });
-    said["content"] = json!(content(&db)?);
+    said["content"] = json!(hex(&content::hash(&db)?[..SHORT]));
     state.flush().map_err(rocks("flush the state"))?;
     Ok(said)
 }
 
-fn said(db: &DB, found: &Rehearsal, position: Position) -> anyhow::Result<Value> {
+fn said(db: &event_log::Db, found: &Rehearsal, position: Position) -> anyhow::Result<Value> {
     let place = |place: Option<Place>| place.map(|(term, index)| json!({ "term": term, "index": index }));
     let first = event_log::swept(db)?.revision;
     let mut events = Vec::new();
@@ -105,25 +104,4 @@ fn said(db: &DB, found: &Rehearsal, position: Position) -> anyhow::Result<Value>
         "first_revision": first,
         "events": events,
     }))
-}
-
-/// A hash over all that is stored. Each value is read twice: by its neighbours' way and by its key, as a caller would.
-fn content(db: &DB) -> Result<String, StoreError> {
-    let mut hasher = blake3::Hasher::new();
-    for name in columns::ALL {
-        let family = family(db, name)?;
-        let mut options = ReadOptions::default();
-        options.set_verify_checksums(true);
-        for item in db.iterator_cf_opt(family, options, IteratorMode::Start) {
-            let (key, value) = item.map_err(rocks("read everything"))?;
-            let found = db.get_pinned_cf(family, &key).map_err(rocks("read a value by its key"))?;
-            if found.as_deref() != Some(&*value) {
-                return Err(StoreError::Inconsistent(format!("{name}: a key gives another value than its neighbours do")));
-            }
-            for part in [name.as_bytes(), &key, &value] {
-                hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
-            }
-        }
-    }
-    Ok(hex(&hasher.finalize().as_bytes()[..SHORT]))
 }

@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod codec;
 pub mod columns;
+pub mod content;
 pub(crate) mod dead_runs;
 pub mod digest;
 pub mod durable;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::support::{TestNode, copy_dir, eventually, members, payloads, settings, small_state, start, try_start};
-use crate::store::state_db::StateDb;
+use super::support::{TestNode, copy_dir, eventually, members, payloads, settings, start, try_start};
 use crate::raft::{ForwardError, NodeId, Outcomes, RaftSettings, ReadError, Role, SubmitError};
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -16,7 +15,7 @@ const WAIT: Duration = Duration::from_secs(20);
 pub(super) struct Cluster {
     dir: TempDir,
     pub(super) addresses: BTreeMap<NodeId, String>,
-    nodes: BTreeMap<NodeId, TestNode>,
+    pub(super) nodes: BTreeMap<NodeId, TestNode>,
     tune: fn(&mut RaftSettings),
 }
 
@@ -40,7 +39,7 @@ impl Cluster {
         this
     }
 
-    fn settings(&self, id: NodeId) -> RaftSettings {
+    pub(super) fn settings(&self, id: NodeId) -> RaftSettings {
         let mut settings = settings(id, self.dir.path());
         (self.tune)(&mut settings);
         settings
@@ -99,7 +98,7 @@ impl Cluster {
         }
     }
 
-    async fn all_hold(&self, expected: &[Vec<u8>]) {
+    pub(super) async fn all_hold(&self, expected: &[Vec<u8>]) {
         for (id, node) in &self.nodes {
             eventually(&format!("node {id} holds all {} payloads", expected.len()), || {
                 payloads(&node.state) == expected
@@ -119,7 +118,7 @@ impl Cluster {
     }
 }
 
-fn numbered(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+pub(super) fn numbered(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
     range.map(|number| format!("p{number}").into_bytes()).collect()
 }
 
@@ -209,7 +208,7 @@ async fn everything_survives_when_all_stop() {
     cluster.finish().await;
 }
 
-fn short_log(settings: &mut RaftSettings) {
+pub(super) fn short_log(settings: &mut RaftSettings) {
     settings.snapshot_logs_since_last = 20;
     settings.log_keep_entries = 5;
     settings.log_tail_entries = 4;
@@ -397,56 +396,6 @@ async fn a_state_without_its_log_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let error = try_start(settings, listener).await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains("a part of the data directory was deleted"), "{error}");
-}
-
-/// What the log no longer has must be in the state: a state that is older, or gone, would miss a part from the middle.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_whose_beginning_only_a_lost_state_had_is_refused() {
-    let mut cluster = Cluster::new(1, short_log).await;
-    for number in 0..100 {
-        cluster.write(&format!("p{number}")).await;
-    }
-    eventually("the log was purged", || cluster.nodes[&1].raft.status().purged_index > Some(20)).await;
-    cluster.stop(1).await;
-    let data = cluster.settings(1).data_dir;
-    std::fs::remove_dir_all(data.join("state")).unwrap();
-    // From the snapshot it is made anew.
-    cluster.restart(1).await;
-    cluster.all_hold(&numbered(0..100)).await;
-    cluster.stop(1).await;
-    std::fs::remove_dir_all(data.join("state")).unwrap();
-    std::fs::remove_dir_all(data.join("snapshots")).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let error = try_start(cluster.settings(1), listener).await.err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("the state and its snapshots are empty"), "{error}");
-}
-
-/// A node that was killed has in its state what was flushed last; the log tells the rest.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_not_flushed_is_replayed() {
-    let mut cluster = Cluster::new(1, |_| {}).await;
-    for number in 0..10 {
-        cluster.write(&format!("p{number}")).await;
-    }
-    cluster.nodes[&1].state.flush().unwrap();
-    for number in 10..20 {
-        cluster.write(&format!("p{number}")).await;
-    }
-    // The folder as a crash leaves it: copied while the node runs.
-    let (data, folder) = (cluster.settings(1).data_dir, tempfile::tempdir().unwrap());
-    let copy = folder.path().join("copy");
-    copy_dir(&data, &copy);
-    let crashed = StateDb::open(&copy, small_state()).unwrap();
-    assert_eq!(payloads(&crashed), numbered(0..10), "all that was flushed, and nothing else");
-    drop(crashed);
-    let mut settings = cluster.settings(1);
-    cluster.finish().await;
-    settings.data_dir = copy;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let node = try_start(settings, listener).await.unwrap();
-    node.raft.wait_for_recovery(Duration::from_secs(10)).await.unwrap();
-    eventually("all is replayed", || payloads(&node.state) == numbered(0..20)).await;
-    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
