@@ -323,7 +323,12 @@ impl Cluster {
             .arg(node.folder.join("node.toml"))
             .envs(failpoint.map(|failpoint| ("MUSTER_FAILPOINT", failpoint)))
             .envs(breakable(preload.as_deref(), &node.folder))
-            .envs(recorded.map(|(library, into)| record::environment(&library, &into, node.id, &node.folder)).into_iter().flatten())
+            .envs(
+                recorded
+                    .map(|(library, into)| record::environment(&library, &into, node.id, &node.folder))
+                    .into_iter()
+                    .flatten(),
+            )
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -67,7 +67,8 @@ pub async fn run(task: Task) -> anyhow::Result<Value> {
     let high_water = HighWater::read(&data_dir.path().join("HIGH_WATER"))?;
     let settings = RaftSettings::new(identity.cluster_id, identity.node_id, data_dir.path());
     let fatal = Arc::new(Remembered::default());
-    let found = raft::rehearse(&settings, Arc::clone(&state), Arc::clone(&applier) as _, Arc::clone(&fatal) as _).await?;
+    let found =
+        raft::rehearse(&settings, Arc::clone(&state), Arc::clone(&applier) as _, Arc::clone(&fatal) as _).await?;
     states.write_twins()?;
     let position = *applier.positions().borrow();
     drop(applier);

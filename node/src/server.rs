@@ -79,7 +79,8 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
     let checkpoint = CheckpointFile::below(startup.data_dir.path());
     let applier = Applier::open_and_make_views_beside(Arc::clone(&states), checkpoint.clone())?;
-    let views = ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), Arc::clone(&state), keeper_settings(&config));
+    let views =
+        ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), Arc::clone(&state), keeper_settings(&config));
     views.start(stop.clone());
     let backups = BackupSource::open(
         startup.data_dir.path(),

@@ -32,7 +32,13 @@ fn position(descriptor: c_int) -> u64 {
     u64::try_from(unsafe { libc::lseek(descriptor, 0, libc::SEEK_CUR) }).unwrap_or_default()
 }
 
-fn wrote(descriptor: c_int, bytes: *const c_void, count: ssize_t, offset: Option<off64_t>, write: &mut dyn FnMut(&Record<'_>)) {
+fn wrote(
+    descriptor: c_int,
+    bytes: *const c_void,
+    count: ssize_t,
+    offset: Option<off64_t>,
+    write: &mut dyn FnMut(&Record<'_>),
+) {
     let Some(count) = usize::try_from(count).ok().filter(|count| *count > 0) else { return };
     // SAFETY: the kernel has just read that many bytes from there.
     let data = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), count) };
@@ -219,6 +225,19 @@ pub unsafe extern "C" fn closedir(folder: *mut libc::DIR) -> c_int {
     closing(unsafe { libc::dirfd(folder) }, || {
         let real: extern "C" fn(*mut libc::DIR) -> c_int = next!("closedir");
         real(folder)
+    })
+}
+
+/// See fclose(3). What is written by stdio is not seen (`RocksDB`'s text log); that the descriptor is free again must be.
+///
+/// # Safety
+/// As fclose(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
+    // SAFETY: the caller hands over an open stream.
+    closing(unsafe { libc::fileno(stream) }, || {
+        let real: extern "C" fn(*mut libc::FILE) -> c_int = next!("fclose");
+        real(stream)
     })
 }
 

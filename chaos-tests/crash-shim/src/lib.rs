@@ -5,7 +5,7 @@
 //! - Operations that change something take turns. Syncs do not, and reads are not looked at.
 //! - Copies within the kernel (`copy_file_range`, `sendfile`) are refused as not supported, so that their callers write.
 //! - Not seen, because Muster and RocksDB as it is built here do not use them: `mmap` for writing, `O_DIRECT`, `dup`ed
-//!   descriptors, `stdio`, `io_uring`.
+//!   descriptors, `io_uring`. What `stdio` writes is not seen either: `RocksDB` writes its text log so.
 
 #![cfg(target_os = "linux")]
 

@@ -42,7 +42,12 @@ fn exists(path: &[u8]) -> bool {
 }
 
 /// Carries out an operation on one name, or two, and writes it down when it succeeded.
-fn named(what: u32, from: (c_int, *const c_char), to: Option<(c_int, *const c_char)>, call: impl FnOnce() -> c_int) -> c_int {
+fn named(
+    what: u32,
+    from: (c_int, *const c_char),
+    to: Option<(c_int, *const c_char)>,
+    call: impl FnOnce() -> c_int,
+) -> c_int {
     let Some((recording, path)) = counted(from.0, from.1) else { return call() };
     let second = to.and_then(|(folder, path)| absolute(folder, path)).unwrap_or_default();
     let turn = recording.turn();

@@ -89,7 +89,11 @@ impl Recording {
         let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o600) };
         let file = libc::c_int::try_from(file).ok().filter(|file| *file >= 0)?;
         let this = Self { file, root, open: Mutex::default(), syncs: AtomicU64::new(0) };
-        this.turn().write(&Record { kind: kind::BEGIN, numbers: [std::process::id().into(), 0, 0], ..Record::default() });
+        this.turn().write(&Record {
+            kind: kind::BEGIN,
+            numbers: [std::process::id().into(), 0, 0],
+            ..Record::default()
+        });
         Some(this)
     }
 
@@ -132,10 +136,8 @@ impl Turn<'_> {
             let Ok(length) = u32::try_from(part.len()) else { std::process::abort() };
             place.copy_from_slice(&length.to_le_bytes());
         }
-        let parts = [&header[..], record.path, record.second, record.data].map(|part| libc::iovec {
-            iov_base: part.as_ptr().cast_mut().cast(),
-            iov_len: part.len(),
-        });
+        let parts = [&header[..], record.path, record.second, record.data]
+            .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
         let all: usize = parts.iter().map(|part| part.iov_len).sum();
         // SAFETY: the parts live until the call returns, which only reads them.
         let written =

@@ -132,11 +132,19 @@ impl Lab {
             let parent = self.arguments.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
             let folder = parent.join(format!("recording-{:x}-{pass}", self.seed));
             let begun = Instant::now();
-            let task =
-                record::Task { nodes, writes: self.arguments.writes, folder: folder.clone(), musterd: self.arguments.musterd.clone() };
+            let task = record::Task {
+                nodes,
+                writes: self.arguments.writes,
+                folder: folder.clone(),
+                musterd: self.arguments.musterd.clone(),
+            };
             let facts = record(&task).await.context("recording")?;
             recording_took += begun.elapsed();
-            println!("recorded {nodes} nodes: {} acknowledged writes in {} s", facts.acknowledged.len(), begun.elapsed().as_secs());
+            println!(
+                "recorded {nodes} nodes: {} acknowledged writes in {} s",
+                facts.acknowledged.len(),
+                begun.elapsed().as_secs()
+            );
             let findings = self.findings;
             self.crash(facts, left.min(self.arguments.images_of_one), self.seed.wrapping_add(pass))?;
             if self.findings > findings && self.arguments.keep.is_none() {
@@ -203,7 +211,10 @@ impl Lab {
             ),
             Err(error) => {
                 self.findings += 1;
-                println!("FINDING: {error:#}\nREPLAY: cargo xtask crash --images-max 0 --power-cuts {rounds} --seed {:#x}", self.seed);
+                println!(
+                    "FINDING: {error:#}\nREPLAY: cargo xtask crash --images-max 0 --power-cuts {rounds} --seed {:#x}",
+                    self.seed
+                );
                 if format!("{error:#}").contains("mount") {
                     bail!("the lab itself may be at fault: {error:#}");
                 }

@@ -75,7 +75,8 @@ impl Notes {
     /// When it cannot be written.
     pub fn note(&self, node: u64, term: u64, revision: u64, request_id: &str) -> anyhow::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let positions = self.recordings.iter().map(|path| Ok(fs::metadata(path)?.len())).collect::<anyhow::Result<_>>()?;
+        let positions =
+            self.recordings.iter().map(|path| Ok(fs::metadata(path)?.len())).collect::<anyhow::Result<_>>()?;
         let request_id = request_id.to_owned();
         Ok(file.write_all(Acknowledged { node, term, revision, request_id, positions }.line().as_bytes())?)
     }
@@ -103,7 +104,8 @@ impl Facts {
     /// When it is none.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let text = |name: &str| {
-            fs::read_to_string(folder.join(name)).with_context(|| format!("{}: not a recording", folder.join(name).display()))
+            fs::read_to_string(folder.join(name))
+                .with_context(|| format!("{}: not a recording", folder.join(name).display()))
         };
         let facts: Value = serde_json::from_str(&text("facts.json")?)?;
         let roots = facts["roots"].as_array().context("facts.json: no roots")?;
@@ -136,7 +138,8 @@ impl Facts {
     /// Those that had been acknowledged when each node had come to its position.
     #[must_use]
     pub fn before(&self, positions: &[u64]) -> &[Acknowledged] {
-        let is_before = |acked: &Acknowledged| acked.positions.iter().zip(positions).all(|(noted, crash)| noted <= crash);
+        let is_before =
+            |acked: &Acknowledged| acked.positions.iter().zip(positions).all(|(noted, crash)| noted <= crash);
         &self.acknowledged[..self.acknowledged.partition_point(is_before)]
     }
 }

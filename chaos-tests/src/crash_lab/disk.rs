@@ -229,18 +229,26 @@ impl Disk {
 
     /// A file or folder that was synced has a durable name, if it had none, and so have the folders above it.
     fn reachable(&mut self, id: Id, begun: u64) {
-        if id == 0 || self.nodes.iter().any(|node| matches!(node, Node::Folder(folder) if folder.durable.values().any(|at| *at == id))) {
+        if id == 0
+            || self
+                .nodes
+                .iter()
+                .any(|node| matches!(node, Node::Folder(folder) if folder.durable.values().any(|at| *at == id)))
+        {
             return;
         }
-        let above: Vec<Id> =
-            self.names.iter().filter(|name| name.what.id() == id && name.at <= begun).flat_map(|name| name.what.places().map(|place| place.0)).collect();
+        let above: Vec<Id> = self
+            .names
+            .iter()
+            .filter(|name| name.what.id() == id && name.at <= begun)
+            .flat_map(|name| name.what.places().map(|place| place.0))
+            .collect();
         self.names_durable(begun, |change| change.id() == id);
         above.into_iter().for_each(|folder| self.reachable(folder, begun));
     }
 
     fn names_durable(&mut self, begun: u64, is_covered: impl Fn(&NameChange) -> bool) {
-        let mut covered: Vec<bool> =
-            self.names.iter().map(|name| name.at <= begun && is_covered(&name.what)).collect();
+        let mut covered: Vec<bool> = self.names.iter().map(|name| name.at <= begun && is_covered(&name.what)).collect();
         close(&self.names, &mut covered);
         let mut covered = covered.into_iter();
         for name in std::mem::take(&mut self.names) {

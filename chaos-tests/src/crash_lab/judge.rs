@@ -66,7 +66,10 @@ impl Judge {
         let vote = &told["vote"];
         let (term, candidate) = (vote["term"].as_u64(), vote["node"].as_u64());
         if term < had_answered {
-            return Some(format!("node {} had answered in term {had_answered:?}, and has a vote of term {term:?}", spec.node));
+            return Some(format!(
+                "node {} had answered in term {had_answered:?}, and has a vote of term {term:?}",
+                spec.node
+            ));
         }
         let (term, candidate) = (term?, candidate?);
         let mut votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +98,14 @@ fn lost(write: &Acknowledged, started: &[(&Spec, &Value)], majority: usize) -> O
     }
     let found: Vec<String> = started
         .iter()
-        .map(|(spec, told)| format!("node {} ends at revision {} and has {:?}", spec.node, told["revision"], event(told, write.revision)))
+        .map(|(spec, told)| {
+            format!(
+                "node {} ends at revision {} and has {:?}",
+                spec.node,
+                told["revision"],
+                event(told, write.revision)
+            )
+        })
         .collect();
     Some(format!(
         "write {} was acknowledged at revision {}, and {holders} of {} nodes have it: {}",
@@ -109,7 +119,11 @@ fn lost(write: &Acknowledged, started: &[(&Spec, &Value)], majority: usize) -> O
 /// Revisions that differ from those the nodes ended with. A tail that no majority had may differ, so only what was
 /// acknowledged counts where there are several nodes.
 fn another_history(facts: &Facts, acknowledged: &[Acknowledged], spec: &Spec, told: &Value) -> Option<String> {
-    let last = if facts.nodes() == 1 { told["revision"].as_u64()? } else { acknowledged.iter().map(|write| write.revision).max()? };
+    let last = if facts.nodes() == 1 {
+        told["revision"].as_u64()?
+    } else {
+        acknowledged.iter().map(|write| write.revision).max()?
+    };
     let first = told["first_revision"].as_u64()?;
     let agreed: BTreeMap<u64, &str> =
         acknowledged.iter().map(|write| (write.revision, write.request_id.as_str())).collect();

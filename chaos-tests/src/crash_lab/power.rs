@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use muster_client::Client;
+use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,6 +23,8 @@ use crate::workload::{Acked, Writers, prepare};
 /// Bytes of each file system; sparse.
 const DISK_BYTES: u64 = 1 << 30;
 const WRITERS: usize = 6;
+/// How long killed processes may take to be gone.
+const ENDED_MAX: Duration = Duration::from_secs(5);
 /// As in recordings: much happens to files in a short time.
 const SETTINGS: &str = "[raft]\nsnapshot_entries = 200\nlog_keep_entries = 100\n\
                         [storage]\nstate_memtable_bytes = 1048576\ndisk_free_min_bytes = 0\n";
@@ -115,7 +118,6 @@ pub async fn run(task: &Task) -> anyhow::Result<Outcome> {
     if let Some(why) = missing(cluster.scratch()) {
         return Ok(Outcome::Skipped(why));
     }
-    // After the mounts, so that it is dropped, and its processes with it, before them.
     let mounts = cluster
         .ids()
         .into_iter()
@@ -126,10 +128,27 @@ pub async fn run(task: &Task) -> anyhow::Result<Outcome> {
     world.run(task).await
 }
 
-/// Fields are dropped in their order: processes before what they use.
+/// Taken away in this order: processes, what they use, and the folder that all of it lies in.
 struct World {
     cluster: Cluster,
     mounts: Vec<Mount>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let pids: Vec<u32> = self.cluster.ids().into_iter().filter_map(|id| self.cluster.pid_of(id)).collect();
+        self.cluster.ids().into_iter().for_each(|id| drop(self.cluster.signal(id, Signal::SIGKILL)));
+        let lives = |pid: &u32| {
+            // `pid (name) state …`: a zombie has let go of its files.
+            let about = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            about.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+        };
+        let begun = Instant::now();
+        while pids.iter().any(lives) && begun.elapsed() < ENDED_MAX {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.mounts.clear();
+    }
 }
 
 impl World {
@@ -141,7 +160,8 @@ impl World {
         let mut slowest = Duration::ZERO;
         for round in 0..task.rounds {
             let acked = self.round(Duration::from_millis(chance.random_range(300..2_500)), &mut slowest).await;
-            let acked = acked.with_context(|| format!("cut {} of {} (seed {:#x})", round + 1, task.rounds, task.seed))?;
+            let acked =
+                acked.with_context(|| format!("cut {} of {} (seed {:#x})", round + 1, task.rounds, task.seed))?;
             acknowledged += acked.len() as u64;
         }
         Ok(Outcome::Survived { cuts: task.rounds, acknowledged, slowest })

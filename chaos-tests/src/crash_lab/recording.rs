@@ -101,8 +101,10 @@ impl Recording {
     pub fn op(&self, begin: u64) -> anyhow::Result<Option<Op<'_>>> {
         let at = usize::try_from(begin)?;
         let Some(header) = self.bytes.get(at..at + HEADER_BYTES) else { return Ok(None) };
-        let long = |place: usize| header[place..place + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        let short = |place: usize| header[place..place + 4].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let long =
+            |place: usize| header[place..place + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let short =
+            |place: usize| header[place..place + 4].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         let (a, b, c) = (long(4), long(12), long(20));
         let path = at + HEADER_BYTES..at + HEADER_BYTES + short(28);
         let second = path.end..path.end + short(32);

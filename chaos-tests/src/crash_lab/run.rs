@@ -133,7 +133,8 @@ pub fn run(facts: &Facts, plan: &Plan) -> anyhow::Result<Outcome> {
     let mut chance = StdRng::seed_from_u64(plan.seed);
     let mut boundaries: Vec<u64> = positions[0].boundaries.clone();
     boundaries.shuffle(&mut chance);
-    let outcome = Mutex::new(Outcome { syncs: positions.iter().map(|found| found.syncs as u64).sum(), ..Outcome::default() });
+    let outcome =
+        Mutex::new(Outcome { syncs: positions.iter().map(|found| found.syncs as u64).sum(), ..Outcome::default() });
     let judge = Judge::default();
     let folder = folders::for_images()?;
     let (sender, crashes) = sync_channel(plan.workers * 2);
@@ -254,8 +255,10 @@ fn work(
         let next = crashes.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Crash { specs, images }) = next else { return Ok(()) };
         // Not returned: whoever sends crashes would wait for ever.
-        let tried = try_out(facts, &specs, &images, folder, &mut rehearser, judge).unwrap_or_else(|error| {
-            Tried { starts: 0, looked_for: 0, findings: vec![format!("the lab itself failed: {error:#}")] }
+        let tried = try_out(facts, &specs, &images, folder, &mut rehearser, judge).unwrap_or_else(|error| Tried {
+            starts: 0,
+            looked_for: 0,
+            findings: vec![format!("the lab itself failed: {error:#}")],
         });
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.crashes += 1;
@@ -314,7 +317,9 @@ fn differs(spec: &Spec, first: &Answer, second: &Answer) -> Option<String> {
     let same = |what: &str| first.started().map(|told| &told[what]) == second.started().map(|told| &told[what]);
     let is_same = second.started().is_some() && ["vote", "revision", "chain", "last", "content"].into_iter().all(same);
     let short = |answer: &Answer| format!("{answer:?}").chars().take(300).collect::<String>();
-    (!is_same).then(|| format!("node {} starts, and then starts as another: {}, then {}", spec.node, short(first), short(second)))
+    (!is_same).then(|| {
+        format!("node {} starts, and then starts as another: {}, then {}", spec.node, short(first), short(second))
+    })
 }
 
 /// Makes one crash again, leaves its images in `folder`, and returns what was found.
@@ -323,7 +328,12 @@ fn differs(spec: &Spec, first: &Answer, second: &Answer) -> Option<String> {
 /// When the name is none of this recording.
 pub fn again(facts: &Facts, name: &str, musterd: PathBuf, folder: &Path) -> anyhow::Result<Vec<String>> {
     let specs: Vec<Spec> = name.split('+').map(str::parse).collect::<anyhow::Result<_>>()?;
-    ensure!(specs.len() as u64 == facts.nodes(), "this recording has {} nodes, the name {}", facts.nodes(), specs.len());
+    ensure!(
+        specs.len() as u64 == facts.nodes(),
+        "this recording has {} nodes, the name {}",
+        facts.nodes(),
+        specs.len()
+    );
     let recordings = recordings(facts)?;
     let mut images = Vec::new();
     for (spec, disk) in specs.iter().zip(&mut disks(facts, &recordings)) {

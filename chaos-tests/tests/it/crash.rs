@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
+use muster_chaos::built::binary;
 use muster_chaos::crash_lab::acknowledged::Facts;
 use muster_chaos::crash_lab::record::{Task, record};
 use muster_chaos::crash_lab::run::{Finding, Plan, run};
 use muster_chaos::crash_lab::{damage, folders, power};
-use muster_chaos::built::binary;
 
 /// No crash begins after this long; what is left out then is said.
 const TIME_MAX: Duration = Duration::from_secs(25);

@@ -64,7 +64,10 @@ impl Position {
         if self.revision == 0 || chain == Some(self.chain) {
             return Ok(());
         }
-        Err(StoreError::Inconsistent(format!("the position is at revision {}, the event log does not end there", self.revision)))
+        Err(StoreError::Inconsistent(format!(
+            "the position is at revision {}, the event log does not end there",
+            self.revision
+        )))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

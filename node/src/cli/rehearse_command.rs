@@ -27,9 +27,9 @@ pub(super) fn run() -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let task = parse(&line?)?;
         // A thread of its own, so that a panic ends only this.
-        let answer = std::thread::spawn(move || answer(task)).join().unwrap_or_else(|_| {
-            json!({ "panicked": said.lock().unwrap_or_else(PoisonError::into_inner).replace('\n', " ") })
-        });
+        let answer = std::thread::spawn(move || answer(task)).join().unwrap_or_else(
+            |_| json!({ "panicked": said.lock().unwrap_or_else(PoisonError::into_inner).replace('\n', " ") }),
+        );
         let mut out = std::io::stdout().lock();
         writeln!(out, "{answer}")?;
         out.flush()?;

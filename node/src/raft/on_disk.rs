@@ -7,8 +7,8 @@
 use std::io;
 use std::sync::Arc;
 
-use openraft::storage::RaftLogStorage;
 use openraft::RaftLogReader;
+use openraft::storage::RaftLogStorage;
 
 use super::StartError;
 use super::fatal::FatalHandler;

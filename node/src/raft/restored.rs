@@ -16,10 +16,10 @@ use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES, inspect};
 use super::snapshot::applied_in;
 use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
 use super::{gate::Gate, meta_keys, wire};
-use crate::store::{columns, unlogged};
 use crate::store::envelope::RecordType;
 use crate::store::high_water::{self, HighWater, Mark};
 use crate::store::state_db::StateDb;
+use crate::store::{columns, unlogged};
 
 /// Term and index of the last entry whose effect is in a state.
 ///

@@ -4,9 +4,9 @@
 
 use rocksdb::{DB, IteratorMode, ReadOptions};
 
+use super::columns;
 use super::error::{StoreError, rocks};
 use super::states::family;
-use super::columns;
 
 /// A hash over all that is stored. Each value is read twice: by its neighbours' way and by its key, as a caller would.
 ///
@@ -22,7 +22,9 @@ pub fn hash(db: &DB) -> Result<[u8; 32], StoreError> {
             let (key, value) = item.map_err(rocks("read everything"))?;
             let found = db.get_pinned_cf(family, &key).map_err(rocks("read a value by its key"))?;
             if found.as_deref() != Some(&*value) {
-                return Err(StoreError::Inconsistent(format!("{name}: a key gives another value than its neighbours do")));
+                return Err(StoreError::Inconsistent(format!(
+                    "{name}: a key gives another value than its neighbours do"
+                )));
             }
             for part in [name.as_bytes(), &key, &value] {
                 hasher.update(&(part.len() as u64).to_be_bytes()).update(part);

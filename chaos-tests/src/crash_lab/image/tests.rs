@@ -93,7 +93,8 @@ fn a_failed_sync_makes_nothing_durable() {
 
 #[test]
 fn a_renamed_file_is_durable_under_its_new_name_only_after_the_folder_is() {
-    let script = Script::default().create(3, "/data/a.tmp").write(3, 0, b"new").sync(3).rename("/data/a.tmp", "/data/a");
+    let script =
+        Script::default().create(3, "/data/a.tmp").write(3, 0, b"new").sync(3).rename("/data/a.tmp", "/data/a");
     let names = |disk: &Disk| -> Vec<String> { files(disk).into_iter().flatten().map(|(name, _)| name).collect() };
     assert_eq!(names(&Script { bytes: script.bytes.clone(), syncs: 1 }.disk()), ["a", "a.tmp"]);
     assert_eq!(names(&script.open(4, "/data").sync(4).disk()), ["a"]);
@@ -107,7 +108,10 @@ fn overwritten_sectors_are_independent_and_a_file_grows_in_order() {
     let mut found = std::collections::BTreeSet::new();
     for bytes in files(&disk).into_iter().flatten().map(|(_, bytes)| bytes) {
         assert!(bytes.len() >= 1024, "what was durable stays");
-        assert!(bytes[..512].iter().all(|byte| *byte == bytes[0]) && bytes[512..1024].iter().all(|byte| *byte == bytes[512]));
+        assert!(
+            bytes[..512].iter().all(|byte| *byte == bytes[0])
+                && bytes[512..1024].iter().all(|byte| *byte == bytes[512])
+        );
         assert!(bytes[1024..].iter().take(1024).all(|byte| *byte == b'g'), "a file grows by what was written");
         found.insert((bytes[0], bytes[512], bytes.len()));
     }
@@ -120,8 +124,11 @@ fn overwritten_sectors_are_independent_and_a_file_grows_in_order() {
 
 #[test]
 fn a_name_is_lost_with_what_it_builds_upon() {
-    let script = Script::default().create(3, "/data/a").sync(3).rename("/data/a", "/data/b").rename("/data/b", "/data/c");
-    for names in files(&script.disk()).iter().map(|files| files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()) {
+    let script =
+        Script::default().create(3, "/data/a").sync(3).rename("/data/a", "/data/b").rename("/data/b", "/data/c");
+    for names in
+        files(&script.disk()).iter().map(|files| files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    {
         assert_eq!(names.len(), 1, "never two names, never none: {names:?}");
     }
 }
