@@ -12,8 +12,8 @@
 //! power.rs     ext4 on loop mounts, shut down under all nodes at once: the same promises, without any model
 //! ```
 //!
-//! `run.rs` drives it for `muster-crash` (`cargo xtask crash`) and for the short form among the tests. Every image has a name that
-//! says how it is made again from its recording.
+//! `run.rs` drives it for `muster-crash` (`cargo xtask crash`) and for the short form among the tests. Every image has
+//! a name that says how it is made again from its recording.
 
 pub mod acknowledged;
 pub mod damage;

@@ -1,7 +1,7 @@
 //! Clusters of real `musterd` processes under faults, and the checks of Muster's promises.
 //!
-//! Everything here goes through the real binary, the real store, TLS and the public client. A check says what it found in
-//! a sentence; which promise it belongs to is in `README.md`.
+//! Everything here goes through the real binary, the real store, TLS and the public client. A check says what it found
+//! in a sentence; which promise it belongs to is in `README.md`.
 #![allow(clippy::disallowed_methods, reason = "tests drive real processes by the real clock")]
 
 pub mod broker;

@@ -1,8 +1,8 @@
-//! What would a node make of a data directory? Everything that a start does to its disk, without listeners and peers, then
-//! everything that the store can be asked.
+//! What would a node make of a data directory? Everything that a start does to its disk, without listeners and peers,
+//! then everything that the store can be asked.
 //!
-//! For the crash lab (`chaos-tests/src/crash_lab`), by way of `musterd rehearse`. It judges nothing: it says what it found, or why
-//! the start was refused. The directory changes as by a start and an orderly stop.
+//! For the crash lab (`chaos-tests/src/crash_lab`), by way of `musterd rehearse`. It judges nothing: it says what it
+//! found, or why the start was refused. The directory changes as by a start and an orderly stop.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -237,8 +237,8 @@ fn keep_retention(
     Sweeper { applier: Arc::clone(applier), states: Arc::clone(states) }.start(stop.clone());
 }
 
-/// Makes durable what was replayed, so that a node that is killed again soon need not replay it again, and so that a state is there
-/// that can tell of a log that is gone.
+/// Makes durable what was replayed, so that a node that is killed again soon need not replay it again, and so that a
+/// state is there that can tell of a log that is gone.
 fn flush_beside(state: &Arc<StateDb>) {
     let state = Arc::clone(state);
     let flush = move || {

@@ -228,7 +228,8 @@ pub unsafe extern "C" fn closedir(folder: *mut libc::DIR) -> c_int {
     })
 }
 
-/// See fclose(3). What is written by stdio is not seen (`RocksDB`'s text log); that the descriptor is free again must be.
+/// See fclose(3). What is written by stdio is not seen (`RocksDB`'s text log); that the descriptor is free again must
+/// be.
 ///
 /// # Safety
 /// As fclose(3).

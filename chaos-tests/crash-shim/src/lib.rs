@@ -1,9 +1,12 @@
-//! Preloaded into a process (`LD_PRELOAD`), this library writes down, in order and with contents, each operation by which the
-//! process changes files below one folder: see [`recording`]. The crash lab makes from it what a disk may hold after a crash.
+//! Preloaded into a process (`LD_PRELOAD`), this library writes down, in order and with contents, each operation by
+//! which the process changes files below one folder: see [`recording`]. The crash lab makes from it what a disk may
+//! hold after a crash.
 //!
-//! - Without `MUSTER_CRASH_ROOT` and `MUSTER_CRASH_RECORDING` in the environment each function does what the C library does.
+//! - Without `MUSTER_CRASH_ROOT` and `MUSTER_CRASH_RECORDING` in the environment each function does what the C library
+//!   does.
 //! - Operations that change something take turns. Syncs do not, and reads are not looked at.
-//! - Copies within the kernel (`copy_file_range`, `sendfile`) are refused as not supported, so that their callers write.
+//! - Copies within the kernel (`copy_file_range`, `sendfile`) are refused as not supported, so that their callers
+//!   write.
 //! - Not seen, because Muster and RocksDB as it is built here do not use them: `mmap` for writing, `O_DIRECT`, `dup`ed
 //!   descriptors, `io_uring`. What `stdio` writes is not seen either: `RocksDB` writes its text log so.
 

@@ -23,8 +23,8 @@
 //! `chaos-tests/src/crash_lab/recording.rs` reads it. Invariants:
 //! - Operations that change something are carried out and written down under one lock: their order is the real one.
 //! - A sync holds no lock while it runs; it covers what was written down before its begin.
-//! - A record is written by one call, and before the caller hears that its operation is done: whatever somebody concludes
-//!   from an operation lies behind it in the file.
+//! - A record is written by one call, and before the caller hears that its operation is done: whatever somebody
+//!   concludes from an operation lies behind it in the file.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! The crash lab by hand, and for hours: see `muster_chaos::crash_lab`. Says for each finding by which command it is made again.
+//! The crash lab by hand, and for hours: see `muster_chaos::crash_lab`. Says for each finding by which command it is
+//! made again.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

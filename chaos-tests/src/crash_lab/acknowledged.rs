@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Invariants:
-//! - An acknowledgement is noted after it was received, and positions are read after that: at a crash at these positions or
-//!   later the write was acknowledged.
+//! - An acknowledgement is noted after it was received, and positions are read after that: at a crash at these
+//!   positions or later the write was acknowledged.
 //! - Lines are in the order of noting, so that each node's positions never go back from line to line.
 
 use std::fs::{self, File};

@@ -1,9 +1,9 @@
 //! Damage at rest, to each file of a node that stopped in order: is it noticed, or is the answer the same to the byte?
 //!
-//! A damaged node may start when everything that it can be asked is as without the damage: the damaged bytes meant nothing, or
-//! it has made anew what was lost (`harmless`). It may start and say so as soon as the damaged part is read (`noticed later`:
-//! the files of a snapshot, which whoever receives them checks). Otherwise it must refuse, with a reason. It must never answer
-//! with something else, and it must not break.
+//! A damaged node may start when everything that it can be asked is as without the damage: the damaged bytes meant
+//! nothing, or it has made anew what was lost (`harmless`). It may start and say so as soon as the damaged part is read
+//! (`noticed later`: the files of a snapshot, which whoever receives them checks). Otherwise it must refuse, with a
+//! reason. It must never answer with something else, and it must not break.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,15 +1,19 @@
 //! A model of a disk: which changes are durable, and which a crash may or may not take away.
 //!
-//! The rules, stricter than any one file system where these differ (fsync(2); ALICE, Pillai et al., OSDI 2014; `CrashMonkey`,
-//! Mohan et al., OSDI 2018; the ext4 documentation on `data=ordered` and delayed allocation):
+//! The rules, stricter than any one file system where these differ (fsync(2); ALICE, Pillai et al., OSDI 2014;
+//! `CrashMonkey`, Mohan et al., OSDI 2018; the ext4 documentation on `data=ordered` and delayed allocation):
 //!
-//! - A sync of a file makes durable what was written to it before the sync began. `close`, `rename` and `sync_file_range` sync nothing.
-//! - A sync of a folder makes durable the names that were made, changed or removed in it before the sync began, and nothing of
-//!   what the files of those names hold.
-//! - A sync of a file that was made and never had a durable name also makes durable the name, and the folders above it: ext4, xfs
-//!   and btrfs do so, and `RocksDB` relies on it for its first files. No other change of names becomes durable with a file's sync.
-//! - A sync that has not returned, or that failed, promises nothing; what it would have covered may be durable all the same.
-//! - A rename is atomic, also between two folders, and durable when either was synced. So is each other change of a name.
+//! - A sync of a file makes durable what was written to it before the sync began. `close`, `rename` and
+//!   `sync_file_range` sync nothing.
+//! - A sync of a folder makes durable the names that were made, changed or removed in it before the sync began, and
+//!   nothing of what the files of those names hold.
+//! - A sync of a file that was made and never had a durable name also makes durable the name, and the folders above it:
+//!   ext4, xfs and btrfs do so, and `RocksDB` relies on it for its first files. No other change of names becomes
+//!   durable with a file's sync.
+//! - A sync that has not returned, or that failed, promises nothing; what it would have covered may be durable all the
+//!   same.
+//! - A rename is atomic, also between two folders, and durable when either was synced. So is each other change of a
+//!   name.
 //!
 //! What a crash leaves of the rest is chosen in `image.rs`. It knows nothing of what the files are for.
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Copies a folder into `to`, which it makes anew. Files with several names keep them: what damages one damages the other.
+/// Copies a folder into `to`, which it makes anew. Files with several names keep them: what damages one damages the
+/// other.
 ///
 /// # Errors
 /// When something cannot be read or written.

@@ -2,12 +2,12 @@
 //!
 //! What of the rest, [`Mode`] and a seed say. Always legal:
 //!
-//! - A change of a name is kept or lost as a whole, with the earlier changes of the same names that it builds upon. Changes of
-//!   different names are independent, also in one folder: `ext4` keeps their order, `btrfs` need not.
-//! - Within the durable size of a file each sector of 512 bytes is as some prefix of the writes to it left it, whatever became of
-//!   other sectors and files.
-//! - A file grows in order and only by bytes that were written (`data=ordered`, and what xfs and btrfs do): of a write beyond
-//!   the end the first so many sectors survive, and nothing that lies behind a loss.
+//! - A change of a name is kept or lost as a whole, with the earlier changes of the same names that it builds upon.
+//!   Changes of different names are independent, also in one folder: `ext4` keeps their order, `btrfs` need not.
+//! - Within the durable size of a file each sector of 512 bytes is as some prefix of the writes to it left it, whatever
+//!   became of other sectors and files.
+//! - A file grows in order and only by bytes that were written (`data=ordered`, and what xfs and btrfs do): of a write
+//!   beyond the end the first so many sectors survive, and nothing that lies behind a loss.
 //! - A cut that was lost takes with it what was written to the file after it.
 //!
 //! It knows nothing of what the files are for.

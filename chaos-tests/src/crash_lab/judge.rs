@@ -1,4 +1,5 @@
-//! What must hold of the nodes that start after a crash. Knows what was acknowledged, and not what was kept of which file.
+//! What must hold of the nodes that start after a crash. Knows what was acknowledged, and not what was kept of which
+//! file.
 //!
 //! | check | promise |
 //! |---|---|

@@ -1,6 +1,6 @@
-//! Power cuts without a model: each node's data on an ext4 of its own, on a loop device; under load all of them are shut down at one
-//! instant without flushing anything, the nodes killed, the file systems mounted again, the nodes started, and every
-//! acknowledged write looked for.
+//! Power cuts without a model: each node's data on an ext4 of its own, on a loop device; under load all of them are
+//! shut down at one instant without flushing anything, the nodes killed, the file systems mounted again, the nodes
+//! started, and every acknowledged write looked for.
 //!
 //! Needs root and loop devices, and says so where they are not there. Mounts are taken away also when a run fails.
 

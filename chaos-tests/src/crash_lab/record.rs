@@ -1,8 +1,9 @@
-//! Records a cluster: real nodes on real disks, small files so that much happens to them, clients that note what was acknowledged.
+//! Records a cluster: real nodes on real disks, small files so that much happens to them, clients that note what was
+//! acknowledged.
 //!
 //! ```text
-//! first start ─ load ─ kill -9 of a node, start ─ load ─ orderly stop of a node (kept: n1.earlier), start ─ load ─ orderly stop of all
-//!                                                                                                       (kept: n1.final, …)
+//! first start ─ load ─ kill -9 of a node, start ─ load ─ orderly stop of a node (kept: n1.earlier), start ─ load ─
+//! orderly stop of all (kept: n1.final, …)
 //! ```
 //!
 //! A kill takes nothing from the page cache, so a recording goes on over it. It knows nothing of crashes and images.

@@ -1,7 +1,7 @@
 //! What the preloaded `crash-shim` wrote down, read back: operations on files, in the order in which they took place.
 //!
-//! The format is told in `crash-shim/src/recording.rs`. A position is a place in the file; an operation belongs to a crash at a
-//! position when its record ends there or before. A record that is cut off is the end of the recording.
+//! The format is told in `crash-shim/src/recording.rs`. A position is a place in the file; an operation belongs to a
+//! crash at a position when its record ends there or before. A record that is cut off is the end of the recording.
 
 use std::fs;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Asks the real node what it makes of a data folder: a `musterd rehearse` that stays and answers one question after the other.
+//! Asks the real node what it makes of a data folder: a `musterd rehearse` that stays and answers one question after
+//! the other.
 //!
 //! A process that ends, or that does not answer in time, is an answer too; the next question gets a new one.
 

@@ -1,11 +1,14 @@
-//! Goes through a recording, makes images, lets nodes start on them, and judges. Also makes a single one again by its name.
+//! Goes through a recording, makes images, lets nodes start on them, and judges. Also makes a single one again by its
+//! name.
 //!
 //! ```text
-//! rounds: choose crashes by the seed ─▶ follow the recordings once, in order ─▶ images ─▶ workers: write, rehearse, judge
+//! rounds: choose crashes by the seed ─▶ follow the recordings once, in order ─▶ images ─▶ workers: write, rehearse,
+//! judge
 //! ```
 //!
-//! Each round goes from the beginning of the recordings to their end, so that a run that is cut short has seen all of them. With
-//! several nodes a crash is one of all nodes at about the same time, and each node's image is chosen for itself.
+//! Each round goes from the beginning of the recordings to their end, so that a run that is cut short has seen all of
+//! them. With several nodes a crash is one of all nodes at about the same time, and each node's image is chosen for
+//! itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};

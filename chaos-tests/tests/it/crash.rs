@@ -1,5 +1,6 @@
-//! The short form of the crash lab: a lone node and a cluster, recorded under load, crashed at hundreds of instants; damage to each
-//! file of a node that stopped; and power cuts of three nodes where there is ext4 on loop devices. The long form is
+//! The short form of the crash lab: a lone node and a cluster, recorded under load, crashed at hundreds of instants;
+//! damage to each file of a node that stopped; and power cuts of three nodes where there is ext4 on loop devices. The
+//! long form is
 //! `cargo xtask crash`.
 
 use std::path::PathBuf;

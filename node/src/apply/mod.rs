@@ -101,8 +101,8 @@ impl Applier {
         Ok(Self::with(states, memory, views, false))
     }
 
-    /// The same, and makes the views beside what follows: a fleet of millions takes seconds. A store that fails meanwhile ends the
-    /// process.
+    /// The same, and makes the views beside what follows: a fleet of millions takes seconds. A store that fails
+    /// meanwhile ends the process.
     ///
     /// # Errors
     /// As [`Applier::open`].

@@ -59,7 +59,8 @@ impl<'a> Writing<'a> {
         decided: &mut Decided,
     ) -> Result<ChainHash, StoreError> {
         for (index, (event, record)) in decided.events.iter().zip(&decided.images).enumerate() {
-            // A key that changes twice in one revision keeps its last image: a deletion before a re-creation leaves none.
+            // A key that changes twice in one revision keeps its last image: a deletion before a re-creation leaves
+            // none.
             let changes_again = || decided.events[index + 1..].iter().any(|later| later.key == event.key);
             if history::leaves_image(record) && !changes_again() {
                 history::note(self.db, &mut self.batch, &keys::state(&event.key), record, &seal(record))?;

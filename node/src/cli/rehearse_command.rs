@@ -1,8 +1,9 @@
-//! `musterd rehearse`: for the crash lab, not for people. Reads from standard input, line by line, which data directories to
-//! start on without a network, and answers each with a line of JSON.
+//! `musterd rehearse`: for the crash lab, not for people. Reads from standard input, line by line, which data
+//! directories to start on without a network, and answers each with a line of JSON.
 //!
 //! ```text
-//! <directory> TAB <cluster id> TAB <node id>    →    {"vote":…, "revision":…}  or  {"refused":"…","code":70}  or  {"panicked":"…"}
+//! <directory> TAB <cluster id> TAB <node id>    →    {"vote":…, "revision":…}  or  {"refused":"…","code":70}  or
+//! {"panicked":"…"}
 //! ```
 //!
 //! Only in builds with debug assertions: it takes part in nothing, but has no place on a production node.

@@ -75,7 +75,8 @@ pub struct ApplyBatch {
     pub payloads: Vec<Bytes>,
     /// Index of the last entry that the batch covers, with or without a payload.
     pub log_index_last: u64,
-    /// Records to put into the column family `meta` in the same write. Without them a restart would apply entries twice.
+    /// Records to put into the column family `meta` in the same write. Without them a restart would apply entries
+    /// twice.
     pub meta: Vec<(Vec<u8>, Vec<u8>)>,
 }
 

@@ -262,7 +262,8 @@ impl RaftNode {
         joined.map_err(|error| AdminError::Refused(super::chain(&error)))
     }
 
-    /// Takes part from now on, because the cluster has admitted this node and its own joining; durable when this returns.
+    /// Takes part from now on, because the cluster has admitted this node and its own joining; durable when this
+    /// returns.
     ///
     /// # Errors
     /// When this node has agreed to be founded, or the marker cannot be written.

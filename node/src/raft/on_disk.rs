@@ -60,8 +60,8 @@ pub(super) async fn open(
     Ok(OnDisk { log, closer, snapshots: Arc::new(snapshots), gate, vote, last_applied })
 }
 
-/// Flushes the state unless what the entries up to `upto` led to is durable already, as it is after a snapshot: flushing takes
-/// its time, and the writer of the log waits.
+/// Flushes the state unless what the entries up to `upto` led to is durable already, as it is after a snapshot:
+/// flushing takes its time, and the writer of the log waits.
 fn make_durable(state: &StateDb, upto: &LogId) -> io::Result<()> {
     let flushed = flushed_in(&state.db())?.map(|flushed| flushed.index);
     if flushed >= Some(upto.index) {

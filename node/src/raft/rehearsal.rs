@@ -1,8 +1,8 @@
-//! A start without a network: everything that a start reads is read, checked and replayed by the same code, and then the rest of
-//! the log, as if a majority had agreed to it.
+//! A start without a network: everything that a start reads is read, checked and replayed by the same code, and then
+//! the rest of the log, as if a majority had agreed to it.
 //!
-//! For the crash lab (`chaos-tests/src/crash_lab`), which asks thousands of data directories what a node would make of them.
-//! Nobody is voted for, and nothing is sent; the directory changes as by a start.
+//! For the crash lab (`chaos-tests/src/crash_lab`), which asks thousands of data directories what a node would make of
+//! them. Nobody is voted for, and nothing is sent; the directory changes as by a start.
 
 use std::io;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The consensus of a node whose state comes from a backup: the log of the old cluster is not there, and need not be.
 //!
-//! Everything up to the last entry whose effect is in the state counts as agreed and purged; the restored node is the only
-//! voter, so nobody else can hold anything else. It begins to campaign in the term after that entry's, so places in the log
-//! go on rising, too. Other members join as to any cluster: empty, by a snapshot.
+//! Everything up to the last entry whose effect is in the state counts as agreed and purged; the restored node is the
+//! only voter, so nobody else can hold anything else. It begins to campaign in the term after that entry's, so places
+//! in the log go on rising, too. Other members join as to any cluster: empty, by a snapshot.
 //!
 //! This file does not know where the state comes from. Invariant: it is called before a node ever ran on the directory.
 
@@ -67,7 +67,8 @@ fn write_membership(state: &StateDb, last: LogId, node_id: NodeId, member: Membe
     unlogged::flush(&db).map_err(io::Error::other)
 }
 
-/// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it has any.
+/// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it
+/// has any.
 ///
 /// # Errors
 /// When it is damaged, or ends before what was known to be durable.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! data/snapshots/<index>-<term>/     a checkpoint of state/ and the file SNAPSHOT, its sealed manifest
-//! data/snapshots/incoming/<n>/       one that is arriving; removed at start, but for its whole files (snapshot_kept.rs)
+//! data/snapshots/incoming/<n>/       one that is arriving; removed at start, but for its whole files
+//! (snapshot_kept.rs)
 //! ```
 //!
 //! This file knows files and their hashes, not what the records in them say. Invariants:

@@ -40,8 +40,8 @@ fn options(name: &str, cache: &Cache, write_buffer_bytes: usize) -> Options {
     table.set_format_version(TABLE_FORMAT);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    // In parts of 4 KiB: the whole filter of a large table is larger than a shard of the cache, and would be read anew, and
-    // checked, for every look-up.
+    // In parts of 4 KiB: the whole filter of a large table is larger than a shard of the cache, and would be read anew,
+    // and checked, for every look-up.
     table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
     table.set_partition_filters(true);
     table.set_metadata_block_size(4_096);

@@ -1,4 +1,5 @@
-//! A hash over every byte that the store holds, for those who ask whether two stores answer alike to whatever they are asked.
+//! A hash over every byte that the store holds, for those who ask whether two stores answer alike to whatever they are
+//! asked.
 //!
 //! It knows no records. Everything is read, so it is for small stores.
 

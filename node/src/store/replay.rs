@@ -1,8 +1,8 @@
 //! Brings the twins in the `states` family up to the position: the events behind the mark are folded again.
 //!
-//! Twins are written later than their events (`unwritten.rs`), so a node that was killed, or a snapshot, has a family in
-//! which some twins are older than the position says. It knows how events fold (the domain's `evolve`) and nothing of
-//! what they mean. Invariants:
+//! Twins are written later than their events (`unwritten.rs`), so a node that was killed, or a snapshot, has a family
+//! in which some twins are older than the position says. It knows how events fold (the domain's `evolve`) and nothing
+//! of what they mean. Invariants:
 //!
 //! - A twin that is newer than an event already holds it: writing may have been cut short anywhere before the mark.
 //! - Folding gives the record that was there when the event was applied; a difference would be a different state.

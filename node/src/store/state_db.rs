@@ -6,8 +6,9 @@
 //! ```
 //!
 //! This file does not know what the records say, nor what Raft is. Invariants:
-//! - Writes go into memory and become durable by flushes of all families at once (`unlogged.rs`): a crash loses a suffix,
-//!   never a part from the middle, and the Raft log replays it. Whoever drops log entries calls [`StateDb::flush`] first.
+//! - Writes go into memory and become durable by flushes of all families at once (`unlogged.rs`): a crash loses a
+//!   suffix, never a part from the middle, and the Raft log replays it. Whoever drops log entries calls
+//!   [`StateDb::flush`] first.
 //! - An installation is one rename: a crash at any step leaves the old or the new state, whole.
 //! - A reader that took [`StateDb::db`] keeps a working store, even when it is replaced meanwhile.
 

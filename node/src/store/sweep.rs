@@ -6,15 +6,16 @@
 //! history   one image of each record that changed since, as it was at `swept - 1`
 //! ```
 //!
-//! The floors themselves are replicated records; when a node sweeps is its own business, so nothing here has to be in step
-//! with other nodes. It knows how events fold and nothing of what they mean. Invariants:
+//! The floors themselves are replicated records; when a node sweeps is its own business, so nothing here has to be in
+//! step with other nodes. It knows how events fold and nothing of what they mean. Invariants:
 //!
 //! - A record as of `swept - 1` or later can be told: a step folds its events and leaves each record, unless it has not
 //!   changed since, as an image. A record that changes later for the first time leaves its image then
 //!   (`apply/write.rs`), because the floor was there before the change.
-//! - Images, events and the mark change in one batch. The mark keeps the chain hash before the oldest event, so that the
-//!   chain can still be verified from there.
-//! - Twins that were not written yet are folded from events after a crash (`replay.rs`): nothing behind their mark goes.
+//! - Images, events and the mark change in one batch. The mark keeps the chain hash before the oldest event, so that
+//!   the chain can still be verified from there.
+//! - Twins that were not written yet are folded from events after a crash (`replay.rs`): nothing behind their mark
+//!   goes.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Twins that were changed and do not lie in the `states` family yet. A fleet's twins change again and again: what changed
-//! a hundred times is written once, and in the order of its keys.
+//! Twins that were changed and do not lie in the `states` family yet. A fleet's twins change again and again: what
+//! changed a hundred times is written once, and in the order of its keys.
 //!
 //! ```text
 //! apply ──put──▶ now ──(enough of them)──▶ writing ──thread──▶ `states` family, then the cache
@@ -56,7 +56,8 @@ struct Maps {
     now_changes: usize,
     /// The newest revision whose twins are here or written.
     revision: u64,
-    /// The database that holds the events of `now`: they are written there and nowhere else, whatever is current by then.
+    /// The database that holds the events of `now`: they are written there and nowhere else, whatever is current by
+    /// then.
     db: Option<Arc<DB>>,
     writing: Option<Arc<Twins>>,
 }
@@ -173,8 +174,8 @@ impl Unwritten {
         }
     }
 
-    /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not put
-    /// older twins over newer ones.
+    /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not
+    /// put older twins over newer ones.
     pub(crate) fn settle(&self) {
         self.shared.wait_until_idle();
     }

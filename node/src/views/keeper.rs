@@ -1,5 +1,5 @@
-//! Looks after the views beside everything else: writes their checkpoint now and then and at the end, tells what memory they
-//! take, and holds them to their bound.
+//! Looks after the views beside everything else: writes their checkpoint now and then and at the end, tells what memory
+//! they take, and holds them to their bound.
 //!
 //! It knows no records. A checkpoint that cannot be written is told and tried again later: it only makes starts faster.
 

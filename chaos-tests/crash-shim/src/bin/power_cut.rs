@@ -1,7 +1,8 @@
-//! Cuts the power of mounted file systems, as far as they can tell: `FS_IOC_GOINGDOWN` without flushing the journal. What was
-//! not synced is gone, and each later access fails, until the file system is mounted again.
+//! Cuts the power of mounted file systems, as far as they can tell: `FS_IOC_GOINGDOWN` without flushing the journal.
+//! What was not synced is gone, and each later access fails, until the file system is mounted again.
 //!
-//! It knows nothing of who uses them. All are opened first, so that they go down at the same instant as nearly as can be.
+//! It knows nothing of who uses them. All are opened first, so that they go down at the same instant as nearly as can
+//! be.
 #![allow(clippy::print_stderr, reason = "a small tool, told about on standard error")]
 
 use std::fs::File;

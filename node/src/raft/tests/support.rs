@@ -85,7 +85,8 @@ impl Machine for Counting {
     }
 }
 
-/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers what begins with "never".
+/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers what begins with
+/// "never".
 pub(super) struct Echo(pub NodeId);
 
 impl ForwardHandler for Echo {
