@@ -150,7 +150,9 @@ impl Disk {
                     self.size(id, 0, op.end)?;
                 }
             }
-            What::Close(descriptor) => drop(self.open.remove(descriptor)),
+            What::Close(descriptor) => {
+                self.open.remove(descriptor);
+            }
             What::Write(descriptor, offset, data) => {
                 let file = self.file(*descriptor)?;
                 file.bytes_now = file.bytes_now.max(offset + data.len() as u64);
@@ -175,7 +177,9 @@ impl Disk {
             }
             // The folder itself was there before.
             What::Mkdir(path) if *path == self.root => {}
-            What::Mkdir(path) => drop(self.come(path, op.end, Node::Folder(Folder::default()))?),
+            What::Mkdir(path) => {
+                self.come(path, op.end, Node::Folder(Folder::default()))?;
+            }
             What::Link(from, to) => {
                 let (id, to) = (self.find(from)?, self.place(to)?);
                 self.folder(to.0)?.now.insert(to.1.clone(), id);
@@ -330,7 +334,9 @@ impl NameChange {
     /// Carries it out on the names that `folder` hands out; nothing where what it changes is not there.
     pub(super) fn apply(&self, folder: &mut dyn FnMut(Id, &mut dyn FnMut(&mut BTreeMap<String, Id>))) {
         match self {
-            Self::Come(place, id) => folder(place.0, &mut |names| drop(names.insert(place.1.clone(), *id))),
+            Self::Come(place, id) => folder(place.0, &mut |names| {
+                names.insert(place.1.clone(), *id);
+            }),
             Self::Go(place, id) => folder(place.0, &mut |names| {
                 if names.get(&place.1) == Some(id) {
                     names.remove(&place.1);
@@ -342,7 +348,9 @@ impl NameChange {
                         names.remove(&from.1);
                     }
                 });
-                folder(to.0, &mut |names| drop(names.insert(to.1.clone(), *id)));
+                folder(to.0, &mut |names| {
+                    names.insert(to.1.clone(), *id);
+                });
             }
         }
     }

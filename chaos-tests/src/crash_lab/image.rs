@@ -262,10 +262,10 @@ fn contents(recording: &Recording, file: &File, choice: &[u8], chance: &mut StdR
                 let from = usize::try_from(*offset).unwrap_or(usize::MAX);
                 let is_next = found.len() == before;
                 let old = found.len();
-                let mut keeps = |_: usize| kept == WHOLE || chance.random_bool(0.5);
+                let mut keeps = || kept == WHOLE || chance.random_bool(0.5);
                 for sector in from / SECTOR..(from + data.len()).div_ceil(SECTOR) {
                     let (begin, end) = (sector * SECTOR, ((sector + 1) * SECTOR).min(whole.len()));
-                    if !keeps(sector) {
+                    if !keeps() {
                         // Inside, the next one may survive; beyond the end nothing does.
                         if end > old {
                             break;

@@ -19,7 +19,7 @@ use super::on_disk::{self, OnDisk};
 use super::settings::RaftSettings;
 use super::snapshot::SnapshotStore;
 use super::state_machine::StateMachine;
-use super::types::LogId;
+use super::types::{LogId, TypeConfig};
 use super::{Machine, StartError};
 use crate::store::checkpoint;
 use crate::store::state_db::StateDb;
@@ -68,7 +68,10 @@ pub async fn rehearse(
         applied: watch::channel(None).0,
         applied_bytes: Arc::new(AtomicU64::new(0)),
     };
-    let recovered = StorageHelper::new(&mut log, &mut machine).with_id(settings.node_id).get_initial_state().await;
+    let recovered = StorageHelper::<TypeConfig, _, _>::new(&mut log, &mut machine)
+        .with_id(settings.node_id)
+        .get_initial_state()
+        .await;
     recovered.map_err(|error| StartError::Raft(error.to_string()))?;
     let (applied, _) = machine.applied_state().await.map_err(StartError::State)?;
     let log_state = log.get_log_state().await.map_err(StartError::State)?;
@@ -86,7 +89,7 @@ pub async fn rehearse(
     drop((machine, log));
     closer.closed(CLOSE_MAX).await;
     Ok(Rehearsal {
-        vote: vote.map(|vote| (vote.leader_id.term, vote.leader_id.node_id, vote.committed)),
+        vote: vote.map(|vote| (vote.leader_id.term, vote.leader_id.voted_for, vote.committed)),
         applied_before: last_applied.as_ref().map(place),
         purged: log_state.last_purged_log_id.as_ref().map(place),
         last: log_state.last_log_id.as_ref().map(place),
