@@ -246,7 +246,9 @@ fn flush_beside(state: &Arc<StateDb>) {
             tracing::warn!(%error, "the state cannot be flushed");
         }
     };
-    drop(tasks::spawn("first flush", async move { drop(tasks::blocking(flush).await) }));
+    drop(tasks::spawn("first flush", async move {
+        tasks::blocking(flush).await;
+    }));
 }
 
 /// Waits until the state shows all that was committed before this node stopped: a revoked token must not work again for

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -92,7 +92,7 @@ impl Rehearser {
             .spawn()
             .context("musterd rehearse")?;
         let (questions, lines) = (child.stdin.take().context("a pipe")?, child.stdout.take().context("a pipe")?);
-        let (sender, answers) = channel();
+        let (sender, answers) = sync_channel(1);
         std::thread::spawn(move || {
             for line in BufReader::new(lines).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {

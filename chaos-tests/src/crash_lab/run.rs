@@ -304,7 +304,7 @@ fn try_out(
         image.write(&data)?;
         let first = rehearser.ask(&data, &facts.cluster_id, spec.node)?;
         starts += 1;
-        if spec.seed % TWICE == 0 && first.started().is_some() {
+        if spec.seed.is_multiple_of(TWICE) && first.started().is_some() {
             let second = rehearser.ask(&data, &facts.cluster_id, spec.node)?;
             starts += 1;
             findings.extend(differs(spec, &first, &second));
