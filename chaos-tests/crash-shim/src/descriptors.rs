@@ -54,7 +54,7 @@ fn wrote(
 /// # Safety
 /// As write(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn write(descriptor: c_int, bytes: *const c_void, count: usize) -> ssize_t {
+pub(crate) unsafe extern "C" fn write(descriptor: c_int, bytes: *const c_void, count: usize) -> ssize_t {
     let call = || {
         let real: extern "C" fn(c_int, *const c_void, usize) -> ssize_t = next!("write");
         real(descriptor, bytes, count)
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn write(descriptor: c_int, bytes: *const c_void, count: u
 /// # Safety
 /// As writev(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn writev(descriptor: c_int, parts: *const libc::iovec, count: c_int) -> ssize_t {
+pub(crate) unsafe extern "C" fn writev(descriptor: c_int, parts: *const libc::iovec, count: c_int) -> ssize_t {
     let is_ours = Recording::get().is_some_and(|recording| recording.turn().is_open(descriptor));
     if !is_ours {
         let real: extern "C" fn(c_int, *const libc::iovec, c_int) -> ssize_t = next!("writev");
@@ -98,7 +98,12 @@ pub unsafe extern "C" fn writev(descriptor: c_int, parts: *const libc::iovec, co
 /// # Safety
 /// As pwrite(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pwrite64(descriptor: c_int, bytes: *const c_void, count: usize, offset: off64_t) -> ssize_t {
+pub(crate) unsafe extern "C" fn pwrite64(
+    descriptor: c_int,
+    bytes: *const c_void,
+    count: usize,
+    offset: off64_t,
+) -> ssize_t {
     let call = || {
         let real: extern "C" fn(c_int, *const c_void, usize, off64_t) -> ssize_t = next!("pwrite64");
         real(descriptor, bytes, count, offset)
@@ -111,14 +116,19 @@ pub unsafe extern "C" fn pwrite64(descriptor: c_int, bytes: *const c_void, count
 /// # Safety
 /// As pwrite(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pwrite(descriptor: c_int, bytes: *const c_void, count: usize, offset: libc::off_t) -> ssize_t {
+pub(crate) unsafe extern "C" fn pwrite(
+    descriptor: c_int,
+    bytes: *const c_void,
+    count: usize,
+    offset: libc::off_t,
+) -> ssize_t {
     // SAFETY: the same call; offsets have 64 bits on all platforms that this is built for.
     unsafe { pwrite64(descriptor, bytes, count, offset) }
 }
 
 /// See ftruncate(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn ftruncate64(descriptor: c_int, size: off64_t) -> c_int {
+pub(crate) extern "C" fn ftruncate64(descriptor: c_int, size: off64_t) -> c_int {
     let call = || {
         let real: extern "C" fn(c_int, off64_t) -> c_int = next!("ftruncate64");
         real(descriptor, size)
@@ -133,13 +143,13 @@ pub extern "C" fn ftruncate64(descriptor: c_int, size: off64_t) -> c_int {
 
 /// See ftruncate(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn ftruncate(descriptor: c_int, size: libc::off_t) -> c_int {
+pub(crate) extern "C" fn ftruncate(descriptor: c_int, size: libc::off_t) -> c_int {
     ftruncate64(descriptor, size)
 }
 
 /// See fallocate(2). Only what changes the size is written down; room beyond it has no contents.
 #[unsafe(no_mangle)]
-pub extern "C" fn fallocate64(descriptor: c_int, mode: c_int, offset: off64_t, length: off64_t) -> c_int {
+pub(crate) extern "C" fn fallocate64(descriptor: c_int, mode: c_int, offset: off64_t, length: off64_t) -> c_int {
     let call = || {
         let real: extern "C" fn(c_int, c_int, off64_t, off64_t) -> c_int = next!("fallocate64");
         real(descriptor, mode, offset, length)
@@ -154,7 +164,7 @@ pub extern "C" fn fallocate64(descriptor: c_int, mode: c_int, offset: off64_t, l
 
 /// See fallocate(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn fallocate(descriptor: c_int, mode: c_int, offset: libc::off_t, length: libc::off_t) -> c_int {
+pub(crate) extern "C" fn fallocate(descriptor: c_int, mode: c_int, offset: libc::off_t, length: libc::off_t) -> c_int {
     fallocate64(descriptor, mode, offset, length)
 }
 
@@ -179,7 +189,7 @@ fn sync(descriptor: c_int, call: impl FnOnce() -> c_int) -> c_int {
 
 /// See fsync(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn fsync(descriptor: c_int) -> c_int {
+pub(crate) extern "C" fn fsync(descriptor: c_int) -> c_int {
     sync(descriptor, || {
         let real: extern "C" fn(c_int) -> c_int = next!("fsync");
         real(descriptor)
@@ -188,7 +198,7 @@ pub extern "C" fn fsync(descriptor: c_int) -> c_int {
 
 /// See fdatasync(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn fdatasync(descriptor: c_int) -> c_int {
+pub(crate) extern "C" fn fdatasync(descriptor: c_int) -> c_int {
     sync(descriptor, || {
         let real: extern "C" fn(c_int) -> c_int = next!("fdatasync");
         real(descriptor)
@@ -208,7 +218,7 @@ fn closing(descriptor: c_int, call: impl FnOnce() -> c_int) -> c_int {
 
 /// See close(2). It syncs nothing.
 #[unsafe(no_mangle)]
-pub extern "C" fn close(descriptor: c_int) -> c_int {
+pub(crate) extern "C" fn close(descriptor: c_int) -> c_int {
     closing(descriptor, || {
         let real: extern "C" fn(c_int) -> c_int = next!("close");
         real(descriptor)
@@ -220,7 +230,7 @@ pub extern "C" fn close(descriptor: c_int) -> c_int {
 /// # Safety
 /// As closedir(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn closedir(folder: *mut libc::DIR) -> c_int {
+pub(crate) unsafe extern "C" fn closedir(folder: *mut libc::DIR) -> c_int {
     // SAFETY: the caller hands over an open folder.
     closing(unsafe { libc::dirfd(folder) }, || {
         let real: extern "C" fn(*mut libc::DIR) -> c_int = next!("closedir");
@@ -234,7 +244,7 @@ pub unsafe extern "C" fn closedir(folder: *mut libc::DIR) -> c_int {
 /// # Safety
 /// As fclose(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
+pub(crate) unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
     // SAFETY: the caller hands over an open stream.
     closing(unsafe { libc::fileno(stream) }, || {
         let real: extern "C" fn(*mut libc::FILE) -> c_int = next!("fclose");
@@ -244,7 +254,7 @@ pub unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
 
 /// See `copy_file_range(2)`.
 #[unsafe(no_mangle)]
-pub extern "C" fn copy_file_range(
+pub(crate) extern "C" fn copy_file_range(
     from: c_int,
     from_offset: *mut off64_t,
     to: c_int,
@@ -263,7 +273,7 @@ pub extern "C" fn copy_file_range(
 
 /// See sendfile(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn sendfile64(to: c_int, from: c_int, offset: *mut off64_t, count: usize) -> ssize_t {
+pub(crate) extern "C" fn sendfile64(to: c_int, from: c_int, offset: *mut off64_t, count: usize) -> ssize_t {
     if Recording::get().is_some() {
         fail(libc::ENOSYS);
         return -1;
@@ -274,6 +284,6 @@ pub extern "C" fn sendfile64(to: c_int, from: c_int, offset: *mut off64_t, count
 
 /// See sendfile(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn sendfile(to: c_int, from: c_int, offset: *mut off64_t, count: usize) -> ssize_t {
+pub(crate) extern "C" fn sendfile(to: c_int, from: c_int, offset: *mut off64_t, count: usize) -> ssize_t {
     sendfile64(to, from, offset, count)
 }

@@ -80,7 +80,7 @@ fn open_any(folder: c_int, path: *const c_char, flags: c_int, call: impl FnOnce(
 /// # Safety
 /// As open(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
+pub(crate) unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     open_any(libc::AT_FDCWD, path, flags, || {
         let real: extern "C" fn(*const c_char, c_int, ...) -> c_int = next!("open");
         real(path, flags, mode)
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mod
 /// # Safety
 /// As open(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
+pub(crate) unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     // SAFETY: the same call; offsets have 64 bits on all platforms that this is built for.
     unsafe { open(path, flags | libc::O_LARGEFILE, mode) }
 }
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::m
 /// # Safety
 /// As openat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn openat(folder: c_int, path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
+pub(crate) unsafe extern "C" fn openat(folder: c_int, path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     open_any(folder, path, flags, || {
         let real: extern "C" fn(c_int, *const c_char, c_int, ...) -> c_int = next!("openat");
         real(folder, path, flags, mode)
@@ -114,7 +114,12 @@ pub unsafe extern "C" fn openat(folder: c_int, path: *const c_char, flags: c_int
 /// # Safety
 /// As openat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn openat64(folder: c_int, path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
+pub(crate) unsafe extern "C" fn openat64(
+    folder: c_int,
+    path: *const c_char,
+    flags: c_int,
+    mode: libc::mode_t,
+) -> c_int {
     // SAFETY: the same call.
     unsafe { openat(folder, path, flags, mode) }
 }
@@ -124,7 +129,7 @@ pub unsafe extern "C" fn openat64(folder: c_int, path: *const c_char, flags: c_i
 /// # Safety
 /// As rename(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     named(kind::RENAME, (libc::AT_FDCWD, from), Some((libc::AT_FDCWD, to)), || {
         let real: extern "C" fn(*const c_char, *const c_char) -> c_int = next!("rename");
         real(from, to)
@@ -136,7 +141,7 @@ pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int
 /// # Safety
 /// As unlink(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     named(kind::UNLINK, (libc::AT_FDCWD, path), None, || {
         let real: extern "C" fn(*const c_char) -> c_int = next!("unlink");
         real(path)
@@ -148,7 +153,7 @@ pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 /// # Safety
 /// As unlinkat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unlinkat(folder: c_int, path: *const c_char, flags: c_int) -> c_int {
+pub(crate) unsafe extern "C" fn unlinkat(folder: c_int, path: *const c_char, flags: c_int) -> c_int {
     let what = if flags & libc::AT_REMOVEDIR == 0 { kind::UNLINK } else { kind::RMDIR };
     named(what, (folder, path), None, || {
         let real: extern "C" fn(c_int, *const c_char, c_int) -> c_int = next!("unlinkat");
@@ -161,7 +166,7 @@ pub unsafe extern "C" fn unlinkat(folder: c_int, path: *const c_char, flags: c_i
 /// # Safety
 /// As rmdir(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rmdir(path: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn rmdir(path: *const c_char) -> c_int {
     named(kind::RMDIR, (libc::AT_FDCWD, path), None, || {
         let real: extern "C" fn(*const c_char) -> c_int = next!("rmdir");
         real(path)
@@ -173,7 +178,7 @@ pub unsafe extern "C" fn rmdir(path: *const c_char) -> c_int {
 /// # Safety
 /// As mkdir(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mkdir(path: *const c_char, mode: libc::mode_t) -> c_int {
+pub(crate) unsafe extern "C" fn mkdir(path: *const c_char, mode: libc::mode_t) -> c_int {
     named(kind::MKDIR, (libc::AT_FDCWD, path), None, || {
         let real: extern "C" fn(*const c_char, libc::mode_t) -> c_int = next!("mkdir");
         real(path, mode)
@@ -185,7 +190,7 @@ pub unsafe extern "C" fn mkdir(path: *const c_char, mode: libc::mode_t) -> c_int
 /// # Safety
 /// As link(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
     named(kind::LINK, (libc::AT_FDCWD, from), Some((libc::AT_FDCWD, to)), || {
         let real: extern "C" fn(*const c_char, *const c_char) -> c_int = next!("link");
         real(from, to)
@@ -197,7 +202,7 @@ pub unsafe extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
 /// # Safety
 /// As linkat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn linkat(
+pub(crate) unsafe extern "C" fn linkat(
     from_folder: c_int,
     from: *const c_char,
     to_folder: c_int,

@@ -25,10 +25,10 @@ fn main() -> ExitCode {
             }
         }
     }
-    let mut code = ExitCode::SUCCESS;
+    let (mut code, how) = (ExitCode::SUCCESS, NO_LOG_FLUSH);
     for (path, file) in open {
         // SAFETY: the descriptor is open, and the request reads one number of 32 bits.
-        if unsafe { libc::ioctl(file.as_raw_fd(), GOING_DOWN, &raw const NO_LOG_FLUSH) } != 0 {
+        if unsafe { libc::ioctl(file.as_raw_fd(), GOING_DOWN, &raw const how) } != 0 {
             eprintln!("{}: {}", path.display(), std::io::Error::last_os_error());
             code = ExitCode::FAILURE;
         }
