@@ -74,7 +74,7 @@ pub struct Outcome {
     pub starts: u64,
     /// Images by mode.
     pub by_mode: BTreeMap<&'static str, u64>,
-    /// Syncs in the recordings, and places just before or after one at which there was a crash.
+    /// Syncs in the recordings, and crashes of a node just before or after one returned.
     pub syncs: u64,
     /// See `syncs`.
     pub boundaries: u64,
@@ -99,7 +99,7 @@ impl Outcome {
                 self.crashes, self.images, self.images_with_more, self.starts
             ),
             format!(
-                "{} syncs in the recordings; crashes at {} places just before or after one returned",
+                "{} syncs in the recordings; {} images of a crash just before or after one returned",
                 self.syncs, self.boundaries
             ),
             format!("kept: {}", modes.join(", ")),
@@ -153,10 +153,12 @@ pub fn run(facts: &Facts, plan: &Plan) -> anyhow::Result<Outcome> {
         let mut left = plan.images_max;
         let mut sent = HashSet::new();
         while left > 0 && begun.elapsed() < plan.time_max {
-            let mut round: Vec<Vec<Spec>> = (0..ROUND)
+            // Not more than are wanted: they are tried in their order, and must reach the end of the recordings.
+            let crashes = usize::try_from(left.div_ceil(facts.nodes())).map_or(ROUND, |left| left.min(ROUND));
+            let mut round: Vec<Vec<Spec>> = (0..crashes)
                 .map(|_| match facts.nodes() {
                     1 => one(&positions[0], &mut boundaries, &outcome, &mut chance),
-                    _ => several(facts, &positions, &recordings, &mut chance),
+                    _ => several(facts, &positions, &recordings, &outcome, &mut chance),
                 })
                 .collect();
             round.sort_by_key(|specs| specs.iter().map(|spec| spec.position).collect::<Vec<_>>());
@@ -188,7 +190,13 @@ fn one(positions: &Positions, boundaries: &mut Vec<u64>, outcome: &Mutex<Outcome
 }
 
 /// A crash of all nodes between two acknowledgements.
-fn several(facts: &Facts, positions: &[Positions], recordings: &[Arc<Recording>], chance: &mut StdRng) -> Vec<Spec> {
+fn several(
+    facts: &Facts,
+    positions: &[Positions],
+    recordings: &[Arc<Recording>],
+    outcome: &Mutex<Outcome>,
+    chance: &mut StdRng,
+) -> Vec<Spec> {
     let acknowledged = &facts.acknowledged;
     // Also before the first.
     let next = chance.random_range(0..=acknowledged.len());
@@ -198,8 +206,12 @@ fn several(facts: &Facts, positions: &[Positions], recordings: &[Arc<Recording>]
             let at = |index: usize| acknowledged.get(index).map(|write| write.positions[node]);
             let low = next.checked_sub(1).and_then(at).unwrap_or_default();
             let high = at(next).unwrap_or_else(|| recordings[node].end());
-            let among = if chance.random_bool(0.5) { &positions[node].boundaries } else { &positions[node].changes };
+            let is_boundary = chance.random_bool(0.5);
+            let among = if is_boundary { &positions[node].boundaries } else { &positions[node].changes };
             let range = among.partition_point(|at| *at < low)..among.partition_point(|at| *at <= high);
+            if is_boundary && !range.is_empty() {
+                outcome.lock().unwrap_or_else(PoisonError::into_inner).boundaries += 1;
+            }
             let position = if range.is_empty() { low } else { among[chance.random_range(range)] };
             Spec { node: node as u64 + 1, position, mode: mode(chance), seed: u64::from(seed) + node as u64 }
         })
