@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 pub use crate::built::{binary, shared_data};
+use crate::crash_lab::record;
 pub use crate::pids::Pids;
 
 /// Lines of a node's log that are shown when a test fails.
@@ -37,11 +38,13 @@ pub struct Options {
     pub settings: String,
     /// Nodes run with the library of disk faults, and take detours to each other where there are any.
     pub breakable: bool,
+    /// Nodes run with the crash lab's library, which writes down each change of their data into this folder.
+    pub recorded: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 3, settings: String::new(), breakable: false }
+        Self { nodes: 3, settings: String::new(), breakable: false, recorded: None }
     }
 }
 
@@ -61,6 +64,8 @@ pub struct Cluster {
     settings: String,
     /// What is preloaded into nodes.
     preload: Option<PathBuf>,
+    /// What writes down changes of files, and where to.
+    recorded: Option<(PathBuf, PathBuf)>,
     pids: Pids,
     nodes: Vec<Node>,
 }
@@ -91,12 +96,14 @@ impl Cluster {
     pub async fn prepare(options: Options, musterd: Option<PathBuf>) -> anyhow::Result<Self> {
         let musterd = musterd.map_or_else(|| binary("musterd"), Ok)?;
         let preload = options.breakable.then(|| binary("libmuster_disk_faults.so")).transpose()?;
+        let recorded = options.recorded.clone().map(|folder| anyhow::Ok((binary("libmuster_crash_shim.so")?, folder)));
         let folder = TempDir::with_prefix("muster-chaos-")?;
         let mut cluster = Self {
             folder,
             musterd,
             settings: options.settings.clone(),
             preload,
+            recorded: recorded.transpose()?,
             pids: Pids::default(),
             nodes: Vec::new(),
         };
@@ -195,6 +202,7 @@ impl Cluster {
     /// When the process cannot be started.
     pub fn start_armed(&mut self, id: u64, failpoint: Option<&str>) -> anyhow::Result<()> {
         let (musterd, preload) = (self.musterd.clone(), self.preload.clone());
+        let recorded = self.recorded.clone();
         let node = self.node_mut(id);
         let log = File::options().create(true).append(true).open(node.folder.join("log"))?;
         let process = Command::new(musterd)
@@ -202,6 +210,12 @@ impl Cluster {
             .arg(node.folder.join("node.toml"))
             .envs(failpoint.map(|failpoint| ("MUSTER_FAILPOINT", failpoint)))
             .envs(breakable(preload.as_deref(), &node.folder))
+            .envs(
+                recorded
+                    .map(|(library, into)| record::environment(&library, &into, node.id, &node.folder))
+                    .into_iter()
+                    .flatten(),
+            )
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -29,6 +29,7 @@ pub mod propose;
 pub mod queries;
 pub mod raft;
 pub mod read;
+pub mod rehearse;
 pub mod removed;
 pub mod request;
 pub mod retention;

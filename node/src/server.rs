@@ -79,7 +79,8 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
     let checkpoint = CheckpointFile::below(startup.data_dir.path());
     let applier = Applier::open_and_make_views_beside(Arc::clone(&states), checkpoint.clone())?;
-    let views = ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), keeper_settings(&config));
+    let views =
+        ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), Arc::clone(&state), keeper_settings(&config));
     views.start(stop.clone());
     let backups = BackupSource::open(
         startup.data_dir.path(),
@@ -199,6 +200,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
             },
         });
         crate::views::keep_words(&applier.views(), stop.clone());
+        flush_beside(&state);
         keep_retention(&startup, &raft, &reader, &services.proposer, &states, &applier, &stop);
         healthy.set_serving();
         let served = serve_clients(&config, clients, services, &healthy, stop.clone()).await;
@@ -209,7 +211,7 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     }
     views.write();
     states.write_twins()?;
-    state.flush_wal_synced().map_err(rocks("sync the state"))?;
+    state.flush().map_err(rocks("flush the state"))?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -233,6 +235,20 @@ fn keep_retention(
     };
     keeper.start(stop.clone());
     Sweeper { applier: Arc::clone(applier), states: Arc::clone(states) }.start(stop.clone());
+}
+
+/// Makes durable what was replayed, so that a node that is killed again soon need not replay it again, and so that a
+/// state is there that can tell of a log that is gone.
+fn flush_beside(state: &Arc<StateDb>) {
+    let state = Arc::clone(state);
+    let flush = move || {
+        if let Err(error) = state.flush() {
+            tracing::warn!(%error, "the state cannot be flushed");
+        }
+    };
+    drop(tasks::spawn("first flush", async move {
+        tasks::blocking(flush).await;
+    }));
 }
 
 /// Waits until the state shows all that was committed before this node stopped: a revoked token must not work again for

@@ -120,7 +120,8 @@ fn eager() -> RetryPolicy {
 
 impl Stage {
     async fn set(task: &Task) -> anyhow::Result<Self> {
-        let options = Options { nodes: task.plan.nodes, settings: task.plan.settings.clone(), breakable: true };
+        let options =
+            Options { nodes: task.plan.nodes, settings: task.plan.settings.clone(), breakable: true, recorded: None };
         let mut cluster = Cluster::prepare(options, task.musterd.clone()).await?;
         let network = Network::between(&cluster).await?;
         let disks = cluster.ids().into_iter().map(|id| Ok((id, Disk::of(cluster.folder_of(id))?)));

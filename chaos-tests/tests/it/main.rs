@@ -5,6 +5,7 @@ mod api_behaviour;
 mod backup;
 mod catching_up;
 mod chaos;
+mod crash;
 mod disk_full;
 mod door;
 mod edges;

@@ -1,5 +1,6 @@
-//! What is wrong on one node's disk is found: by `musterd verify` while it is stopped, by `muster cluster verify` while it
-//! runs, and by the node itself, which then ends. A store whose old events were removed is found good, and can be restored.
+//! What is wrong on one node's disk is found: by `musterd verify` while it is stopped, by `muster cluster verify` while
+//! it runs, and by the node itself, which then ends. A store whose old events were removed is found good, and can be
+//! restored.
 
 use std::path::Path;
 use std::process::Output;
@@ -47,11 +48,11 @@ impl Stopped {
     }
 
     fn close(self) -> anyhow::Result<()> {
-        Ok(self.0.flush_wal_synced()?)
+        Ok(self.0.flush()?)
     }
 
-    /// Changes the actor in an event, with a checksum that fits; `chained` makes the chain of hashes fit, too. Returns what
-    /// was there.
+    /// Changes the actor in an event, with a checksum that fits; `chained` makes the chain of hashes fit, too. Returns
+    /// what was there.
     fn forge(&self, revision: u64, chained: bool) -> anyhow::Result<Vec<u8>> {
         let before = self.get(columns::EVENTS, keys::event(revision - 1))?;
         let good = self.get(columns::EVENTS, keys::event(revision))?;

@@ -46,6 +46,8 @@ enum Command {
     Chaos(handover::Arguments),
     /// Plant bugs one by one, and demand that a check finds each of them.
     Mutants(mutants::Arguments),
+    /// Crash nodes at any instant, damage their files, cut their power, and check what they make of it.
+    Crash(handover::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::RollingRestart(arguments) => handover::run("muster-rolling-restart", &arguments),
         Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Crash(arguments) => handover::run("muster-crash", &arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());

@@ -78,6 +78,7 @@ impl Memory {
         states.unwritten().settle();
         let db = states.db();
         let position = Position::load(&db)?;
+        position.check(&db)?;
         let folded = replay::catch_up(&db, position.revision)?;
         if folded > 0 {
             tracing::info!(revisions = folded, "twins were folded up to the position");
@@ -103,8 +104,8 @@ impl Applier {
         Ok(Self::with(states, memory, views, false))
     }
 
-    /// The same, and makes the views beside what follows: a fleet of millions takes seconds. A store that fails meanwhile ends the
-    /// process.
+    /// The same, and makes the views beside what follows: a fleet of millions takes seconds. A store that fails
+    /// meanwhile ends the process.
     ///
     /// # Errors
     /// As [`Applier::open`].

@@ -4,7 +4,7 @@ use muster_domain::At;
 use rocksdb::DB;
 
 use crate::store::error::{StoreError, rocks};
-use crate::store::event_log::ChainHash;
+use crate::store::event_log::{self, ChainHash};
 use crate::store::states::family;
 use crate::store::{columns, envelope, keys};
 
@@ -53,6 +53,21 @@ impl Position {
         let body = envelope::open(POSITION_TYPE, &stored)
             .map_err(|source| StoreError::Damaged { what: "the position".to_owned(), source })?;
         Self::decode(body).ok_or_else(|| StoreError::Inconsistent("the position has another length".to_owned()))
+    }
+
+    /// Whether the event log ends here: both were written as one.
+    ///
+    /// # Errors
+    /// When it does not, or cannot be read.
+    pub(super) fn check(&self, db: &DB) -> Result<(), StoreError> {
+        let chain = event_log::chain_hash(db, self.revision)?;
+        if self.revision == 0 || chain == Some(self.chain) {
+            return Ok(());
+        }
+        Err(StoreError::Inconsistent(format!(
+            "the position is at revision {}, the event log does not end there",
+            self.revision
+        )))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -16,7 +16,7 @@ use crate::store::error::{StoreError, rocks};
 use crate::store::event_log::{self, ChainHash};
 use crate::store::overlay::Changed;
 use crate::store::states::{States, family, seal};
-use crate::store::{columns, history, keys};
+use crate::store::{columns, history, keys, unlogged};
 
 /// A batch being filled.
 pub(super) struct Writing<'a> {
@@ -60,7 +60,8 @@ impl<'a> Writing<'a> {
         decided: &mut Decided,
     ) -> Result<ChainHash, StoreError> {
         for (index, (event, record)) in decided.events.iter().zip(&decided.images).enumerate() {
-            // A key that changes twice in one revision keeps its last image: a deletion before a re-creation leaves none.
+            // A key that changes twice in one revision keeps its last image: a deletion before a re-creation leaves
+            // none.
             let changes_again = || decided.events[index + 1..].iter().any(|later| later.key == event.key);
             if history::leaves_image(record) && !changes_again() {
                 history::note(self.db, &mut self.batch, &keys::state(&event.key), record, &seal(record))?;
@@ -124,7 +125,7 @@ impl<'a> Writing<'a> {
         for (key, value) in meta {
             self.batch.put_cf(meta_family, key, value);
         }
-        self.db.write(self.batch).map_err(rocks("write a batch of changes"))?;
+        unlogged::write(self.db, self.batch).map_err(rocks("write a batch of changes"))?;
         Ok(finished)
     }
 

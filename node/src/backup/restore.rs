@@ -55,7 +55,7 @@ pub struct Restored {
 /// Files a directory may hold before: keys that an operator put there.
 const MAY_BE_THERE: [&str; 4] = ["LOCK", "secrets.key", "admin.token", "lost+found"];
 /// What a restore writes, in the order in which it is taken away again.
-const WRITTEN: [&str; 4] = ["IDENTITY", "MEMBER", "HIGH_WATER", "RESTORING"];
+const WRITTEN: [&str; 6] = ["IDENTITY", "MEMBER", "MEMBER.tmp", "HIGH_WATER", "HIGH_WATER.tmp", "RESTORING"];
 
 /// Restores. `progress` hears how many bytes of how many were copied.
 ///

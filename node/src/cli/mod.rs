@@ -7,6 +7,7 @@
 
 mod config_commands;
 mod pki_commands;
+mod rehearse_command;
 mod restore_command;
 mod start;
 mod verify_command;
@@ -76,6 +77,9 @@ enum Command {
     /// Make certificates for a cluster and its clients
     #[command(subcommand)]
     Pki(pki_commands::PkiCommand),
+    /// Say what a node would make of data directories; for the crash lab
+    #[command(hide = true)]
+    Rehearse,
     /// Make a new cluster's first node out of a backup
     Restore(restore_command::RestoreCommand),
     /// Check the data of a stopped node, or a backup, against itself
@@ -122,6 +126,7 @@ pub fn main() -> ! {
         None => start::run(&cli.run),
         Some(Command::Config(command)) => command.run(&cli.run),
         Some(Command::Pki(command)) => command.run(),
+        Some(Command::Rehearse) => rehearse_command::run(),
         Some(Command::Restore(command)) => command.run(&cli.run),
         Some(Command::Verify(command)) => command.run(&cli.run),
     };

@@ -22,11 +22,11 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES};
+use super::log_disk::{LogDisk, LogOpenError, segment_bytes};
 use super::log_tail::{Tail, TailLimits};
 use super::log_writer::{BeforePurge, HighWaterKeeper, Job, LogCore, LogView, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
-use crate::store::high_water::{HighWater, Mark};
+use crate::store::high_water::{self, HighWater, Mark};
 
 /// Most bytes of entries that one read hands out, unless a single entry is larger.
 pub(super) const READ_BYTES: usize = 2 << 20;
@@ -71,7 +71,7 @@ pub(super) fn open(
     before_purge: BeforePurge,
     fatal: Arc<dyn FatalHandler>,
 ) -> Result<(LogStore, LogCloser), LogOpenError> {
-    open_with(data_dir, SEGMENT_BYTES, limits, before_purge, fatal)
+    open_with(data_dir, segment_bytes(), limits, before_purge, fatal)
 }
 
 /// As [`open`], with segments of another size.
@@ -83,10 +83,14 @@ pub(super) fn open_with(
     fatal: Arc<dyn FatalHandler>,
 ) -> Result<(LogStore, LogCloser), LogOpenError> {
     let mark_path = data_dir.join("HIGH_WATER");
-    let high_water =
-        HighWater::open(&mark_path).map_err(|source| LogOpenError::HighWater { path: mark_path.clone(), source })?;
+    let failed = |source| LogOpenError::HighWater { path: mark_path.clone(), source };
     let path = data_dir.join("raftlog");
     let (disk, found) = LogDisk::open(&path, segment_bytes)?;
+    if (found.last.is_some() || found.vote.is_some()) && !mark_path.exists() {
+        return Err(failed(high_water::missing()));
+    }
+    // Made before anything is promised.
+    let high_water = HighWater::open(&mark_path).map_err(failed)?;
     let known = high_water.mark();
     if !found.reaches(known) {
         let found = Mark {

@@ -75,7 +75,7 @@ impl LogCore {
 }
 
 /// Makes durable what the entries about to be purged led to.
-pub(super) type BeforePurge = Box<dyn Fn() -> io::Result<()> + Send>;
+pub(super) type BeforePurge = Box<dyn Fn(&LogId) -> io::Result<()> + Send>;
 
 pub(super) struct Writer {
     pub core: Arc<LogCore>,
@@ -161,7 +161,7 @@ impl Writer {
             }
             Job::Purge { upto, .. } => {
                 if !planted::is(Bug::PurgedTooSoon) {
-                    (self.before_purge)()?;
+                    (self.before_purge)(upto)?;
                 }
                 batch.purge_upto(upto);
                 round.last = round.last.max(Some(*upto));

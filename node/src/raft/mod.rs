@@ -26,9 +26,11 @@ mod log_writer;
 mod membership;
 mod network;
 mod node;
+mod on_disk;
 mod peer_service;
 mod peers;
 mod read_barrier;
+mod rehearsal;
 mod responder;
 mod restored;
 mod settings;
@@ -55,6 +57,7 @@ pub use membership::Members;
 pub use node::{RaftNode, RaftParts};
 pub use peer_service::{CertifiedSender, ForwardHandler, PeerCallHandler};
 pub use peers::{BoxError, MESSAGE_BYTES, PeerConnector, PeerPool, PlainConnector, endpoint};
+pub use rehearsal::{Place, Rehearsal, rehearse};
 pub use restored::{check_log, found_restored, last_applied};
 pub use settings::RaftSettings;
 pub use status::{MemberStatus, RaftStatus, Role};
@@ -72,7 +75,8 @@ pub struct ApplyBatch {
     pub payloads: Vec<Bytes>,
     /// Index of the last entry that the batch covers, with or without a payload.
     pub log_index_last: u64,
-    /// Records to put into the column family `meta` in the same write. Without them a restart would apply entries twice.
+    /// Records to put into the column family `meta` in the same write. Without them a restart would apply entries
+    /// twice.
     pub meta: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -174,6 +178,19 @@ pub enum StartError {
         /// The last entry that the state holds.
         applied: u64,
     },
+    /// Log entries were dropped whose effect is neither in the state nor in a snapshot.
+    #[error(
+        "the Raft log begins after index {purged}, but the state and its snapshots {}: a part of the data directory was deleted or \
+         put back as it was earlier. Put the whole directory back as it was when the node last ran, or replace the member \
+         under a new id: `muster cluster replace`, see node/docs/how-to/membership.md",
+        .applied.map_or_else(|| "are empty".to_owned(), |applied| format!("end at index {applied}"))
+    )]
+    StateGone {
+        /// The last entry that was dropped.
+        purged: u64,
+        /// The last entry that state or snapshot hold.
+        applied: Option<u64>,
+    },
     /// A setting is out of range.
     #[error("the settings of consensus: {0}")]
     Settings(String),
@@ -186,7 +203,7 @@ impl StartError {
     /// Whether what was durable is gone, so that this node must not take part under its id any more.
     #[must_use]
     pub fn is_data_loss(&self) -> bool {
-        matches!(self, Self::LogGone { .. } | Self::Log(LogOpenError::LogLost { .. }))
+        matches!(self, Self::LogGone { .. } | Self::StateGone { .. } | Self::Log(LogOpenError::LogLost { .. }))
     }
 }
 

@@ -13,11 +13,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream};
-use openraft::RaftLogReader;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, RaftError};
 use openraft::metrics::WaitError;
-use openraft::storage::RaftLogStorage;
 use openraft::{Instant, ServerState};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -26,15 +24,14 @@ use tonic::transport::server::Connected;
 
 use super::fatal::FatalHandler;
 use super::gate::Gate;
-use super::log_store::{self, LogCloser};
-use super::log_tail::TailLimits;
+use super::log_store::LogCloser;
 use super::network::NetworkFactory;
+use super::on_disk::{self, OnDisk};
 use super::peer_service::{self, CertifiedSender, CheckAddressee, ForwardHandler, PeerCallHandler, Peers};
 use super::peers::{PeerConnector, PeerPool};
 use super::read_barrier::ReadBarrier;
 use super::responder::Completion;
 use super::settings::RaftSettings;
-use super::snapshot::{SnapshotStore, applied_in};
 use super::state_machine::StateMachine;
 use super::status::{self, RaftStatus};
 use super::types::{Member, NodeId, Payload, Raft, TypeConfig};
@@ -95,21 +92,8 @@ impl RaftNode {
         let pool =
             PeerPool::new(&settings, parts.connector).map_err(|error| StartError::Settings(error.to_string()))?;
         let pool = Arc::new(pool);
-        let state = Arc::clone(&parts.state);
-        let limits = TailLimits { entries: settings.log_tail_entries, bytes: settings.log_tail_bytes };
-        let flush = Box::new(move || state.flush_wal_synced().map_err(io::Error::other));
-        let (mut log_store, log) = log_store::open(&settings.data_dir, limits, flush, Arc::clone(&parts.fatal))?;
-        let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(&parts.state))
-            .map_err(StartError::Snapshots)?;
-        let snapshots = Arc::new(snapshots);
-        let (last_applied, _) = applied_in(&parts.state.db()).map_err(StartError::State)?;
-        let log_state = log_store.get_log_state().await.map_err(StartError::State)?;
-        let vote = log_store.read_vote().await.map_err(StartError::State)?;
-        let has_promised = log_state.last_log_id.is_some() || vote.is_some();
-        if let Some(last) = last_applied.filter(|_| !has_promised) {
-            return Err(StartError::LogGone { applied: last.index });
-        }
-        let gate = Arc::new(Gate::new(&settings.data_dir, has_promised).map_err(StartError::Marker)?);
+        let OnDisk { log: log_store, closer: log, snapshots, gate, last_applied, vote: _ } =
+            on_disk::open(&settings, &parts.state, &parts.fatal).await?;
         let (applied_sender, applied) = watch::channel(last_applied.map(|last| last.index));
         let applied_bytes = Arc::new(AtomicU64::new(0));
         let machine = StateMachine {
@@ -278,7 +262,8 @@ impl RaftNode {
         joined.map_err(|error| AdminError::Refused(super::chain(&error)))
     }
 
-    /// Takes part from now on, because the cluster has admitted this node and its own joining; durable when this returns.
+    /// Takes part from now on, because the cluster has admitted this node and its own joining; durable when this
+    /// returns.
     ///
     /// # Errors
     /// When this node has agreed to be founded, or the marker cannot be written.

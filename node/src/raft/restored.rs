@@ -1,8 +1,8 @@
 //! The consensus of a node whose state comes from a backup: the log of the old cluster is not there, and need not be.
 //!
-//! Everything up to the last entry whose effect is in the state counts as agreed and purged; the restored node is the only
-//! voter, so nobody else can hold anything else. It begins to campaign in the term after that entry's, so places in the log
-//! go on rising, too. Other members join as to any cluster: empty, by a snapshot.
+//! Everything up to the last entry whose effect is in the state counts as agreed and purged; the restored node is the
+//! only voter, so nobody else can hold anything else. It begins to campaign in the term after that entry's, so places
+//! in the log go on rising, too. Other members join as to any cluster: empty, by a snapshot.
 //!
 //! This file does not know where the state comes from. Invariant: it is called before a node ever ran on the directory.
 
@@ -16,10 +16,10 @@ use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES, inspect};
 use super::snapshot::applied_in;
 use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
 use super::{gate::Gate, meta_keys, wire};
-use crate::store::columns;
 use crate::store::envelope::RecordType;
-use crate::store::high_water::{HighWater, Mark};
+use crate::store::high_water::{self, HighWater, Mark};
 use crate::store::state_db::StateDb;
+use crate::store::{columns, unlogged};
 
 /// Term and index of the last entry whose effect is in a state.
 ///
@@ -63,20 +63,25 @@ fn write_membership(state: &StateDb, last: LogId, node_id: NodeId, member: Membe
     let value = wire::seal(RecordType::Membership, &wire::stored_membership_out(&membership));
     let mut batch = WriteBatch::default();
     batch.put_cf(meta, meta_keys::MEMBERSHIP, value);
-    db.write(batch).map_err(io::Error::other)?;
-    db.flush_wal(true).map_err(io::Error::other)
+    unlogged::write(&db, batch).map_err(io::Error::other)?;
+    unlogged::flush(&db).map_err(io::Error::other)
 }
 
-/// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it has any.
+/// Reads a whole Raft log as a start does, writes nothing, and returns the indexes of its first and last entry, if it
+/// has any.
 ///
 /// # Errors
 /// When it is damaged, or ends before what was known to be durable.
 pub fn check_log(data_dir: &Path) -> Result<Option<(u64, u64)>, LogOpenError> {
     let path = data_dir.join("HIGH_WATER");
-    let known = HighWater::read(&path).map_err(|source| LogOpenError::HighWater { path, source })?;
-    let path = data_dir.join("raftlog");
-    let inspected = inspect(&path)?;
+    let failed = |source| LogOpenError::HighWater { path: path.clone(), source };
+    let known = HighWater::read(&path).map_err(failed)?;
+    let inspected = inspect(&data_dir.join("raftlog"))?;
     let found = inspected.recovered;
+    if (found.last.is_some() || found.vote.is_some()) && !path.exists() {
+        return Err(failed(high_water::missing()));
+    }
+    let path = data_dir.join("raftlog");
     if !found.reaches(known) {
         let describe =
             |mark: Option<(u64, u64)>| mark.map_or("nothing".to_owned(), |(_, index)| format!("index {index}"));

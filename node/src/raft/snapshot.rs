@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! data/snapshots/<index>-<term>/     a checkpoint of state/ and the file SNAPSHOT, its sealed manifest
-//! data/snapshots/incoming/<n>/       one that is arriving; removed at start, but for its whole files (snapshot_kept.rs)
+//! data/snapshots/incoming/<n>/       one that is arriving; removed at start, but for its whole files
+//! (snapshot_kept.rs)
 //! ```
 //!
 //! This file knows files and their hashes, not what the records in them say. Invariants:
@@ -27,7 +28,7 @@ use super::{meta_keys, wire};
 use crate::failpoint::{self, Point};
 use crate::store::envelope::RecordType;
 use crate::store::state_db::StateDb;
-use crate::store::{checkpoint, columns, durable};
+use crate::store::{checkpoint, columns, durable, unlogged};
 
 /// Where whole files of a broken transfer lie, below `incoming`.
 const KEPT: &str = "kept";
@@ -281,6 +282,15 @@ pub(super) fn applied_in(db: &DB) -> io::Result<(Option<LogId>, StoredMembership
         None => StoredMembership::default(),
     };
     Ok((applied, membership))
+}
+
+/// The last entry whose effect in a state database is durable.
+pub(super) fn flushed_in(db: &DB) -> io::Result<Option<LogId>> {
+    let meta = db.cf_handle(columns::META).ok_or_else(|| invalid("the state has no meta family"))?;
+    match unlogged::get_flushed(db, meta, meta_keys::APPLIED).map_err(io::Error::other)? {
+        Some(value) => Ok(Some(wire::log_id_in(wire::unseal(RecordType::LogId, value)?))),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn read_meta(dir: &Path) -> io::Result<SnapshotMeta> {

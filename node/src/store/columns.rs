@@ -40,8 +40,8 @@ fn options(name: &str, cache: &Cache, write_buffer_bytes: usize) -> Options {
     table.set_format_version(TABLE_FORMAT);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    // In parts of 4 KiB: the whole filter of a large table is larger than a shard of the cache, and would be read anew, and
-    // checked, for every look-up.
+    // In parts of 4 KiB: the whole filter of a large table is larger than a shard of the cache, and would be read anew,
+    // and checked, for every look-up.
     table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
     table.set_partition_filters(true);
     table.set_metadata_block_size(4_096);
@@ -52,10 +52,8 @@ fn options(name: &str, cache: &Cache, write_buffer_bytes: usize) -> Options {
     }
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
-    options.set_write_buffer_size(match name {
-        "default" | META => 4 << 20,
-        _ => write_buffer_bytes,
-    });
+    // `META` too, although it is small: whichever is full first lets all be flushed.
+    options.set_write_buffer_size(write_buffer_bytes);
     options.set_max_write_buffer_number(4);
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_compression_type(DBCompressionType::Lz4);

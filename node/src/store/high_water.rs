@@ -19,6 +19,8 @@ use super::durable;
 use super::envelope::{self, EnvelopeError, RecordType};
 
 const SLOT_BYTES: usize = 4096;
+/// The sequence of the first mark, which lies in the second slot.
+const FIRST: u64 = 1;
 
 /// How far log and vote were known to be durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,13 @@ pub struct Mark {
     pub last: Option<(u64, u64)>,
     /// Term of the last durable vote.
     pub vote_term: u64,
+}
+
+/// What is wrong where there is a log and no mark: it is made before the first entry or vote.
+#[must_use]
+pub fn missing() -> io::Error {
+    let what = "it is gone, and the Raft log is not empty: put it back, or replace the member under a new id";
+    io::Error::new(io::ErrorKind::NotFound, what)
 }
 
 /// The open file.
@@ -43,15 +52,13 @@ impl HighWater {
     /// # Errors
     /// When the file cannot be read or written, or when both slots are damaged.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let fresh = !path.exists();
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        if fresh {
-            let mut this = Self { file, sequence: 0, mark: Mark::default() };
-            this.write(Mark::default())?;
-            let parent = path.parent().ok_or_else(|| io::Error::other("the high-water file needs a directory"))?;
-            durable::sync_dir(parent)?;
-            return Ok(this);
+        if !path.exists() {
+            // Whole or not at all: a crash in between must not leave a file that looks damaged.
+            let mut blank = vec![0; SLOT_BYTES];
+            blank.extend(sealed(FIRST, Mark::default()));
+            durable::replace_file(path, &blank)?;
         }
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         let record = newest(&file, path)?;
         Ok(Self { file, sequence: record.sequence, mark: mark_in(&record) })
     }
@@ -78,23 +85,25 @@ impl HighWater {
     /// # Errors
     /// When the write or the sync fails.
     pub fn write(&mut self, mark: Mark) -> io::Result<()> {
-        if mark == self.mark && self.sequence > 0 {
+        if mark == self.mark {
             return Ok(());
         }
         let sequence = self.sequence + 1;
-        let record = RaftHighWater {
-            sequence,
-            last: mark.last.map(|(term, index)| RaftLogId { term, index }),
-            vote_term: mark.vote_term,
-        };
-        let mut slot = envelope::seal(RecordType::HighWater, &record.encode_to_vec());
-        slot.resize(SLOT_BYTES, 0);
-        self.file.write_all_at(&slot, (sequence % 2) * SLOT_BYTES as u64)?;
+        self.file.write_all_at(&sealed(sequence, mark), (sequence % 2) * SLOT_BYTES as u64)?;
         self.file.sync_data()?;
         self.sequence = sequence;
         self.mark = mark;
         Ok(())
     }
+}
+
+/// What lies in a slot.
+fn sealed(sequence: u64, mark: Mark) -> Vec<u8> {
+    let last = mark.last.map(|(term, index)| RaftLogId { term, index });
+    let record = RaftHighWater { sequence, last, vote_term: mark.vote_term };
+    let mut slot = envelope::seal(RecordType::HighWater, &record.encode_to_vec());
+    slot.resize(SLOT_BYTES, 0);
+    slot
 }
 
 /// A slot's record; `None` when it was never written or is torn.

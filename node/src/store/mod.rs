@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod codec;
 pub mod columns;
+pub mod content;
 pub(crate) mod dead_runs;
 pub mod digest;
 pub mod durable;
@@ -21,5 +22,6 @@ pub(crate) mod replay;
 pub mod state_db;
 pub mod states;
 pub mod sweep;
+pub mod unlogged;
 pub mod unwritten;
 pub mod verify;

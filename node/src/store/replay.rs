@@ -1,8 +1,8 @@
 //! Brings the twins in the `states` family up to the position: the events behind the mark are folded again.
 //!
-//! Twins are written later than their events (`unwritten.rs`), so a node that was killed, or a snapshot, has a family in
-//! which some twins are older than the position says. It knows how events fold (the domain's `evolve`) and nothing of
-//! what they mean. Invariants:
+//! Twins are written later than their events (`unwritten.rs`), so a node that was killed, or a snapshot, has a family
+//! in which some twins are older than the position says. It knows how events fold (the domain's `evolve`) and nothing
+//! of what they mean. Invariants:
 //!
 //! - A twin that is newer than an event already holds it: writing may have been cut short anywhere before the mark.
 //! - Folding gives the record that was there when the event was applied; a difference would be a different state.
@@ -14,7 +14,7 @@ use rocksdb::{DB, WriteBatch};
 
 use crate::store::error::{StoreError, rocks};
 use crate::store::states::{family, read_record, seal};
-use crate::store::{columns, envelope, event_log, keys};
+use crate::store::{columns, envelope, event_log, keys, unlogged};
 
 /// Envelope type of the mark.
 const MARK_TYPE: u16 = 20;
@@ -25,7 +25,7 @@ const CHUNK: usize = 8_192;
 pub(crate) fn mark(db: &DB, revision: u64) -> Result<(), StoreError> {
     let mut batch = WriteBatch::default();
     put_mark(db, &mut batch, revision)?;
-    db.write(batch).map_err(rocks("mark the twins as written"))
+    unlogged::write(db, batch).map_err(rocks("mark the twins as written"))
 }
 
 fn put_mark(db: &DB, batch: &mut WriteBatch, revision: u64) -> Result<(), StoreError> {
@@ -120,7 +120,7 @@ impl Folding<'_> {
             }
         }
         put_mark(self.db, &mut batch, revision)?;
-        self.db.write(batch).map_err(rocks("write folded twins"))
+        unlogged::write(self.db, batch).map_err(rocks("write folded twins"))
     }
 }
 

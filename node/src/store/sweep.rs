@@ -6,15 +6,16 @@
 //! history   one image of each record that changed since, as it was at `swept - 1`
 //! ```
 //!
-//! The floors themselves are replicated records; when a node sweeps is its own business, so nothing here has to be in step
-//! with other nodes. It knows how events fold and nothing of what they mean. Invariants:
+//! The floors themselves are replicated records; when a node sweeps is its own business, so nothing here has to be in
+//! step with other nodes. It knows how events fold and nothing of what they mean. Invariants:
 //!
 //! - A record as of `swept - 1` or later can be told: a step folds its events and leaves each record, unless it has not
 //!   changed since, as an image. A record that changes later for the first time leaves its image then
 //!   (`apply/write.rs`), because the floor was there before the change.
-//! - Images, events and the mark change in one batch. The mark keeps the chain hash before the oldest event, so that the
-//!   chain can still be verified from there.
-//! - Twins that were not written yet are folded from events after a crash (`replay.rs`): nothing behind their mark goes.
+//! - Images, events and the mark change in one batch. The mark keeps the chain hash before the oldest event, so that
+//!   the chain can still be verified from there.
+//! - Twins that were not written yet are folded from events after a crash (`replay.rs`): nothing behind their mark
+//!   goes.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ use crate::store::codec::RevisionEntry;
 use crate::store::error::{StoreError, rocks};
 use crate::store::event_log::{self, Swept};
 use crate::store::states::{States, family, seal};
-use crate::store::{columns, history, keys, replay};
+use crate::store::{columns, history, keys, replay, unlogged};
 
 /// Events folded in one step: bounds memory, and how long one batch is.
 const STEP_EVENTS: usize = 4_096;
@@ -60,7 +61,7 @@ pub(crate) fn step_of(states: &States, to: u64, events: usize) -> Result<u64, St
         .ok_or_else(|| StoreError::Inconsistent(format!("revision {} is missing in the event log", next - 1)))?;
     batch.delete_range_cf(family(&db, columns::EVENTS)?, keys::event(swept.revision), keys::event(next));
     event_log::put_swept(&db, &mut batch, &Swept { revision: next, chain_before })?;
-    db.write(batch).map_err(rocks("remove events"))?;
+    unlogged::write(&db, batch).map_err(rocks("remove events"))?;
     Ok(next)
 }
 
@@ -70,8 +71,8 @@ pub(crate) fn step_of(states: &States, to: u64, events: usize) -> Result<u64, St
 /// When the store fails.
 pub fn free(states: &States) -> Result<(), StoreError> {
     let db = states.db();
-    // Files go at once, batches only with the next sync: the mark must not come back lower than the files say.
-    db.flush_wal(true).map_err(rocks("sync"))?;
+    // Files go at once, batches only with the next flush: the mark must not come back lower than the files say.
+    unlogged::flush(&db).map_err(rocks("flush the mark of events"))?;
     let swept = event_log::swept(&db)?.revision;
     // Both ends are within the range.
     db.delete_file_in_range_cf(family(&db, columns::EVENTS)?, keys::event(0), keys::event(swept - 1))

@@ -1,5 +1,5 @@
-//! Twins that were changed and do not lie in the `states` family yet. A fleet's twins change again and again: what changed
-//! a hundred times is written once, and in the order of its keys.
+//! Twins that were changed and do not lie in the `states` family yet. A fleet's twins change again and again: what
+//! changed a hundred times is written once, and in the order of its keys.
 //!
 //! ```text
 //! apply ──put──▶ now ──(enough of them)──▶ writing ──thread──▶ `states` family, then the cache
@@ -24,7 +24,7 @@ use rocksdb::{DB, WriteBatch};
 
 use crate::store::error::{StoreError, rocks};
 use crate::store::states::{RecordCache, family, seal};
-use crate::store::{columns, replay};
+use crate::store::{columns, replay, unlogged};
 
 /// Changed twins by encoded key.
 type Twins = HashMap<Box<[u8]>, Arc<Record>>;
@@ -57,7 +57,8 @@ struct Maps {
     now_changes: usize,
     /// The newest revision whose twins are here or written.
     revision: u64,
-    /// The database that holds the events of `now`: they are written there and nowhere else, whatever is current by then.
+    /// The database that holds the events of `now`: they are written there and nowhere else, whatever is current by
+    /// then.
     db: Option<Arc<DB>>,
     writing: Option<Arc<Twins>>,
 }
@@ -177,8 +178,8 @@ impl Unwritten {
         }
     }
 
-    /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not put
-    /// older twins over newer ones.
+    /// Returns when nothing is being written. Before the family is changed from elsewhere, so that the thread does not
+    /// put older twins over newer ones.
     pub(crate) fn settle(&self) {
         self.shared.wait_until_idle();
     }
@@ -248,7 +249,7 @@ impl Shared {
             for (key, record) in chunk {
                 batch.put_cf(states, key, seal(record));
             }
-            job.db.write(batch).map_err(rocks("write twins"))?;
+            unlogged::write(&job.db, batch).map_err(rocks("write twins"))?;
         }
         metrics::counter!("muster_state_twins_written_total").increment(twins.len() as u64);
         replay::mark(&job.db, job.revision)

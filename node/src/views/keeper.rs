@@ -1,5 +1,5 @@
-//! Looks after the views beside everything else: writes their checkpoint now and then and at the end, tells what memory they
-//! take, and holds them to their bound.
+//! Looks after the views beside everything else: writes their checkpoint now and then and at the end, tells what memory
+//! they take, and holds them to their bound.
 //!
 //! It knows no records. A checkpoint that cannot be written is told and tried again later: it only makes starts faster.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Views;
 use super::checkpoint::CheckpointFile;
 use crate::disk_space::DiskSpace;
+use crate::store::state_db::StateDb;
 use crate::tasks::{self, StopSignal};
 
 /// How often it looks.
@@ -28,6 +29,8 @@ pub struct ViewsKeeper {
     views: Arc<Views>,
     file: CheckpointFile,
     disk: Arc<DiskSpace>,
+    /// Made as durable as each checkpoint, which is of no use to a state that is behind it.
+    state: Arc<StateDb>,
     settings: KeeperSettings,
     /// Held while a checkpoint is written, so that there is one at a time.
     writing: Mutex<()>,
@@ -36,8 +39,14 @@ pub struct ViewsKeeper {
 impl ViewsKeeper {
     /// For the views of a node.
     #[must_use]
-    pub fn new(views: Arc<Views>, file: CheckpointFile, disk: Arc<DiskSpace>, settings: KeeperSettings) -> Arc<Self> {
-        Arc::new(Self { views, file, disk, settings, writing: Mutex::new(()) })
+    pub fn new(
+        views: Arc<Views>,
+        file: CheckpointFile,
+        disk: Arc<DiskSpace>,
+        state: Arc<StateDb>,
+        settings: KeeperSettings,
+    ) -> Arc<Self> {
+        Arc::new(Self { views, file, disk, state, settings, writing: Mutex::new(()) })
     }
 
     /// Begins, until told to stop.
@@ -92,7 +101,10 @@ impl ViewsKeeper {
                 tracing::debug!(bytes, took = ?start.elapsed(), "a checkpoint of views was written");
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the checkpoint of views cannot be written"),
+            Err(error) => return tracing::warn!(%error, "the checkpoint of views cannot be written"),
+        }
+        if let Err(error) = self.state.flush() {
+            tracing::warn!(%error, "the state cannot be flushed after the checkpoint of views");
         }
     }
 }

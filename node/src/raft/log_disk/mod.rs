@@ -61,6 +61,14 @@ use crate::store::high_water::Mark;
 /// Bytes of a segment, unless a test says otherwise: filled by a busy node in a second, and made in some milliseconds.
 pub(super) const SEGMENT_BYTES: usize = 16 << 20;
 
+/// Those of this process: tests ask for small ones by `MUSTER_LOG_SEGMENT_BYTES`, so that much happens to files in a
+/// short time. Only in builds with debug assertions; a release never looks.
+pub(super) fn segment_bytes() -> usize {
+    const SMALLEST: usize = 16 << 10;
+    let asked = cfg!(debug_assertions).then(|| std::env::var("MUSTER_LOG_SEGMENT_BYTES").ok()).flatten();
+    asked.and_then(|bytes| bytes.parse().ok()).map_or(SEGMENT_BYTES, |bytes: usize| bytes.max(SMALLEST))
+}
+
 /// Most bytes read at once, unless one entry is larger. Entries share the memory of their read, so it is kept as long
 /// as any of them.
 const READ_BYTES: usize = 256 << 10;

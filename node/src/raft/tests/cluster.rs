@@ -39,7 +39,7 @@ impl Cluster {
         this
     }
 
-    fn settings(&self, id: NodeId) -> RaftSettings {
+    pub(super) fn settings(&self, id: NodeId) -> RaftSettings {
         let mut settings = settings(id, self.dir.path());
         (self.tune)(&mut settings);
         settings
@@ -208,7 +208,7 @@ async fn everything_survives_when_all_stop() {
     cluster.finish().await;
 }
 
-fn short_log(settings: &mut RaftSettings) {
+pub(super) fn short_log(settings: &mut RaftSettings) {
     settings.snapshot_logs_since_last = 20;
     settings.log_keep_entries = 5;
     settings.log_tail_entries = 4;

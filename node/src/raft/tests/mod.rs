@@ -3,6 +3,7 @@
 mod cluster;
 mod crash;
 mod dialogue;
+mod flushes;
 mod golden;
 mod log_durability;
 mod reads;

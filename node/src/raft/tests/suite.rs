@@ -28,7 +28,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
             dir.path(),
             self.segment_bytes,
             limits,
-            Box::new(|| Ok(())),
+            Box::new(|_| Ok(())),
             Arc::clone(&fatal) as Arc<_>,
         )
         .unwrap();

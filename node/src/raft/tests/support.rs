@@ -94,7 +94,8 @@ impl Machine for Counting {
     }
 }
 
-/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers what begins with "never".
+/// Answers a forwarded request with the node's id and the request, refuses "no", and never answers what begins with
+/// "never".
 pub(super) struct Echo(pub NodeId);
 
 impl ForwardHandler for Echo {
@@ -223,6 +224,10 @@ pub(super) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
     }
 }
