@@ -42,6 +42,8 @@ enum Command {
     RollingRestart(handover::Arguments),
     /// Break clusters of real processes by a plan from a seed, and check every answer.
     Chaos(handover::Arguments),
+    /// Run whole clusters in simulated time under faults from a seed; the same seed gives the same run.
+    Sim(handover::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::RollingRestart(arguments) => handover::run("muster-rolling-restart", &arguments),
         Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
+        Command::Sim(arguments) => handover::run_apart("chaos-tests/sim", "muster-sim", &arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());

@@ -21,7 +21,7 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES};
+use super::log_disk::{LogDisk, LogOpenError};
 use super::log_tail::{Tail, TailLimits};
 use super::log_writer::{BeforePurge, HighWaterKeeper, Job, LogCore, LogView, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
@@ -63,18 +63,9 @@ impl LogCloser {
     }
 }
 
-/// Opens the log below `data_dir`, checks that nothing durable is missing, and starts its writer.
+/// Opens the log below `data_dir`, checks that nothing durable is missing, and starts its writer. New files of the log have
+/// `segment_bytes` bytes.
 pub(super) fn open(
-    data_dir: &Path,
-    limits: TailLimits,
-    before_purge: BeforePurge,
-    fatal: Arc<dyn FatalHandler>,
-) -> Result<(LogStore, LogCloser), LogOpenError> {
-    open_with(data_dir, SEGMENT_BYTES, limits, before_purge, fatal)
-}
-
-/// As [`open`], with segments of another size.
-pub(super) fn open_with(
     data_dir: &Path,
     segment_bytes: usize,
     limits: TailLimits,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use openraft::{Config, SnapshotPolicy};
 
 use super::StartError;
+use super::log_disk::SEGMENT_BYTES;
 use super::types::NodeId;
 
 /// Settings of one node's consensus.
@@ -38,6 +39,8 @@ pub struct RaftSettings {
     pub purge_batch_entries: u64,
     /// Most entries in one message to a follower.
     pub payload_entries_max: u64,
+    /// Bytes of a file of the log.
+    pub log_segment_bytes: usize,
     /// Entries kept in memory although they are on disk.
     pub log_tail_entries: usize,
     /// Bytes of entries kept in memory although they are on disk.
@@ -75,6 +78,7 @@ impl RaftSettings {
             log_keep_entries: 20_000,
             purge_batch_entries: 256,
             payload_entries_max: 512,
+            log_segment_bytes: SEGMENT_BYTES,
             log_tail_entries: 20_000,
             log_tail_bytes: 64 << 20,
             forward_in_flight_max: 4096,

@@ -7,7 +7,7 @@
 //! - The mark runs behind the log (it is written off the critical path) and never ahead of it.
 //! - It is lowered *before* the log is shortened on purpose.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl HighWater {
     /// # Errors
     /// When the file cannot be read or written, or when both slots are damaged.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let fresh = !path.exists();
+        let fresh = !fs::exists(path)?;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         if fresh {
             let mut this = Self { file, sequence: 0, mark: Mark::default() };

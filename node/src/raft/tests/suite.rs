@@ -24,7 +24,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Arc::new(Remember::default());
         let limits = TailLimits { entries: self.tail_entries, bytes: usize::MAX };
-        let (log, _closer) = log_store::open_with(
+        let (log, _closer) = log_store::open(
             dir.path(),
             self.segment_bytes,
             limits,
