@@ -62,18 +62,12 @@ pub mod propose;
 pub mod queries;
 #[path = "../../../../node/src/raft/mod.rs"]
 pub mod raft;
-#[path = "../../../../node/src/read.rs"]
-pub mod read;
 #[path = "../../../../node/src/removed.rs"]
 pub mod removed;
 #[path = "../../../../node/src/request.rs"]
 pub mod request;
-#[path = "../../../../node/src/retention.rs"]
-pub mod retention;
 #[path = "../../../../node/src/secrets.rs"]
 pub mod secrets;
-#[path = "../../../../node/src/server.rs"]
-pub mod server;
 #[path = "../../../../node/src/store/mod.rs"]
 pub mod store;
 #[path = "../../../../node/src/sync/mod.rs"]
@@ -90,3 +84,12 @@ pub mod token;
 pub mod views;
 #[path = "../../../../node/src/watch/mod.rs"]
 pub mod watch;
+
+/// Modules with a file beside their folder: where theirs are follows from the folder of the module around them.
+#[path = "../../../../node/src"]
+mod beside {
+    pub mod read;
+    pub mod retention;
+    pub mod server;
+}
+pub use beside::{read, retention, server};

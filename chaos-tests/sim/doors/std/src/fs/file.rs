@@ -145,6 +145,20 @@ impl File {
         OpenOptions::new().write(true).create_new(true).open(path)
     }
 
+    /// As in `std`.
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Simulated files are their owner's alone.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn set_permissions(&self, _: super::Permissions) -> io::Result<()> {
+        Ok(())
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Disk, u64) -> io::Result<T>) -> io::Result<T> {
         disk::with_file(&self.name, Some(self.life), |disk| {
             match self.entry {
