@@ -7,9 +7,9 @@ use muster_sim_node::read::Consistency;
 use muster_sim_std::baton;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::edges::{self, Edges};
 use crate::history::Op;
 use crate::history::facts::Facts;
-use crate::edges::{self, Edges};
 use crate::invariants::edge_reports_count_once::{self, Effect, Report, Told};
 use crate::invariants::evidence::Evidence;
 use crate::invariants::{
@@ -66,7 +66,6 @@ async fn is_well(world: &Arc<World>) -> Result<(), String> {
 /// Says what differs.
 pub async fn agree(world: &Arc<World>) -> Result<u64, String> {
     let begin = Instant::now();
-    let mut last;
     loop {
         let mut found = Vec::new();
         for id in world.able() {
@@ -78,9 +77,8 @@ pub async fn agree(world: &Arc<World>) -> Result<u64, String> {
             return Ok(first.0);
         }
         let is_even = found.iter().all(|(_, digest)| digest.0 == first.0);
-        last = format!("replicas_agree: nodes hold different records: {found:?}");
         if is_even || begin.elapsed() > HEALING_MAX {
-            return Err(last);
+            return Err(format!("replicas_agree: nodes hold different records: {found:?}"));
         }
         sleep(Duration::from_millis(100)).await;
     }

@@ -36,7 +36,10 @@ pub struct Record(Arc<Mutex<Vec<Op>>>);
 impl Record {
     /// Adds a call that is over.
     pub fn add(&self, op: Op) {
-        trace::note("told", [op.value, op.revision, u64::from(op.client) << 16 | (op.kind as u64) << 8 | op.outcome as u64]);
+        trace::note(
+            "told",
+            [op.value, op.revision, u64::from(op.client) << 16 | (op.kind as u64) << 8 | op.outcome as u64],
+        );
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(op);
     }
 
@@ -238,7 +241,8 @@ impl Client {
         op.outcome = Outcome::Failed;
         let mut read = None;
         if let Some(found) = found {
-            op = Op { outcome: Outcome::Ok, revision: found.revision, version: found.version, value: found.value, ..op };
+            op =
+                Op { outcome: Outcome::Ok, revision: found.revision, version: found.version, value: found.value, ..op };
             read = Some((found.version, found.etag));
         }
         self.end(op);
@@ -258,7 +262,7 @@ async fn look(node: &Node, device: u32, consistency: Consistency) -> Option<Foun
     let record = view.get(&twin(device)).ok()??;
     let Body::Twin(body) = &record.body else { return None };
     let mut document = String::new();
-    body.desired.document.write_json(&mut document);
+    body.desired.write_json(&mut document);
     let value = value_in(&document)?;
     Some(Found { revision: view.revision(), version: record.version(), value, etag: record.etag() })
 }
@@ -285,6 +289,8 @@ fn judged(op: Op, proposed: Result<&outcome::Outcome, &Outcome>, position: usize
 #[must_use]
 pub fn fact(revision: u64, index: u32, event: &Event) -> Fact {
     let device = event.key.device().and_then(|device| device.get(1..)?.parse().ok());
+    // What edges hold is looked at by their own checks.
+    let device = device.filter(|device: &u32| *device < LASTING + MORTAL);
     let what = match (&event.kind, device) {
         (_, None) => What::Other,
         (EventKind::DeviceCreated(_), _) => What::Created,

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use muster_domain::device::DeviceDefinition;
 use muster_domain::edge::EdgeDefinition;
 use muster_domain::{EventKind, Operation};
@@ -238,8 +238,10 @@ impl Edges {
         let link = agent.link();
         drop(agent);
         loop {
+            let (edges, chance) = (Arc::clone(&self), chance.fork());
+            let connect = move |frames| async move { edges.connect(edge, frames, chance).await }.boxed();
             let wait = tokio::select! {
-                wait = link.run(async |frames| self.connect(edge, frames, chance.fork()).await) => wait,
+                wait = link.run(Box::new(connect)) => wait,
                 _ = dead.wait_for(|dead| *dead) => return,
             };
             let Some(wait) = wait else { return };
@@ -250,12 +252,7 @@ impl Edges {
         }
     }
 
-    async fn connect(
-        &self,
-        edge: u64,
-        frames: Frames,
-        mut chance: Chance,
-    ) -> Result<BoxStream<'static, Heard>, Loss> {
+    async fn connect(&self, edge: u64, frames: Frames, mut chance: Chance) -> Result<BoxStream<'static, Heard>, Loss> {
         let lost = |message: &str| Loss { message: message.to_owned(), ..Loss::default() };
         let ids = self.world.ids();
         let node = ids[usize::try_from(chance.below(ids.len() as u64)).unwrap_or_default()];
@@ -287,7 +284,7 @@ impl Edges {
                 _ = resets.changed() => {}
             }
         });
-        let hearing = futures::stream::unfold(hearing, async |mut hearing| {
+        let hearing = futures::stream::unfold(hearing, |mut hearing| async move {
             let next = hearing.recv().await?;
             Some((next, hearing))
         });
@@ -405,7 +402,7 @@ fn late<T: Send + 'static>(
             }
         }
     });
-    futures::stream::unfold(arrived, async |mut arrived| {
+    futures::stream::unfold(arrived, |mut arrived| async move {
         let (at, item) = arrived.recv().await?;
         sleep_until(at).await;
         Some((item, arrived))

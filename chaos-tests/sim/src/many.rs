@@ -90,9 +90,10 @@ pub fn run(asked: &Asked, mut tell: impl FnMut(&str)) -> anyhow::Result<Total> {
     loop {
         is_over |= asked.limit.is_some_and(|limit| began.elapsed() > limit);
         while working.len() < asked.jobs.max(1) {
+            let next = |waiting: &mut dyn Iterator<Item = (usize, (u64, Mode))>| waiting.next().filter(|_| !is_over);
             if let Some((seed, mode, first)) = again.pop() {
                 working.push(start(asked, seed, mode, Some(first), false)?);
-            } else if let Some((position, (seed, mode))) = if is_over { None } else { waiting.next() } {
+            } else if let Some((position, (seed, mode))) = next(&mut waiting) {
                 let twice = asked.twice_every > 0 && position % asked.twice_every == 0;
                 working.push(start(asked, seed, mode, None, twice)?);
             } else {
@@ -173,7 +174,12 @@ fn finish(mut done: Working, total: &mut Total, tell: &mut impl FnMut(&str)) -> 
         }
     }
     if !wrongs.is_empty() {
-        tell(&format!("FAILED seed {:#018x}: {}\n  repeat: {}", done.seed, wrongs.join("\n  "), command(done.seed, done.mode)));
+        tell(&format!(
+            "FAILED seed {:#018x}: {}\n  repeat: {}",
+            done.seed,
+            wrongs.join("\n  "),
+            command(done.seed, done.mode)
+        ));
         total.failures.push((done.seed, done.mode, wrongs));
     }
     (done.wants_second && done.first.is_none()).then_some((done.seed, done.mode, trace))

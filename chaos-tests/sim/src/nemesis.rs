@@ -248,8 +248,10 @@ impl Nemesis {
         if !self.world.power_cut(node, Loss::Nothing) {
             return false;
         }
-        let segments: Vec<_> =
-            disk::files(&disk_of(node)).into_iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "seg")).collect();
+        let segments: Vec<_> = disk::files(&disk_of(node))
+            .into_iter()
+            .filter(|(path, _)| path.extension().is_some_and(|end| end == "seg"))
+            .collect();
         // All but the newest two: the last round lies in one of them.
         let Some(old) = segments.len().checked_sub(2).filter(|old| *old > 0) else { return false };
         let (path, bytes) = &segments[usize::try_from(self.chance.below(old as u64)).unwrap_or_default()];

@@ -19,8 +19,8 @@ use muster_sim_std::trace;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-pub use stream::Stream;
 use stream::Pipe;
+pub use stream::Stream;
 
 /// Where the connections to a host go.
 pub type Listener = mpsc::UnboundedSender<io::Result<Stream>>;
@@ -171,10 +171,7 @@ impl Net {
             let (there, back) = (Pipe::new(from, to), Pipe::new(to, from));
             state.pipes.retain(|pipe| pipe.strong_count() > 0);
             state.pipes.extend([Arc::downgrade(&there), Arc::downgrade(&back)]);
-            (
-                Stream::new(self.clone(), Arc::clone(&back), Arc::clone(&there)),
-                Stream::new(self.clone(), there, back),
-            )
+            (Stream::new(self.clone(), Arc::clone(&back), Arc::clone(&there)), Stream::new(self.clone(), there, back))
         };
         trace::note("connect", [from, to, 0]);
         listener.send(Ok(far)).map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;

@@ -172,7 +172,8 @@ impl Plan {
         let think_ms = one_of(&[20, 60, 200]);
         let net_us = (200, one_of(&[1_000, 5_000, 15_000]));
         let disk_us = (200, one_of(&[1_000, 5_000, 20_000]));
-        let (heartbeat_ms, election_ms) = [(50, 250), (100, 400), (150, 600)][usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
+        let (heartbeat_ms, election_ms) =
+            [(50, 250), (100, 400), (150, 600)][usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
         let snapshot_entries = one_of(&[15, 60, 250, 100_000]);
         let keep_entries = one_of(&[0, 5, 50, 20_000]);
         let segment_bytes = usize::try_from(one_of(&[8 << 10, 16 << 10, 64 << 10, 256 << 10])).unwrap_or(8 << 10);

@@ -27,7 +27,7 @@ impl Report {
     pub fn line(&self) -> String {
         json!({
             "seed": self.seed,
-            "wrongs": self.wrongs,
+            "wrongs": self.wrongs.iter().map(|wrong| shortened(wrong)).collect::<Vec<_>>(),
             "simulated_ms": self.simulated_ms,
             "trace": self.trace,
             "notes": self.notes,
@@ -52,6 +52,13 @@ impl Report {
             counts: counts.iter().filter_map(|(name, count)| Some((name.clone(), count.as_u64()?))).collect(),
         })
     }
+}
+
+/// A pipe that nobody reads yet takes only so much.
+fn shortened(text: &str) -> &str {
+    const MOST: usize = 3_000;
+    let end = (0..=MOST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::edges::{self, Edges};
 use crate::clients::{self, Client, LASTING, NAMESPACE, Record};
+use crate::edges::{self, Edges};
 use crate::history::{Kind, Op, Outcome};
 use crate::nemesis::Nemesis;
 use crate::plan::{Mode, Plan};
@@ -66,7 +66,9 @@ pub fn run(asked: Asked) -> Report {
     let (seed, mode, plant) = (asked.seed, asked.mode, asked.plant);
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(simulate(seed, Plan::of(seed, mode), plant))
+        // Never dropped: what still runs ends with the process, and not one by one without a clock.
+        let runtime = std::mem::ManuallyDrop::new(runtime.expect("a runtime"));
+        runtime.block_on(simulate(seed, Plan::of(seed, mode), plant))
     };
     // In a thread that never asked for chance before the seed was there.
     let report = std::thread::Builder::new().stack_size(8 << 20).spawn(work).expect("a thread").join();
@@ -123,8 +125,9 @@ async fn simulate(seed: u64, plan: Plan, plant: Option<Plant>) -> Report {
     if let Err(error) = found(&world, &record).await {
         wrongs.push(format!("founding: {error:#}"));
     }
-    let keeping =
-        tokio::spawn(Arc::clone(&world).keep_running(Duration::from_millis(chance.between(50, 3_000)), clients_stop.clone()));
+    let keeping = tokio::spawn(
+        Arc::clone(&world).keep_running(Duration::from_millis(chance.between(50, 3_000)), clients_stop.clone()),
+    );
     let working: Vec<_> = (0..world.plan.clients)
         .map(|number| {
             let (world, record) = (Arc::clone(&world), record.clone());
@@ -135,9 +138,10 @@ async fn simulate(seed: u64, plan: Plan, plant: Option<Plant>) -> Report {
     let edges = Edges::new(Arc::clone(&world), seed);
     let mut edging = vec![tokio::spawn(Arc::clone(&edges).keep_running(chance.fork(), clients_stop.clone()))];
     edging.extend(
-        edges.ids().into_iter().map(|edge| {
-            tokio::spawn(Arc::clone(&edges).report(edge, chance.fork(), clients_stop.clone()))
-        }),
+        edges
+            .ids()
+            .into_iter()
+            .map(|edge| tokio::spawn(Arc::clone(&edges).report(edge, chance.fork(), clients_stop.clone()))),
     );
     let nemesis = Nemesis::new(Arc::clone(&world), Arc::clone(&edges), chance.fork());
     let counted = nemesis.counts();

@@ -163,8 +163,7 @@ impl World {
             };
             slots.insert(id, slot);
         }
-        let world =
-            Arc::new(Self { net, plan, wrongs: Wrongs::default(), slots: Mutex::new(slots), ended, seed });
+        let world = Arc::new(Self { net, plan, wrongs: Wrongs::default(), slots: Mutex::new(slots), ended, seed });
         let watcher = Arc::clone(&world);
         tokio::spawn(async move {
             while let Some((id, life, why)) = endings.recv().await {
@@ -261,13 +260,7 @@ impl World {
         disk::comes_back(&disk_of(id));
         trace::note("start", [id, life, 0]);
         let (listener, incoming) = mpsc::unbounded_channel::<std::io::Result<Stream>>();
-        let fatal = EndsNode {
-            id,
-            life,
-            net: self.net.clone(),
-            ended: self.ended.clone(),
-            alive: Arc::clone(&alive),
-        };
+        let fatal = EndsNode { id, life, net: self.net.clone(), ended: self.ended.clone(), alive: Arc::clone(&alive) };
         let parts = Parts {
             raft: self.settings(id),
             clock,
@@ -278,7 +271,7 @@ impl World {
             unwritten: Limits { twins: self.plan.unwritten_twins, bytes: 1 << 20, changes: 10_000 },
         };
         self.net.listen(id, listener);
-        let incoming = futures::stream::unfold(incoming, async |mut incoming| {
+        let incoming = futures::stream::unfold(incoming, |mut incoming| async move {
             let next = incoming.recv().await?;
             Some((next, incoming))
         });
@@ -380,7 +373,8 @@ impl World {
             return;
         }
         if !self.with(id, |slot| slot.disk_suffers || slot.is_damaged) && !disk::is_dead(&disk_of(id)) {
-            self.wrongs.add(format!("nodes_go_on: node {id} ended itself although nothing was done to its disk: {why}"));
+            self.wrongs
+                .add(format!("nodes_go_on: node {id} ended itself although nothing was done to its disk: {why}"));
         }
         if let Some(node) = self.take(id) {
             self.bury(node);
@@ -413,5 +407,4 @@ impl World {
             self.with(id, |slot| slot.disk_suffers = false);
         }
     }
-
 }

@@ -82,10 +82,13 @@ mod tests {
 
     #[test]
     fn lost_doubled_and_turned_reports_are_noticed() {
-        let reports = [report(1, Told::Taken), report(2, Told::Unknown), report(3, Told::Refused), report(4, Told::Taken)];
+        let reports =
+            [report(1, Told::Taken), report(2, Told::Unknown), report(3, Told::Refused), report(4, Told::Taken)];
         assert_eq!(check(&reports, &effects(&[1, 2, 4])).expect("all count once"), 4);
         assert_eq!(check(&reports, &effects(&[1, 4])).expect("the unknown one has none"), 4);
-        for (wrong, rule) in [(&[1, 2][..], "E1"), (&[1, 1, 4], "E1"), (&[1, 3, 4], "E1"), (&[1, 4, 9], "E1"), (&[4, 1], "E2")] {
+        for (wrong, rule) in
+            [(&[1, 2][..], "E1"), (&[1, 1, 4], "E1"), (&[1, 3, 4], "E1"), (&[1, 4, 9], "E1"), (&[4, 1], "E2")]
+        {
             assert!(check(&reports, &effects(wrong)).is_err_and(|error| error.to_string().contains(rule)), "{wrong:?}");
         }
     }

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use muster_domain::Limits;
 use muster_proto::edge::v1::AgentStatus;
 use muster_proto::v1;
@@ -34,6 +35,8 @@ pub struct Agent {
 
 /// What an edge says on a link.
 pub type Frames = BoxStream<'static, v1::SyncRequest>;
+/// Opens a link: takes what the edge says and gives what it hears.
+pub type Connect = Box<dyn FnOnce(Frames) -> BoxFuture<'static, Result<BoxStream<'static, Heard>, Loss>> + Send>;
 /// What an edge hears on a link, or why it is over.
 pub type Heard = Result<v1::SyncResponse, Loss>;
 
@@ -58,7 +61,7 @@ impl Agent {
     }
 
     /// Returns when the store has failed: the agent is of no use then.
-    pub fn failed(&mut self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn failed(&mut self) -> impl Future<Output = ()> + Send + use<> {
         let ended = self.ended.take();
         async move {
             if let Some(ended) = ended {
@@ -110,30 +113,21 @@ pub struct Link {
 impl Link {
     /// One link: opens it with `connect`, which takes what the edge says and gives what it hears. Returns how long to wait for the
     /// next one; `None` when the keeper is gone or wants none.
-    pub async fn run<S>(
-        &self,
-        connect: impl AsyncFnOnce(Frames) -> Result<S, Loss>,
-    ) -> Option<Duration>
-    where
-        S: Stream<Item = Heard> + Unpin,
-    {
+    pub async fn run(&self, connect: Connect) -> Option<Duration> {
         let loss = self.follow(connect).await?;
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job::Lost(loss, reply)).await.ok()?;
         answer.await.ok()?.map(Duration::from_millis)
     }
 
-    async fn follow<S>(
-        &self,
-        connect: impl AsyncFnOnce(Frames) -> Result<S, Loss>,
-    ) -> Option<Loss>
-    where
-        S: Stream<Item = Heard> + Unpin,
-    {
+    async fn follow(&self, connect: Connect) -> Option<Loss> {
         let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
         let (close, mut closed) = oneshot::channel();
         self.jobs.send(Job::Open(frames, close)).await.ok()?;
-        let outgoing = stream::unfold(outgoing, async |mut outgoing| Some((outgoing.recv().await?, outgoing)));
+        let outgoing = stream::unfold(outgoing, |mut outgoing| async move {
+            let next = outgoing.recv().await?;
+            Some((next, outgoing))
+        });
         let opened = tokio::select! {
             opened = connect(outgoing.boxed()) => opened,
             why = &mut closed => return why.ok(),

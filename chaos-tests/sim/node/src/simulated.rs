@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use muster_domain::{Command, Event};
 use muster_domain::policy::{Principal, Role};
+use muster_domain::{Command, Event};
 use muster_proto::v1;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::server::Connected;
@@ -27,10 +27,10 @@ use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeError, Propo
 use crate::raft::{FatalHandler, Member, PeerConnector, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
 use crate::retention::{Keeper, Sweeper};
-use crate::store::{digest, event_log};
 use crate::store::state_db::{StateDb, StateOptions};
 use crate::store::states::States;
 use crate::store::unwritten::Limits;
+use crate::store::{digest, event_log};
 use crate::sync::{EdgeSync, Session, SyncError, SyncParts, SyncSettings};
 use crate::tasks::{self, Stopper};
 use crate::views::CheckpointFile;
@@ -87,12 +87,8 @@ where
         fatal: parts.fatal,
     };
     let raft = RaftNode::start(parts.raft, raft_parts, incoming).await?;
-    let reader = Arc::new(Reader::new(
-        Arc::clone(&raft),
-        Arc::clone(&states),
-        applier.positions(),
-        parts.request_timeout / 2,
-    ));
+    let reader =
+        Arc::new(Reader::new(Arc::clone(&raft), Arc::clone(&states), applier.positions(), parts.request_timeout / 2));
     let settings = ProposeSettings {
         command_bytes_max: 1 << 20,
         deadline: parts.request_timeout,
@@ -133,8 +129,7 @@ where
     let compare = Compare::new(Arc::clone(&raft), Arc::clone(&reader), Arc::clone(&state));
     calls.set_compare(Arc::clone(&compare));
     compare::watch(&compare, stop.clone());
-    let watches =
-        Watches::start(Arc::clone(&reader), applier.positions(), applier.recent(), 1000, stop.clone());
+    let watches = Watches::start(Arc::clone(&reader), applier.positions(), applier.recent(), 1000, stop.clone());
     let edges = SyncParts {
         proposer: Arc::clone(&proposer),
         reader: Arc::clone(&reader),

@@ -120,13 +120,13 @@ impl AsyncRead for Stream {
                 return Poll::Pending;
             };
             if at <= Instant::now() {
+                let flow = &mut *flow;
                 if let Some((_, bytes)) = flow.queue.front_mut() {
                     let count = bytes.len().min(into.remaining());
                     into.put_slice(&bytes[..count]);
                     bytes.advance(count);
-                    let is_empty = bytes.is_empty();
                     flow.bytes -= count;
-                    if is_empty {
+                    if bytes.is_empty() {
                         flow.queue.pop_front();
                     }
                 }

@@ -37,9 +37,10 @@ impl<'a> Checkpoint<'a> {
 
 fn write(dir: &Path, maps: &[Map]) -> io::Result<()> {
     fs::create_dir(dir)?;
-    let all = maps.iter().enumerate().flat_map(|(family, map)| {
-        map.iter().map(move |(key, value)| Change::Put(family, key.clone(), value.clone()))
-    });
+    let all = maps
+        .iter()
+        .enumerate()
+        .flat_map(|(family, map)| map.iter().map(move |(key, value)| Change::Put(family, key.clone(), value.clone())));
     let body = log::encode(&all.collect::<Vec<_>>());
     let sum = std::trace::number_of(&body).to_be_bytes();
     let table = [sum.as_slice(), &body].concat();
@@ -107,7 +108,10 @@ mod tests {
         bounds.set_iterate_range(b"2".to_vec()..b"4".to_vec());
         assert_eq!(keys(&db, bounds.clone(), IteratorMode::From(b"1", Direction::Forward)), [b"2", b"3"]);
         assert_eq!(keys(&db, bounds, IteratorMode::From(b"3", Direction::Reverse)), [b"3", b"2"]);
-        assert_eq!(keys(&db, ReadOptions::default(), IteratorMode::From(b"35", Direction::Reverse)), [b"3", b"2", b"1"]);
+        assert_eq!(
+            keys(&db, ReadOptions::default(), IteratorMode::From(b"35", Direction::Reverse)),
+            [b"3", b"2", b"1"]
+        );
         assert!(DB::open_cf_descriptors(&Options, root.join("db"), []).is_err(), "it is open");
     }
 }

@@ -216,12 +216,7 @@ impl DB {
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn put_cf(
-        &self,
-        family: &ColumnFamily,
-        key: impl AsRef<[u8]>,
-        value: impl AsRef<[u8]>,
-    ) -> Result<(), Error> {
+    pub fn put_cf(&self, family: &ColumnFamily, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
         let mut batch = WriteBatch::default();
         batch.put_cf(family, key, value);
         self.write(batch)

@@ -49,7 +49,11 @@ impl Wake for Flag {
 #[derive(Debug)]
 enum State {
     /// Waits for a flag or a time.
-    Waiting { flag: Flag, until_ns: Option<u64>, due_ns: Option<u64> },
+    Waiting {
+        flag: Flag,
+        until_ns: Option<u64>,
+        due_ns: Option<u64>,
+    },
     Running,
     Finished,
 }

@@ -23,8 +23,8 @@ use ::std::io;
 use ::std::path::{Path, PathBuf};
 use ::std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use inode::Loss;
 use inode::Inode;
+pub use inode::Loss;
 pub(crate) use names::Entry;
 use names::Names;
 

@@ -232,9 +232,8 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref();
     disk::with(path, |disk, there| match disk.entry(there)? {
         Entry::Folder => {
-            let named = |(there, entry): (PathBuf, Entry)| {
-                Some(DirEntry { path: path.join(there.file_name()?), entry })
-            };
+            let named =
+                |(there, entry): (PathBuf, Entry)| Some(DirEntry { path: path.join(there.file_name()?), entry });
             let entries = disk.children(there).into_iter().filter_map(named);
             Ok(ReadDir(entries.collect::<Vec<_>>().into_iter()))
         }

@@ -116,7 +116,15 @@ impl OpenOptions {
             Ok((disk.life, entry))
         })?;
         let handle = HANDLES.fetch_add(1, Ordering::SeqCst);
-        Ok(File { handle, name: place.name, path: place.path, life, entry, place: AtomicU64::new(0), appends: self.append })
+        Ok(File {
+            handle,
+            name: place.name,
+            path: place.path,
+            life,
+            entry,
+            place: AtomicU64::new(0),
+            appends: self.append,
+        })
     }
 }
 
@@ -160,11 +168,9 @@ impl File {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Disk, u64) -> io::Result<T>) -> io::Result<T> {
-        disk::with_file(&self.name, Some(self.life), |disk| {
-            match self.entry {
-                Entry::File(inode) => work(disk, inode),
-                Entry::Folder => Err(io::ErrorKind::IsADirectory.into()),
-            }
+        disk::with_file(&self.name, Some(self.life), |disk| match self.entry {
+            Entry::File(inode) => work(disk, inode),
+            Entry::Folder => Err(io::ErrorKind::IsADirectory.into()),
         })
     }
 
@@ -173,11 +179,9 @@ impl File {
     /// # Errors
     /// When the disk does not do it.
     pub fn sync_all(&self) -> io::Result<()> {
-        disk::with_file(&self.name, Some(self.life), |disk| {
-            match self.entry {
-                Entry::File(inode) => disk.sync_file(inode),
-                Entry::Folder => disk.sync_folder(&self.path),
-            }
+        disk::with_file(&self.name, Some(self.life), |disk| match self.entry {
+            Entry::File(inode) => disk.sync_file(inode),
+            Entry::Folder => disk.sync_folder(&self.path),
         })
     }
 

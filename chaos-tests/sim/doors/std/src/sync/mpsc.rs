@@ -58,8 +58,7 @@ impl<T> fmt::Debug for Receiver<T> {
 /// As `std::sync::mpsc::sync_channel`; a bound of 0 counts as 1.
 #[must_use]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
-    let inner =
-        Inner { queue: VecDeque::new(), bound: bound.max(1), senders: 1, is_heard: true, waiting: Vec::new() };
+    let inner = Inner { queue: VecDeque::new(), bound: bound.max(1), senders: 1, is_heard: true, waiting: Vec::new() };
     let channel = Arc::new(Channel(Mutex::new(inner)));
     (SyncSender(Arc::clone(&channel)), Receiver(channel))
 }

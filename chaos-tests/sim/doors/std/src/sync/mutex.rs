@@ -228,11 +228,7 @@ impl Condvar {
         Ok((guard, WaitTimeoutResult(false)))
     }
 
-    fn sleep<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        limit: Option<Duration>,
-    ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+    fn sleep<'a, T>(&self, guard: MutexGuard<'a, T>, limit: Option<Duration>) -> (LockResult<MutexGuard<'a, T>>, bool) {
         let (mutex, flag) = (guard.mutex, Flag::default());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(flag.clone());
         drop(guard);
