@@ -8,11 +8,11 @@
 //!
 //! Invariant: nothing here asks the machine for time, chance or order.
 
-pub mod chance;
 pub mod checks;
 pub mod clients;
 pub mod clock;
 pub mod edges;
+pub mod machine;
 pub mod many;
 pub mod nemesis;
 pub mod net;

@@ -5,10 +5,12 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::bail;
 use muster_domain::cluster::Cluster;
 use muster_domain::feature::FEATURE_LEVEL;
 use muster_domain::namespace::NamespaceDefinition;
 use muster_domain::{Command, Limits, Operation};
+use muster_sim_node::outcome::OperationResult;
 use muster_sim_std::chance::Chance;
 use muster_sim_std::{baton, disk, trace};
 use tokio::runtime::Handle;
@@ -22,8 +24,8 @@ use crate::nemesis::Nemesis;
 use crate::plan::{Mode, Plan};
 use crate::report::Report;
 use crate::watching::{self, Seen};
-use crate::world::{World, disk_of, member};
-use crate::{chance, checks};
+use crate::world::{CLUSTER, Running, World, disk_of, member};
+use crate::{checks, machine};
 
 /// What is run.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ pub fn run(asked: Asked) -> Report {
         let mut panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
         panics.push(format!("no_panic: {panic}").replace('\n', " "));
     }));
-    chance::seed_everything(asked.seed);
+    machine::seed_everything(asked.seed);
     if let Some(file) = asked.trace {
         trace::into_file(file);
     }
@@ -207,25 +209,28 @@ async fn found(world: &Arc<World>, record: &Record) -> anyhow::Result<()> {
     let (_, first) = running.first().ok_or_else(|| anyhow::anyhow!("no node runs"))?;
     first.node.found(world.ids().into_iter().map(|id| (id, member(id))).collect()).await?;
     let cluster = Cluster {
-        cluster_id: crate::world::CLUSTER.to_owned(),
+        cluster_id: CLUSTER.to_owned(),
         page_key: [0; 32],
         limits: Limits::default(),
         feature_level: FEATURE_LEVEL,
         last_node_id: 0,
     };
     let settings = Command::single(Operation::InitializeCluster { cluster, token: None });
-    first.node.propose_first(settings).await?;
+    for _ in 0..20 {
+        if first.node.propose_first(settings.clone()).await.is_ok() {
+            break;
+        }
+    }
     let (namespace, definition) = (NAMESPACE.to_owned(), NamespaceDefinition::default());
-    let namespace = Command::single(Operation::CreateNamespace { namespace, definition });
-    first.node.propose(namespace, "").await?;
+    accepted(first, Operation::CreateNamespace { namespace, definition }, "first").await?;
     for edge in 1..=world.plan.edges {
-        for operation in edges::creations(edge) {
-            first.node.propose(Command::single(operation), "").await?;
+        for (place, operation) in edges::creations(edge).into_iter().enumerate() {
+            accepted(first, operation, &format!("first-e{edge}-{place}")).await?;
         }
     }
     for device in 0..LASTING {
         let invoked_ns = baton::now_ns();
-        let outcome = first.node.propose(Command::single(clients::creation(device)), "").await?;
+        let revision = accepted(first, clients::creation(device), &format!("first-d{device}")).await?;
         record.add(Op {
             client: u16::MAX,
             kind: Kind::Create,
@@ -233,13 +238,26 @@ async fn found(world: &Arc<World>, record: &Record) -> anyhow::Result<()> {
             device,
             value: 0,
             condition: 0,
-            revision: outcome.revision,
+            revision,
             version: 0,
             invoked_ns,
             returned_ns: baton::now_ns(),
         });
     }
     Ok(())
+}
+
+/// Carries an operation out, whatever that takes; returns its revision.
+async fn accepted(running: &Running, operation: Operation, request_id: &str) -> anyhow::Result<u64> {
+    let mut last = String::new();
+    for _ in 0..20 {
+        match running.node.propose(Command::single(operation.clone()), request_id).await {
+            Ok(outcome) if outcome.results.iter().all(OperationResult::is_accepted) => return Ok(outcome.revision),
+            Ok(refused) => bail!("refused: {refused:?}"),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    bail!("never done: {last}")
 }
 
 /// With [`Plant::StaleRead`], the last read of a device that was written before tells its first value.

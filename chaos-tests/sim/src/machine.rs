@@ -1,12 +1,16 @@
-//! The only source of chance in the process: what asks the operating system for random bytes gets them from the seed.
+//! What the machine would give: random bytes, which come from the seed here, and the time, which is the simulated one.
 //!
-//! Hash maps, `rand`, `openraft`, `ring` and tokio's `select!` all end at `getrandom`; it is defined here, so that the linker takes
-//! this one. In a process without a seed it is the system's own.
+//! Hash maps, `rand`, `openraft`, `ring` and tokio's `select!` all end at `getrandom`, and every clock at `clock_gettime`. Both are
+//! defined here, so that the linker takes these. In a process without a seed they are the system's own.
 
-pub use muster_sim_std::chance::Chance;
-
-use std::ffi::{c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::sync::{Mutex, PoisonError};
+
+use muster_sim_std::baton;
+use muster_sim_std::chance::Chance;
+
+/// When all runs begin: seconds since 1970, and since the machine was started.
+const BEGIN_S: i64 = 1_790_000_000;
 
 static SEEDED: Mutex<Option<Chance>> = Mutex::new(None);
 
@@ -37,6 +41,26 @@ pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_
         left -= count;
     }
     isize::try_from(length).unwrap_or(isize::MAX)
+}
+
+/// As `clock_gettime(2)`.
+///
+/// # Safety
+/// As with the system's: `time` is a place for a time.
+#[allow(unsafe_code, reason = "stands in for a function of the C library")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
+    if SEEDED.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        // SAFETY: the same call with the same arguments.
+        let got = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) };
+        return c_int::try_from(got).unwrap_or(-1);
+    }
+    // Not the newest: that asks a clock, which may ask here.
+    let passed = i64::try_from(baton::last_known_ns()).unwrap_or_default();
+    let now = libc::timespec { tv_sec: BEGIN_S + passed / 1_000_000_000, tv_nsec: passed % 1_000_000_000 };
+    // SAFETY: the caller gives a place for a time.
+    unsafe { time.write(now) };
+    0
 }
 
 #[cfg(test)]
