@@ -312,7 +312,8 @@ impl Edges {
             let device = FIRST_DEVICE
                 + u32::try_from(edge - 1).unwrap_or_default() * DEVICES
                 + u32::try_from(chance.below(DEVICES.into())).unwrap_or_default();
-            let asked = agent.report(&twin(device), format!("{{\"v\":{value}}}"), String::new());
+            let twin = twin(device);
+            let asked = agent.report(&twin, format!("{{\"v\":{value}}}"), String::new());
             let told = tokio::select! {
                 biased;
                 _ = dead.wait_for(|dead| *dead) => Told::Unknown,
