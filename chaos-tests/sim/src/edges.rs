@@ -163,7 +163,8 @@ impl Edges {
         }
         let disk = disk_of(edge);
         disk::comes_back(&disk);
-        match Agent::start(&disk::folder(&disk), &name(edge), 200) {
+        let full_name = format!("namespaces/{NAMESPACE}/edges/{}", name(edge));
+        match Agent::start(&disk::folder(&disk), &full_name, 200) {
             Ok(mut agent) => {
                 trace::note("edge runs", [edge, 0, 0]);
                 let (kill, dead) = watch::channel(false);

@@ -9,7 +9,8 @@
 //!   not may be gone after a power cut.
 //! - At a power cut each sector of what was not synced is lost or kept for itself ([`Loss`]), and of the names a first part is kept,
 //!   because file systems write their journal in order. So a write may be torn, and a later one kept without an earlier one.
-//! - After a failed sync what was not synced stays in view and will never be durable, as on Linux.
+//! - After a failed sync what was not synced of that file stays in view and will never be durable, as on Linux: a later sync says
+//!   that it is, and a process that starts again reads it.
 //! - A process names its files below `/sim/<disk>.<life>/`, see [`folder`]. When it ends its life is over, and nothing it does then
 //!   reaches the disk.
 //!
@@ -388,7 +389,10 @@ impl Disk {
     }
 
     pub(crate) fn sync_file(&mut self, inode: u64) -> io::Result<()> {
-        self.sync_fault()?;
+        if let Err(error) = self.sync_fault() {
+            self.file(inode)?.give_up();
+            return Err(error);
+        }
         trace::note("sync", [self.number << 32 | inode, 0, 0]);
         let lies = self.faults.lies;
         let file = self.file(inode)?;
@@ -415,7 +419,6 @@ impl Disk {
         if self.faults.failing_syncs > 0 {
             self.faults.failing_syncs -= 1;
             self.counts.errors += 1;
-            self.inodes.values_mut().for_each(Inode::give_up);
             return Err(broken("a sync failed"));
         }
         Ok(())
