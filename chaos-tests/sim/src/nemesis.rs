@@ -142,8 +142,12 @@ impl Nemesis {
                 });
             }
             Kind::SyncError | Kind::WriteError => {
-                if self.world.running(node).is_none() {
+                // After a failed sync a disk shows what it does not have: that is damage, which is noticed when the power is cut.
+                if self.world.running(node).is_none() || kind == Kind::SyncError && !self.may_damage(node) {
                     return false;
+                }
+                if kind == Kind::SyncError {
+                    self.world.note_damage(node);
                 }
                 self.world.note_disk_fault(node);
                 disk::set_faults(&name, |faults| match kind {
@@ -238,14 +242,15 @@ impl Nemesis {
         self.later(move |world| ways.iter().for_each(|(from, to)| world.net.cut(*from, *to, false)));
     }
 
-    /// Damages the log of a node that is off: of a minority at most, because nothing can help against more, and not in what was
-    /// written last, which cannot be told from a torn write.
-    fn flip(&mut self, node: u64) -> bool {
+    /// Whether only a minority is damaged with this node: nothing can help against more.
+    fn may_damage(&self, node: u64) -> bool {
         let damaged = self.world.damaged();
-        if !damaged.contains(&node) && damaged.len() as u64 >= (self.world.plan.nodes - 1) / 2 {
-            return false;
-        }
-        if !self.world.power_cut(node, Loss::Nothing) {
+        damaged.contains(&node) || (damaged.len() as u64) < (self.world.plan.nodes - 1) / 2
+    }
+
+    /// Damages the log of a node that is off, but not in what was written last, which cannot be told from a torn write.
+    fn flip(&mut self, node: u64) -> bool {
+        if !self.may_damage(node) || !self.world.power_cut(node, Loss::Nothing) {
             return false;
         }
         let segments: Vec<_> = disk::files(&disk_of(node))

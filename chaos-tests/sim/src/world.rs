@@ -51,7 +51,7 @@ struct Slot {
     is_starting: bool,
     /// It refused to start after its log was damaged: it will not come back.
     is_lost: bool,
-    /// Its log was damaged on purpose.
+    /// Its log was damaged on purpose, or a sync failed.
     is_damaged: bool,
     /// Something is being done to its disk, or was since it started last.
     disk_suffers: bool,
