@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,15 +107,27 @@ pub fn member(id: u64) -> Member {
 struct Connector {
     net: Net,
     from: u64,
+    alive: Arc<AtomicBool>,
 }
 
 impl PeerConnector for Connector {
     fn channel(&self, peer_addr: &str) -> Result<Channel, raft::BoxError> {
-        let (net, from) = (self.net.clone(), self.from);
+        let (net, from, alive) = (self.net.clone(), self.from, Arc::clone(&self.alive));
         let to: u64 = peer_addr.split(':').next().and_then(|host| host.get(1..)).unwrap_or_default().parse()?;
         let connect = tower::service_fn(move |_: http::Uri| {
-            let net = net.clone();
-            async move { net.connect(from, to).await.map(TokioIo::new) }
+            let (net, alive) = (net.clone(), Arc::clone(&alive));
+            async move {
+                // What is left in memory of a dead node reaches nobody.
+                if !alive.load(Ordering::SeqCst) {
+                    return Err(io::ErrorKind::NetworkDown.into());
+                }
+                let stream = net.connect(from, to).await?;
+                if alive.load(Ordering::SeqCst) {
+                    Ok(TokioIo::new(stream))
+                } else {
+                    Err(io::ErrorKind::NetworkDown.into())
+                }
+            }
         });
         Ok(raft::endpoint(&format!("http://{peer_addr}"))?.connect_with_connector_lazy(connect))
     }
@@ -265,7 +278,7 @@ impl World {
             raft: self.settings(id),
             clock,
             ids: Arc::new(SeededIds::new(self.seed ^ id << 16 ^ life)),
-            connector: Arc::new(Connector { net: self.net.clone(), from: id }),
+            connector: Arc::new(Connector { net: self.net.clone(), from: id, alive: Arc::clone(&alive) }),
             fatal: Arc::new(fatal),
             request_timeout: CALL_MAX - Duration::from_millis(200),
             unwritten: Limits { twins: self.plan.unwritten_twins, bytes: 1 << 20, changes: 10_000 },
