@@ -119,13 +119,13 @@ impl PeerConnector for Connector {
             async move {
                 // What is left in memory of a dead node reaches nobody.
                 if !alive.load(Ordering::SeqCst) {
-                    return Err(io::ErrorKind::NetworkDown.into());
+                    return Err(io::Error::from(io::ErrorKind::NetworkDown));
                 }
                 let stream = net.connect(from, to).await?;
                 if alive.load(Ordering::SeqCst) {
                     Ok(TokioIo::new(stream))
                 } else {
-                    Err(io::ErrorKind::NetworkDown.into())
+                    Err(io::Error::from(io::ErrorKind::NetworkDown))
                 }
             }
         });
@@ -367,8 +367,11 @@ impl World {
         let Some(running) = self.running(id) else { return false };
         // A node that is asked to stop may be killed meanwhile.
         let mut dead = running.dead.clone();
+        let node = Arc::clone(&running.node);
+        // In a task of its own: what is stopped half-way would never end.
+        let stopping = tokio::spawn(async move { node.stop().await });
         let stopped = tokio::select! {
-            stopped = running.node.stop() => stopped.is_ok(),
+            stopped = stopping => stopped.is_ok_and(|stopped| stopped.is_ok()),
             _ = dead.wait_for(|dead| *dead) => return false,
         };
         trace::note("stop", [id, stopped.into(), 0]);
