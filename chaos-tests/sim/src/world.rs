@@ -272,7 +272,7 @@ impl World {
         };
         disk::comes_back(&disk_of(id));
         trace::note("start", [id, life, 0]);
-        let (listener, incoming) = mpsc::unbounded_channel::<std::io::Result<Stream>>();
+        let (listener, incoming) = mpsc::unbounded_channel::<io::Result<Stream>>();
         let fatal = EndsNode { id, life, net: self.net.clone(), ended: self.ended.clone(), alive: Arc::clone(&alive) };
         let parts = Parts {
             raft: self.settings(id),
