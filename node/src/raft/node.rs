@@ -98,13 +98,8 @@ impl RaftNode {
         let state = Arc::clone(&parts.state);
         let limits = TailLimits { entries: settings.log_tail_entries, bytes: settings.log_tail_bytes };
         let flush = Box::new(move || state.flush_wal_synced().map_err(io::Error::other));
-        let (mut log_store, log) = log_store::open(
-            &settings.data_dir,
-            settings.log_segment_bytes,
-            limits,
-            flush,
-            Arc::clone(&parts.fatal),
-        )?;
+        let (mut log_store, log) =
+            log_store::open(&settings.data_dir, settings.log_segment_bytes, limits, flush, Arc::clone(&parts.fatal))?;
         let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(&parts.state))
             .map_err(StartError::Snapshots)?;
         let snapshots = Arc::new(snapshots);
