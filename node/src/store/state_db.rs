@@ -208,7 +208,7 @@ fn open_db(dir: &Path, cache: &Cache, options: StateOptions) -> Result<DB, State
     all.set_max_background_jobs(2);
     all.set_paranoid_checks(true);
     all.set_atomic_flush(true);
-    // Versions before decision 0020 wrote a log, whose end may be torn: what it held is replayed from the Raft log.
+    // Versions before decision 0019 wrote a log, whose end may be torn: what it held is replayed from the Raft log.
     all.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     all.set_bytes_per_sync(1 << 20);
     all.set_max_open_files(1024);

@@ -7,7 +7,7 @@
 //!
 //! The Raft log is the state's write-ahead log: a second one, which is not synced, could only say the same or less. It
 //! did worse: where the end of an older one of its files was lost and a newer file was there, a part from the middle
-//! was missing (decision 0020). This file does not know what is written. Invariants:
+//! was missing (decision 0019). This file does not know what is written. Invariants:
 //! - Every write to the state goes through [`write`]. One that did not would be durable without those before it.
 //! - What is durable is the state after some write and all before it: flushes are atomic over the families.
 //! - Whoever drops what could be replayed makes sure first, by [`get_flushed`] or [`flush`], that the state has it.
