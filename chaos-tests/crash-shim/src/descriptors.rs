@@ -4,9 +4,9 @@ use std::ffi::{c_int, c_void};
 
 use libc::{off64_t, ssize_t};
 
-use crate::next::next;
 use crate::recording::{Record, Recording, kind};
 use crate::{fail, keeping_errno};
+use muster_preload::next;
 
 /// Carries out an operation on a descriptor and lets `then` say what to write down.
 fn on<T, F>(descriptor: c_int, call: impl FnOnce() -> T, then: F) -> T

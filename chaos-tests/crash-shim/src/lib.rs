@@ -14,7 +14,6 @@
 
 mod descriptors;
 mod names;
-mod next;
 mod recording;
 
 /// Carries `call` out and keeps `errno` as it left it, whatever is done after it.

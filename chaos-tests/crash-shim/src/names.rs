@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::keeping_errno;
-use crate::next::next;
 use crate::recording::{Record, Recording, Turn, kind};
+use muster_preload::next;
 
 /// The absolute path that a call means; `None` when it cannot be told.
 fn absolute(folder: c_int, path: *const c_char) -> Option<Vec<u8>> {

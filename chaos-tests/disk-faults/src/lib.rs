@@ -8,12 +8,11 @@
 #![cfg(target_os = "linux")]
 
 mod control;
-mod next;
 
 use std::ffi::{c_char, c_int, c_void};
 
 use control::Control;
-use next::next;
+use muster_preload::next;
 
 /// Whether a descriptor is a regular file.
 fn is_file(descriptor: c_int) -> bool {

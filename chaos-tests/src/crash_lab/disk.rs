@@ -330,9 +330,12 @@ fn close_one(names: &[Pending<NameChange>], chosen: &mut [bool], later: usize) {
     }
 }
 
+/// What a change does to the names of one folder.
+pub(super) type Edit<'a> = &'a mut dyn FnMut(&mut BTreeMap<String, Id>);
+
 impl NameChange {
     /// Carries it out on the names that `folder` hands out; nothing where what it changes is not there.
-    pub(super) fn apply(&self, folder: &mut dyn FnMut(Id, &mut dyn FnMut(&mut BTreeMap<String, Id>))) {
+    pub(super) fn apply(&self, folder: &mut dyn FnMut(Id, Edit<'_>)) {
         match self {
             Self::Come(place, id) => folder(place.0, &mut |names| {
                 names.insert(place.1.clone(), *id);

@@ -164,7 +164,7 @@ pub fn image(disk: &Disk, mode: Mode, seed: u64) -> Image {
         }
     }
     for (name, _) in disk.names.iter().zip(&kept_names).filter(|(_, kept)| **kept) {
-        name.what.apply(&mut |folder, change| folders.get_mut(&folder).into_iter().for_each(|names| change(names)));
+        name.what.apply(&mut |folder, change| folders.get_mut(&folder).into_iter().for_each(&mut *change));
     }
     let mut made = Image {
         folders: Vec::new(),

@@ -167,7 +167,11 @@ fn conclude(rows: &[Row], unfit: &BTreeSet<Check>, took: Duration) -> bool {
     if !missed.is_empty() {
         say::bad(&format!("found by no check: {}", missed.join(", ")));
     }
-    missed.is_empty() && unfit.is_empty()
+    let is_half = left_out.len() * 2 > rows.len();
+    if is_half {
+        say::bad("more than half was left out: that shows nothing");
+    }
+    missed.is_empty() && unfit.is_empty() && !is_half
 }
 
 /// Does `work` for all items, so many at a time; what comes of them is in the order of the items.

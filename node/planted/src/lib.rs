@@ -43,6 +43,19 @@ pub fn is(bug: Bug) -> bool {
     *PLANTED == Some(bug)
 }
 
+/// The time that a process making this mistake takes from its own clock, milliseconds: here, so that those who must not
+/// know a clock do not learn of one. Never asked for without the feature.
+#[must_use]
+pub fn own_clock_ms() -> u64 {
+    #[cfg(feature = "planted-bugs")]
+    {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+    #[cfg(not(feature = "planted-bugs"))]
+    0
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -18,7 +18,6 @@ use muster_planted::{self as planted, Bug};
 use rocksdb::DB;
 
 use super::position::Position;
-use crate::clock::{Clock, SystemClock};
 use crate::outcome::{OperationResult, Outcome};
 use crate::request::Request;
 use crate::store::error::{StoreError, rocks};
@@ -190,7 +189,7 @@ impl Dedup {
         outcome: &[u8],
     ) -> Vec<u32> {
         let by_the_clock = planted::is(Bug::RequestsByTheClock);
-        let minute = minute_of(if by_the_clock { SystemClock.now_ms() } else { position.time_ms });
+        let minute = minute_of(if by_the_clock { planted::own_clock_ms() } else { position.time_ms });
         let is_full = self.buckets.get(&position.bucket).is_some_and(|bucket| bucket.len() >= BUCKET_REQUESTS_MAX);
         if is_full || minute != position.bucket_minute {
             position.bucket += 1;

@@ -25,7 +25,6 @@ use muster_domain::{Body, Key, Limits, Record};
 use muster_planted::{self as planted, Bug};
 use tokio::sync::watch;
 
-use crate::clock::{Clock, SystemClock};
 use crate::outcome::Outcome;
 use crate::raft::{ApplyBatch, Machine, Outcomes};
 use crate::request::Request;
@@ -251,7 +250,7 @@ fn apply_request(
     request: &Request,
     time_ms: u64,
 ) -> Result<Bytes, StoreError> {
-    let time_ms = if planted::is(Bug::ClockInApply) { SystemClock.now_ms() } else { time_ms };
+    let time_ms = if planted::is(Bug::ClockInApply) { planted::own_clock_ms() } else { time_ms };
     memory.position.time_ms = memory.position.time_ms.max(time_ms);
     let time_ms = memory.position.time_ms;
     let identity = dedup::RequestIdentity::of(request);

@@ -231,6 +231,7 @@ mod tests {
         assert_eq!(config.client_listener.address.port(), 0);
         assert_eq!(config.log.format, LogFormat::Json);
     }
+
     #[test]
     fn a_disk_that_fails_at_the_start_has_the_code_it_has_later() {
         let files = |source: std::io::Error| {

@@ -33,7 +33,7 @@ async fn a_log_whose_beginning_only_a_lost_state_had_is_refused() {
 /// A node that was killed has in its state what was flushed last; the log tells the rest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_flushed_is_replayed() {
-    let mut cluster = Cluster::new(1, |_| {}).await;
+    let cluster = Cluster::new(1, |_| {}).await;
     for number in 0..10 {
         cluster.write(&format!("p{number}")).await;
     }

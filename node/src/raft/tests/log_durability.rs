@@ -12,7 +12,7 @@ use super::support::{Remember, copy_dir};
 use crate::raft::LogOpenError;
 use crate::raft::log_store::{self, LogCloser, LogStore};
 use crate::raft::log_tail::TailLimits;
-use crate::raft::types::{Entry, EntryPayload, Payload, TypeConfig, Vote, log_id};
+use crate::raft::types::{Entry, EntryPayload, LogId, Payload, TypeConfig, Vote, log_id};
 use crate::store::high_water::{HighWater, Mark};
 
 const LIMITS: TailLimits = TailLimits { entries: 8, bytes: usize::MAX };
@@ -179,7 +179,7 @@ async fn a_hole_in_the_log_is_noticed() {
 async fn a_failed_purge_barrier_stops_everything() {
     let dir = tempfile::tempdir().unwrap();
     let fatal = Arc::new(Remember::default());
-    let barrier = Box::new(|_| Err(std::io::Error::other("no room")));
+    let barrier = Box::new(|_: &LogId| Err(std::io::Error::other("no room")));
     let (mut log, _closer) = log_store::open(dir.path(), LIMITS, barrier, Arc::clone(&fatal) as Arc<_>).unwrap();
     append(&mut log, (0..10).map(|index| entry(1, index))).await;
     assert!(log.purge(log_id(1, 5)).await.is_err());
@@ -192,7 +192,7 @@ async fn a_failed_purge_barrier_stops_everything() {
 async fn what_could_not_be_written_is_not_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let fatal = Arc::new(Remember::default());
-    let opened = log_store::open(dir.path(), LIMITS, Box::new(|| Ok(())), Arc::clone(&fatal) as Arc<_>);
+    let opened = log_store::open(dir.path(), LIMITS, Box::new(|_| Ok(())), Arc::clone(&fatal) as Arc<_>);
     let (mut log, _closer) = opened.unwrap();
     append(&mut log, (0..3).map(|index| entry(1, index))).await;
     // A round that the disk refuses, because an entry is missing in it.

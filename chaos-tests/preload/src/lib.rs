@@ -1,9 +1,14 @@
-//! The function of the C library that stands behind one of ours.
+//! The function of the C library that stands behind one of a preloaded library's own.
+//!
+//! What `disk-faults` and `crash-shim` have in common, and nothing of what either does.
+
+#![cfg(target_os = "linux")]
 
 use std::ffi::CStr;
 
 /// Finds the next function of a name; the process ends when there is none, because nothing could go on without it.
-pub(crate) fn find(name: &CStr) -> *mut std::ffi::c_void {
+#[must_use]
+pub fn find(name: &CStr) -> *mut std::ffi::c_void {
     // SAFETY: the name is a C string, and looking it up has no other effect.
     let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     if found.is_null() {
@@ -13,6 +18,7 @@ pub(crate) fn find(name: &CStr) -> *mut std::ffi::c_void {
 }
 
 /// `next!("name")`: that function, looked up once.
+#[macro_export]
 macro_rules! next {
     ($name:literal) => {{
         static FOUND: std::sync::atomic::AtomicPtr<std::ffi::c_void> =
@@ -23,12 +29,10 @@ macro_rules! next {
                 Ok(name) => name,
                 Err(_) => std::process::abort(),
             };
-            found = crate::next::find(name);
+            found = $crate::find(name);
             FOUND.store(found, std::sync::atomic::Ordering::Relaxed);
         }
         // SAFETY: the C library's function of that name has the signature that the caller writes down.
         unsafe { std::mem::transmute(found) }
     }};
 }
-
-pub(crate) use next;
