@@ -16,7 +16,7 @@ use crate::backup::source::BackupSource;
 use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
 use crate::node::hex;
-use crate::raft::{self, FatalHandler, Place, RaftSettings, Rehearsal};
+use crate::raft::{self, FatalHandler, LogOpenError, Place, RaftSettings, Rehearsal};
 use crate::store::error::rocks;
 use crate::store::high_water::HighWater;
 use crate::store::state_db::{StateDb, StateOptions};
@@ -64,7 +64,10 @@ pub async fn run(task: Task) -> anyhow::Result<Value> {
     let states = Arc::new(States::new(Arc::clone(&state), CACHE_BYTES as u64));
     let applier = Applier::open(Arc::clone(&states), Some(CheckpointFile::below(data_dir.path())))?;
     drop(BackupSource::open(data_dir.path(), Arc::clone(&state), identity.clone(), Arc::new(SystemClock))?);
-    let high_water = HighWater::read(&data_dir.path().join("HIGH_WATER"))?;
+    let mark_path = data_dir.path().join("HIGH_WATER");
+    // Read before the start writes a new one; what is wrong with it has the code that it has at a start.
+    let high_water =
+        HighWater::read(&mark_path).map_err(|source| LogOpenError::HighWater { path: mark_path, source })?;
     let settings = RaftSettings::new(identity.cluster_id, identity.node_id, data_dir.path());
     let fatal = Arc::new(Remembered::default());
     let found =
