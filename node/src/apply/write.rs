@@ -119,7 +119,7 @@ impl<'a> Writing<'a> {
         }
         let meta_family = family(self.db, columns::META)?;
         if planted::is(Bug::PositionApart) {
-            self.db.write(std::mem::take(&mut self.batch)).map_err(rocks("write a batch of changes"))?;
+            unlogged::write(self.db, std::mem::take(&mut self.batch)).map_err(rocks("write a batch of changes"))?;
         }
         self.batch.put_cf(meta_family, keys::APPLIED, position.encode());
         for (key, value) in meta {

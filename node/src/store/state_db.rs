@@ -274,8 +274,9 @@ fn files(path: &Path, source: io::Error) -> StateError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::path::Path;
+    use std::time::{Duration, Instant};
+    use std::{fs, io};
 
     use rocksdb::WriteBatch;
 
@@ -317,24 +318,45 @@ mod tests {
 
     /// The folder as a crash leaves it, whatever the database does when it is closed.
     fn crashed(dir: &Path) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        fs::create_dir_all(copy.path().join("state/1")).unwrap();
-        fs::copy(dir.join("state/CURRENT"), copy.path().join("state/CURRENT")).unwrap();
-        for entry in fs::read_dir(dir.join("state/1")).unwrap().map(Result::unwrap) {
-            fs::copy(entry.path(), copy.path().join("state/1").join(entry.file_name())).unwrap();
+        loop {
+            match copy(dir) {
+                Ok(copy) => return copy,
+                // Taken away in the middle, so that what was copied is of two instants.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => panic!("{error}"),
+            }
         }
-        copy
+    }
+
+    fn copy(dir: &Path) -> io::Result<tempfile::TempDir> {
+        let copy = tempfile::tempdir()?;
+        fs::create_dir_all(copy.path().join("state/1"))?;
+        fs::copy(dir.join("state/CURRENT"), copy.path().join("state/CURRENT"))?;
+        for entry in fs::read_dir(dir.join("state/1"))? {
+            let entry = entry?;
+            fs::copy(entry.path(), copy.path().join("state/1").join(entry.file_name()))?;
+        }
+        Ok(copy)
     }
 
     #[test]
     fn a_crash_leaves_all_families_as_of_one_flush() {
         let dir = tempfile::tempdir().unwrap();
-        let db = StateDb::open(dir.path(), StateOptions::default()).unwrap();
+        let small = StateOptions { write_buffer_bytes: 64 << 10, ..StateOptions::default() };
+        let db = StateDb::open(dir.path(), small).unwrap();
         let put_all = |value: &[u8]| {
             let raw = db.db();
             let mut batch = WriteBatch::default();
             columns::ALL.iter().for_each(|name| batch.put_cf(raw.cf_handle(name).unwrap(), b"k", value));
             db.write(batch).unwrap();
+        };
+        let flushed = || {
+            let raw = db.db();
+            let is_busy = |name| raw.property_int_value(name).unwrap() != Some(0);
+            let seen = unlogged::get_flushed(&raw, raw.cf_handle(columns::EVENTS).unwrap(), b"k").unwrap();
+            !is_busy("rocksdb.num-running-flushes")
+                && !is_busy("rocksdb.mem-table-flush-pending")
+                && seen.as_deref() == Some(b"two")
         };
         let values = |dir: &Path| -> Vec<Option<Vec<u8>>> {
             let db = StateDb::open(dir, StateOptions::default()).unwrap();
@@ -346,11 +368,18 @@ mod tests {
         db.flush().unwrap();
         put_all(b"two");
         // One family has more than its share, and is flushed on its own account: all are.
-        let raw = db.db();
-        raw.flush_cf(raw.cf_handle(columns::EVENTS).unwrap()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for filler in 0_u32.. {
+            if flushed() {
+                break;
+            }
+            assert!(Instant::now() < deadline, "a family that is full is not flushed");
+            let (raw, mut batch) = (db.db(), WriteBatch::default());
+            batch.put_cf(raw.cf_handle(columns::EVENTS).unwrap(), filler.to_be_bytes(), [0; 4_096]);
+            db.write(batch).unwrap();
+        }
         put_all(b"three");
         assert_eq!(values(crashed(dir.path()).path()), vec![Some(b"two".to_vec()); columns::ALL.len()]);
-        drop(raw);
         drop(db);
         // The write-ahead log holds nothing: a node that stopped in order does not miss its files.
         for entry in fs::read_dir(dir.path().join("state/1")).unwrap().map(Result::unwrap) {

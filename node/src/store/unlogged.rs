@@ -21,9 +21,17 @@ use super::columns;
 /// # Errors
 /// When RocksDB refuses; the node must then end, because it can no longer follow its peers.
 pub fn write(db: &DB, batch: WriteBatch) -> Result<(), rocksdb::Error> {
+    #[cfg(test)]
+    WRITES.set(WRITES.get() + 1);
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     db.write_opt(batch, &options)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Writes of this thread, for tests of what must be a single one.
+    pub(crate) static WRITES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 /// Makes everything written so far survive a power cut.

@@ -1,11 +1,12 @@
 //! A state that is older than the log: what was not flushed is replayed, and what cannot be replayed is refused.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use super::cluster::{Cluster, numbered, short_log};
-use super::support::{copy_dir, eventually, payloads, small_state, try_start};
+use super::support::{copy_dir, eventually, open_state, payloads, small_state, try_start};
 use crate::store::state_db::StateDb;
 
 /// What the log no longer has must be in the state: a state that is older, or gone, would miss a part from the middle.
@@ -18,16 +19,24 @@ async fn a_log_whose_beginning_only_a_lost_state_had_is_refused() {
     eventually("the log was purged", || cluster.nodes[&1].raft.status().purged_index > Some(20)).await;
     cluster.stop(1).await;
     let data = cluster.settings(1).data_dir;
-    std::fs::remove_dir_all(data.join("state")).unwrap();
+    remove(&data, "state").await;
     // From the snapshot it is made anew.
     cluster.restart(1).await;
     cluster.all_hold(&numbered(0..100)).await;
     cluster.stop(1).await;
-    std::fs::remove_dir_all(data.join("state")).unwrap();
-    std::fs::remove_dir_all(data.join("snapshots")).unwrap();
+    remove(&data, "state").await;
+    remove(&data, "snapshots").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let error = try_start(cluster.settings(1), listener).await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains("the state and its snapshots are empty"), "{error}");
+}
+
+/// Takes a part of the data of a stopped node away, once nobody has the state open any more and would write it again.
+async fn remove(data: &Path, part: &str) {
+    if data.join("state").exists() {
+        drop(open_state(data).await);
+    }
+    std::fs::remove_dir_all(data.join(part)).unwrap();
 }
 
 /// A node that was killed has in its state what was flushed last; the log tells the rest.

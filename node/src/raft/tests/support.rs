@@ -137,7 +137,7 @@ pub(crate) async fn start(settings: RaftSettings, listener: TcpListener) -> Test
 }
 
 /// Opens a state store that may be just about to be closed by the node that had it before.
-async fn open_state(dir: &Path) -> Arc<StateDb> {
+pub(super) async fn open_state(dir: &Path) -> Arc<StateDb> {
     let mut state = None;
     eventually("the state store is free", || match StateDb::open(dir, small_state()) {
         Ok(opened) => state.replace(opened).is_none(),
