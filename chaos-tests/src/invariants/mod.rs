@@ -8,14 +8,17 @@ pub mod acknowledged_at_its_revision;
 pub mod batches_are_whole;
 pub mod chains_agree;
 pub mod conditions_hold_at_commit;
+pub mod edge_reports_count_once;
 pub mod evidence;
 pub mod failed_never_appears;
 pub mod linearizable;
 pub mod lives_go_on;
 pub mod nothing_unasked;
+pub mod one_leader_per_term;
 pub mod reads_tell_their_revision;
 pub mod real_time_order;
 pub mod replicas_agree;
+pub mod same_revision_same_state;
 pub mod watchers_hear_everything;
 
 /// A check of a history; returns how much it looked at.

@@ -48,6 +48,8 @@ enum Command {
     Mutants(mutants::Arguments),
     /// Crash nodes at any instant, damage their files, cut their power, and check what they make of it.
     Crash(handover::Arguments),
+    /// Run whole clusters in simulated time under faults from a seed; the same seed gives the same run.
+    Sim(handover::Arguments),
     /// Format the code and apply the lints' own suggestions.
     Fix,
     /// Print the folder that the built binaries lie in.
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Chaos(arguments) => handover::run("muster-chaos", &arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Crash(arguments) => handover::run("muster-crash", &arguments),
+        Command::Sim(arguments) => handover::run_apart("chaos-tests/sim", "muster-sim", &arguments),
         Command::Fix => fix::run(),
         Command::Where => workspace::binaries().map(|folder| {
             println!("{}", folder.display());

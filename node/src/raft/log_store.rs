@@ -8,12 +8,12 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{fs, io};
 
 use futures::stream::{self, Stream};
 use muster_planted::{self as planted, Bug};
@@ -22,7 +22,7 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fatal::FatalHandler;
-use super::log_disk::{LogDisk, LogOpenError, segment_bytes};
+use super::log_disk::{LogDisk, LogOpenError};
 use super::log_tail::{Tail, TailLimits};
 use super::log_writer::{BeforePurge, HighWaterKeeper, Job, LogCore, LogView, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
@@ -64,18 +64,9 @@ impl LogCloser {
     }
 }
 
-/// Opens the log below `data_dir`, checks that nothing durable is missing, and starts its writer.
+/// Opens the log below `data_dir`, checks that nothing durable is missing, and starts its writer. New files of the log have
+/// `segment_bytes` bytes.
 pub(super) fn open(
-    data_dir: &Path,
-    limits: TailLimits,
-    before_purge: BeforePurge,
-    fatal: Arc<dyn FatalHandler>,
-) -> Result<(LogStore, LogCloser), LogOpenError> {
-    open_with(data_dir, segment_bytes(), limits, before_purge, fatal)
-}
-
-/// As [`open`], with segments of another size.
-pub(super) fn open_with(
     data_dir: &Path,
     segment_bytes: usize,
     limits: TailLimits,
@@ -86,7 +77,7 @@ pub(super) fn open_with(
     let failed = |source| LogOpenError::HighWater { path: mark_path.clone(), source };
     let path = data_dir.join("raftlog");
     let (disk, found) = LogDisk::open(&path, segment_bytes)?;
-    if (found.last.is_some() || found.vote.is_some()) && !mark_path.exists() {
+    if (found.last.is_some() || found.vote.is_some()) && !fs::exists(&mark_path).map_err(failed)? {
         return Err(failed(high_water::missing()));
     }
     // Made before anything is promised.

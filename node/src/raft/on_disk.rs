@@ -41,7 +41,8 @@ pub(super) async fn open(
         let state = Arc::clone(state);
         Box::new(move |upto: &LogId| make_durable(&state, upto))
     };
-    let (mut log, closer) = log_store::open(&settings.data_dir, limits, before_purge, Arc::clone(fatal))?;
+    let (mut log, closer) =
+        log_store::open(&settings.data_dir, settings.log_segment_bytes, limits, before_purge, Arc::clone(fatal))?;
     let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(state))
         .map_err(StartError::Snapshots)?;
     let (last_applied, _) = applied_in(&state.db()).map_err(StartError::State)?;

@@ -78,7 +78,7 @@ pub fn check_log(data_dir: &Path) -> Result<Option<(u64, u64)>, LogOpenError> {
     let known = HighWater::read(&path).map_err(failed)?;
     let inspected = inspect(&data_dir.join("raftlog"))?;
     let found = inspected.recovered;
-    if (found.last.is_some() || found.vote.is_some()) && !path.exists() {
+    if (found.last.is_some() || found.vote.is_some()) && !std::fs::exists(&path).map_err(failed)? {
         return Err(failed(high_water::missing()));
     }
     let path = data_dir.join("raftlog");

@@ -11,6 +11,7 @@ use muster_planted::{self as planted, Bug};
 use openraft::{Config, SnapshotPolicy};
 
 use super::StartError;
+use super::log_disk::segment_bytes;
 use super::types::NodeId;
 
 /// Settings of one node's consensus.
@@ -39,6 +40,8 @@ pub struct RaftSettings {
     pub purge_batch_entries: u64,
     /// Most entries in one message to a follower.
     pub payload_entries_max: u64,
+    /// Bytes of a file of the log.
+    pub log_segment_bytes: usize,
     /// Entries kept in memory although they are on disk.
     pub log_tail_entries: usize,
     /// Bytes of entries kept in memory although they are on disk.
@@ -76,6 +79,7 @@ impl RaftSettings {
             log_keep_entries: 20_000,
             purge_batch_entries: 256,
             payload_entries_max: 512,
+            log_segment_bytes: segment_bytes(),
             log_tail_entries: 20_000,
             log_tail_bytes: 64 << 20,
             forward_in_flight_max: 4096,

@@ -50,7 +50,7 @@ impl KeptFiles {
                 here.push(position);
             }
         }
-        if !self.folder.exists() {
+        if !fs::exists(&self.folder)? {
             return Ok(here);
         }
         for entry in fs::read_dir(&self.folder)? {
@@ -81,7 +81,7 @@ impl KeptFiles {
 }
 
 fn is_right(path: &Path, file: &SnapshotFile) -> io::Result<bool> {
-    if !path.exists() {
+    if !fs::exists(path)? {
         return Ok(false);
     }
     let found = checkpoint::describe_file(path, file.name.clone())?;

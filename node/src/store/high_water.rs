@@ -7,7 +7,7 @@
 //! - The mark runs behind the log (it is written off the critical path) and never ahead of it.
 //! - It is lowered *before* the log is shortened on purpose.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -52,7 +52,7 @@ impl HighWater {
     /// # Errors
     /// When the file cannot be read or written, or when both slots are damaged.
     pub fn open(path: &Path) -> io::Result<Self> {
-        if !path.exists() {
+        if !fs::exists(path)? {
             // Whole or not at all: a crash in between must not leave a file that looks damaged.
             let mut blank = vec![0; SLOT_BYTES];
             blank.extend(sealed(FIRST, Mark::default()));

@@ -24,7 +24,7 @@ const MARKER: &str = "STORE";
 pub(super) fn find_or_create(folder: &Path, edge: &str, chance: Chance<'_>) -> Result<PathBuf, StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::files(folder))?;
     let (path, marker) = (folder.join(FILE), folder.join(MARKER));
-    match (path.exists(), marker.exists()) {
+    match (exists(&path)?, exists(&marker)?) {
         (true, _) => Ok(path),
         (false, true) => Err(StoreError::Gone { path, marker }),
         (false, false) => {
@@ -36,7 +36,7 @@ pub(super) fn find_or_create(folder: &Path, edge: &str, chance: Chance<'_>) -> R
 
 fn create(folder: &Path, path: &Path, edge: &str, chance: Chance<'_>) -> Result<(), StoreError> {
     let unfinished = folder.join(UNFINISHED);
-    if unfinished.exists() {
+    if exists(&unfinished)? {
         fs::remove_file(&unfinished).map_err(StoreError::files(&unfinished))?;
     }
     let state = EdgeAgentState {
@@ -97,18 +97,22 @@ pub fn set_aside(folder: &Path, label: &str) -> Result<Option<PathBuf>, StoreErr
     let (path, marker) = (folder.join(FILE), folder.join(MARKER));
     let aside = folder.join(format!("{FILE}.{label}"));
     // The marker goes last: a reset that was cut short in between still says that there was a store.
-    let moved = if path.exists() {
+    let moved = if exists(&path)? {
         fs::rename(&path, &aside).map_err(StoreError::files(&path))?;
         Some(aside)
     } else {
         None
     };
     sync_folder(folder)?;
-    if marker.exists() {
+    if exists(&marker)? {
         fs::remove_file(&marker).map_err(StoreError::files(&marker))?;
     }
     sync_folder(folder)?;
     Ok(moved)
+}
+
+fn exists(path: &Path) -> Result<bool, StoreError> {
+    fs::exists(path).map_err(StoreError::files(path))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {

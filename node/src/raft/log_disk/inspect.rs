@@ -21,10 +21,11 @@ pub(in crate::raft) struct Inspected {
 
 /// Reads and checks all of the log in `dir`. A log that was never begun is empty.
 pub(in crate::raft) fn inspect(dir: &Path) -> Result<Inspected, LogOpenError> {
-    if !dir.exists() {
+    let files = |source| LogOpenError::Files { path: dir.to_owned(), source };
+    if !std::fs::exists(dir).map_err(files)? {
         return Ok(Inspected::default());
     }
-    if dir.join("CURRENT").exists() {
+    if std::fs::exists(dir.join("CURRENT")).map_err(files)? {
         return Err(LogOpenError::RocksDb { path: dir.to_owned() });
     }
     let _lock = lock(dir)?;

@@ -163,11 +163,11 @@ impl LogDisk {
 /// Creates the directory if need be, and makes sure that nobody else writes in it.
 fn lock(dir: &Path) -> Result<File, LogOpenError> {
     let files = |source| LogOpenError::Files { path: dir.to_owned(), source };
-    if !dir.exists() {
+    if !std::fs::exists(dir).map_err(files)? {
         std::fs::create_dir_all(dir).map_err(files)?;
         durable::sync_dir(dir.parent().unwrap_or(dir)).map_err(files)?;
     }
-    if dir.join("CURRENT").exists() {
+    if std::fs::exists(dir.join("CURRENT")).map_err(files)? {
         return Err(LogOpenError::RocksDb { path: dir.to_owned() });
     }
     let file = File::create(dir.join("LOCK")).map_err(files)?;

@@ -22,7 +22,7 @@ const SEGMENT_BYTES: usize = 16 << 10;
 
 fn open(dir: &Path) -> (LogStore, LogCloser) {
     let limits = TailLimits { entries: 16, bytes: usize::MAX };
-    log_store::open_with(dir, SEGMENT_BYTES, limits, Box::new(|_| Ok(())), Arc::new(Remember::default())).unwrap()
+    log_store::open(dir, SEGMENT_BYTES, limits, Box::new(|_| Ok(())), Arc::new(Remember::default())).unwrap()
 }
 
 /// The child: appends, votes, truncates and purges until it is killed.

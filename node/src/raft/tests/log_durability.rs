@@ -10,6 +10,7 @@ use openraft::type_config::TypeConfigExt;
 
 use super::support::{Remember, copy_dir};
 use crate::raft::LogOpenError;
+use crate::raft::log_disk::SEGMENT_BYTES;
 use crate::raft::log_store::{self, LogCloser, LogStore};
 use crate::raft::log_tail::TailLimits;
 use crate::raft::types::{Entry, EntryPayload, LogId, Payload, TypeConfig, Vote, log_id};
@@ -18,7 +19,7 @@ use crate::store::high_water::{HighWater, Mark};
 const LIMITS: TailLimits = TailLimits { entries: 8, bytes: usize::MAX };
 
 fn open(dir: &Path) -> Result<(LogStore, LogCloser), LogOpenError> {
-    log_store::open(dir, LIMITS, Box::new(|_| Ok(())), Arc::new(Remember::default()))
+    log_store::open(dir, SEGMENT_BYTES, LIMITS, Box::new(|_| Ok(())), Arc::new(Remember::default()))
 }
 
 fn entry(term: u64, index: u64) -> Entry {
@@ -163,8 +164,7 @@ async fn a_flipped_bit_in_the_last_round_is_noticed() {
 #[tokio::test]
 async fn a_hole_in_the_log_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let small =
-        |dir: &Path| log_store::open_with(dir, 8192, LIMITS, Box::new(|_| Ok(())), Arc::new(Remember::default()));
+    let small = |dir: &Path| log_store::open(dir, 8192, LIMITS, Box::new(|_| Ok(())), Arc::new(Remember::default()));
     let (mut log, closer) = small(dir.path()).unwrap();
     for round in 0..20 {
         append(&mut log, (100 * round..100 * round + 100).map(|index| entry(1, index))).await;
@@ -180,7 +180,8 @@ async fn a_failed_purge_barrier_stops_everything() {
     let dir = tempfile::tempdir().unwrap();
     let fatal = Arc::new(Remember::default());
     let barrier = Box::new(|_: &LogId| Err(std::io::Error::other("no room")));
-    let (mut log, _closer) = log_store::open(dir.path(), LIMITS, barrier, Arc::clone(&fatal) as Arc<_>).unwrap();
+    let (mut log, _closer) =
+        log_store::open(dir.path(), SEGMENT_BYTES, LIMITS, barrier, Arc::clone(&fatal) as Arc<_>).unwrap();
     append(&mut log, (0..10).map(|index| entry(1, index))).await;
     assert!(log.purge(log_id(1, 5)).await.is_err());
     assert_eq!(fatal.0.lock().unwrap().len(), 1);
@@ -192,7 +193,7 @@ async fn a_failed_purge_barrier_stops_everything() {
 async fn what_could_not_be_written_is_not_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let fatal = Arc::new(Remember::default());
-    let opened = log_store::open(dir.path(), LIMITS, Box::new(|_| Ok(())), Arc::clone(&fatal) as Arc<_>);
+    let opened = log_store::open(dir.path(), SEGMENT_BYTES, LIMITS, Box::new(|_| Ok(())), Arc::clone(&fatal) as Arc<_>);
     let (mut log, _closer) = opened.unwrap();
     append(&mut log, (0..3).map(|index| entry(1, index))).await;
     // A round that the disk refuses, because an entry is missing in it.

@@ -24,14 +24,9 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Arc::new(Remember::default());
         let limits = TailLimits { entries: self.tail_entries, bytes: usize::MAX };
-        let (log, _closer) = log_store::open_with(
-            dir.path(),
-            self.segment_bytes,
-            limits,
-            Box::new(|_| Ok(())),
-            Arc::clone(&fatal) as Arc<_>,
-        )
-        .unwrap();
+        let (log, _closer) =
+            log_store::open(dir.path(), self.segment_bytes, limits, Box::new(|_| Ok(())), Arc::clone(&fatal) as Arc<_>)
+                .unwrap();
         let state = StateDb::open(dir.path(), small_state()).unwrap();
         let snapshots = SnapshotStore::open(dir.path(), "test", Arc::clone(&state)).unwrap();
         let machine = StateMachine {
