@@ -10,6 +10,9 @@ use muster_sim::many::{self, Asked};
 use muster_sim::plan::Mode;
 use muster_sim::run::{self, Plant};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds that found something once, kept for ever.
 const KEPT: &str = include_str!("../seeds.txt");
 

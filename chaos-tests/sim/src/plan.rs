@@ -168,8 +168,8 @@ impl Plan {
         let mut chance = Chance::new(seed);
         let mut one_of = |choices: &[u64]| choices[usize::try_from(chance.below(choices.len() as u64)).unwrap_or(0)];
         let nodes = one_of(&[3, 3, 3, 5]);
-        let length = Duration::from_secs(one_of(&[15, 20, 30, 45]));
-        let pause_ms = one_of(&[150, 400, 1000, 3000]);
+        let length = Duration::from_secs(one_of(&[4, 8, 12, 24]));
+        let pause_ms = one_of(&[100, 250, 600, 1500]);
         let clients = u16::try_from(one_of(&[2, 4, 6])).unwrap_or(2);
         let think_ms = one_of(&[20, 60, 200]);
         let net_us = (200, one_of(&[1_000, 5_000, 15_000]));
@@ -182,7 +182,7 @@ impl Plan {
         let tail_entries = usize::try_from(one_of(&[2, 16, 20_000])).unwrap_or(2);
         let unwritten_twins = usize::try_from(one_of(&[2, 8, 1000])).unwrap_or(2);
         let state_buffer_bytes = usize::try_from(one_of(&[4 << 10, 64 << 10, 1 << 20])).unwrap_or(4 << 10);
-        let edges = one_of(&[0, 1, 2]);
+        let edges = one_of(&[0, 0, 1, 2]);
         let heals = match mode {
             Mode::Safety => false,
             Mode::Liveness => true,

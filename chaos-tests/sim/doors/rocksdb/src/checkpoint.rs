@@ -55,10 +55,10 @@ fn write(dir: &Path, maps: &[Map]) -> io::Result<()> {
 
 /// What a folder's checkpoint holds, or nothing when it was none.
 pub(crate) fn read(dir: &Path, families: usize) -> io::Result<Vec<Map>> {
-    let mut maps: Vec<Map> = (0..families).map(|_| Map::default()).collect();
+    let mut items: Vec<Vec<_>> = (0..families).map(|_| Vec::new()).collect();
     let bytes = match fs::read(dir.join(TABLE)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(maps),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![Map::default(); families]),
         Err(error) => return Err(error),
     };
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "Corruption: block checksum mismatch");
@@ -68,10 +68,9 @@ pub(crate) fn read(dir: &Path, families: usize) -> io::Result<Vec<Map>> {
     }
     for change in flushes::decode(body).ok_or_else(damaged)? {
         let Change::Put(family, key, value) = change else { return Err(damaged()) };
-        let map = maps.get_mut(family).ok_or_else(damaged)?;
-        map.insert_cow(key, value);
+        items.get_mut(family).ok_or_else(damaged)?.push((key, value));
     }
-    Ok(maps)
+    Ok(items.into_iter().map(|items| Map::default().insert_many(items)).collect())
 }
 
 #[cfg(test)]
