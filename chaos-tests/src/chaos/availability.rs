@@ -69,12 +69,15 @@ pub fn acknowledged(ops: &[Op]) -> Vec<u64> {
     ops.iter().filter(|op| op.is_ok() && op.kind.is_write()).map(|op| op.returned_ns).collect()
 }
 
-/// For each kill of a leader, how long no write was acknowledged: the longest gap that began soon after it. Kills near the end,
-/// before anything came, count until the end.
+/// For each kill of a leader, how long no write was acknowledged: the longest gap that began soon after it and before the next
+/// one, whose own it is otherwise. Kills near the end, before anything came, count until the end.
 #[must_use]
 pub fn failovers(acknowledged: &[u64], happened: &[Happened], end_ns: u64) -> Histogram {
-    let kills = happened.iter().filter(|fault| fault.kind == "kill leader");
-    Histogram::new(kills.map(|kill| milliseconds(gap_after(acknowledged, kill.from_ns, end_ns))).collect())
+    let kills: Vec<u64> =
+        happened.iter().filter(|fault| fault.kind == "kill leader").map(|fault| fault.from_ns).collect();
+    let nexts = kills.iter().skip(1).copied().chain([end_ns]);
+    let gap = |(kill, next): (&u64, u64)| gap_after(acknowledged, *kill, next.min(kill + REACH_NS), end_ns);
+    Histogram::new(kills.iter().zip(nexts).map(|kill| milliseconds(gap(kill))).collect())
 }
 
 /// The longest time without an acknowledged write in the whole run, milliseconds.
@@ -83,12 +86,13 @@ pub fn longest_gap(acknowledged: &[u64]) -> f64 {
     milliseconds(acknowledged.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default())
 }
 
-fn gap_after(acknowledged: &[u64], from_ns: u64, end_ns: u64) -> u64 {
+/// The longest gap that begins between `from_ns` and `until_ns`.
+fn gap_after(acknowledged: &[u64], from_ns: u64, until_ns: u64, end_ns: u64) -> u64 {
     let last_before = acknowledged.partition_point(|instant| *instant <= from_ns).saturating_sub(1);
     let mut longest = 0;
     let mut before = acknowledged.get(last_before).copied().unwrap_or(from_ns).max(from_ns);
     for instant in acknowledged[last_before..].iter().copied().filter(|instant| *instant > from_ns).chain([end_ns]) {
-        if before > from_ns + REACH_NS {
+        if before > until_ns {
             break;
         }
         longest = longest.max(instant.saturating_sub(before));
@@ -111,9 +115,11 @@ mod tests {
     #[test]
     fn the_gap_of_a_kill_is_the_longest_after_it() {
         let writes: Vec<u64> = [1, 2, 3, 4, 5, 800, 801, 810, 9_000].map(|ms| ms * MS).to_vec();
-        assert_eq!(gap_after(&writes, 4 * MS, 9_500 * MS), 8_190 * MS, "the one that begins within reach");
-        assert_eq!(gap_after(&writes[..8], 4 * MS, 811 * MS), 795 * MS);
-        assert_eq!(gap_after(&[], 4 * MS, 600 * MS), 596 * MS, "nothing came");
+        let reach = 4 * MS + REACH_NS;
+        assert_eq!(gap_after(&writes, 4 * MS, reach, 9_500 * MS), 8_190 * MS, "the one that begins within reach");
+        assert_eq!(gap_after(&writes, 4 * MS, 805 * MS, 9_500 * MS), 795 * MS, "what begins later is another kill's");
+        assert_eq!(gap_after(&writes[..8], 4 * MS, reach, 811 * MS), 795 * MS);
+        assert_eq!(gap_after(&[], 4 * MS, reach, 600 * MS), 596 * MS, "nothing came");
         assert!((longest_gap(&writes) - 8_190.0).abs() < 1e-6);
     }
 
