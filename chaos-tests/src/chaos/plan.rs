@@ -96,7 +96,7 @@ impl Plan {
         let mut chance = StdRng::seed_from_u64(seed);
         let step = |_| Step {
             pause: Duration::from_millis(chance.random_range(0..300)),
-            fault: ProcessFault::Kill(Who::Leader),
+            fault: ProcessFault::LoseLeader,
             hold: Duration::ZERO,
         };
         let processes = (0..kills).map(step).collect();

@@ -38,9 +38,14 @@ impl Processes<'_> {
                 break;
             }
             let ids = self.cluster.ids();
+            if step.fault == ProcessFault::LoseLeader {
+                self.cluster.wait_until_whole().await?;
+            }
             let node = step.fault.target().map_or(0, |who| scene.find(who, &ids));
             let from_ns = scene.recorder.now_ns();
-            self.carry_out(step, node).await.with_context(|| format!("{} of node {node}", step.fault.title()))?;
+            self.carry_out(scene, step, node)
+                .await
+                .with_context(|| format!("{} of node {node}", step.fault.title()))?;
             self.nobody_ended().with_context(|| format!("after {} of node {node}", step.fault.title()))?;
             let (what, kind, to_ns) = (step.fault.title(), step.fault.kind(), scene.recorder.now_ns());
             scene.note(Happened { what, kind, node, from_ns, to_ns });
@@ -48,11 +53,19 @@ impl Processes<'_> {
         Ok(())
     }
 
-    async fn carry_out(&mut self, step: &Step<ProcessFault>, node: u64) -> anyhow::Result<()> {
+    async fn carry_out(&mut self, scene: &Scene, step: &Step<ProcessFault>, node: u64) -> anyhow::Result<()> {
         match step.fault {
             ProcessFault::Kill(_) => {
                 self.cluster.kill(&[node]).await?;
                 tokio::time::sleep(step.hold).await;
+                self.start(node)
+            }
+            ProcessFault::LoseLeader => {
+                self.cluster.kill(&[node]).await?;
+                eventually("another node leads", PATIENCE, async || {
+                    if scene.leader() == node { Err(format!("{node} is the last known")) } else { Ok(()) }
+                })
+                .await?;
                 self.start(node)
             }
             ProcessFault::KillAll => {

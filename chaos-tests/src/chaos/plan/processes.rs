@@ -12,6 +12,8 @@ use super::{Fault, Who, who};
 pub enum ProcessFault {
     /// `kill -9`, and started again after the hold.
     Kill(Who),
+    /// `kill -9` of the leader of a cluster that is whole, and started again only when another node leads.
+    LoseLeader,
     /// All at once.
     KillAll,
     /// It does nothing, and does not know.
@@ -33,7 +35,7 @@ impl Fault for ProcessFault {
 
     fn kind(self) -> &'static str {
         match self {
-            Self::Kill(Who::Leader) => "kill leader",
+            Self::Kill(Who::Leader) | Self::LoseLeader => "kill leader",
             Self::Kill(Who::Follower(_)) => "kill follower",
             Self::KillAll => "kill all",
             Self::Pause(_) => "pause",
@@ -47,6 +49,7 @@ impl Fault for ProcessFault {
 
     fn target(self) -> Option<Who> {
         match self {
+            Self::LoseLeader => Some(Who::Leader),
             Self::KillAll | Self::TransferLeadership => None,
             Self::Kill(who)
             | Self::Pause(who)
@@ -62,7 +65,7 @@ impl Fault for ProcessFault {
             Self::KillAll => chance.random_range(0..300),
             // Long enough to need a snapshot afterwards.
             Self::Kill(_) if chance.random_bool(0.2) => chance.random_range(3_000..8_000),
-            Self::TransferLeadership | Self::ReplaceMember(_) => 0,
+            Self::LoseLeader | Self::TransferLeadership | Self::ReplaceMember(_) => 0,
             Self::Pause(_) => chance.random_range(50..4_000),
             Self::Kill(_) | Self::StopInOrder(_) | Self::FailingSync(_) | Self::NoSpace(_) => {
                 chance.random_range(100..3_000)
