@@ -14,7 +14,7 @@ use crate::plan::Mode;
 use crate::report::Report;
 
 /// A process that takes longer hangs.
-const REAL_MAX: Duration = Duration::from_secs(120);
+const REAL_MAX: Duration = Duration::from_secs(600);
 
 /// What is to be run.
 #[derive(Clone, Debug)]
