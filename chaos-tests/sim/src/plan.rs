@@ -168,10 +168,10 @@ impl Plan {
         let mut chance = Chance::new(seed);
         let mut one_of = |choices: &[u64]| choices[usize::try_from(chance.below(choices.len() as u64)).unwrap_or(0)];
         let nodes = one_of(&[3, 3, 3, 5]);
-        let length = Duration::from_secs(one_of(&[4, 8, 12, 24]));
-        let pause_ms = one_of(&[100, 250, 600, 1500]);
+        let length = Duration::from_secs(one_of(&[3, 6, 10, 16]));
+        let pause_ms = one_of(&[100, 200, 400, 1000]);
         let clients = u16::try_from(one_of(&[2, 4, 6])).unwrap_or(2);
-        let think_ms = one_of(&[20, 60, 200]);
+        let think_ms = one_of(&[40, 100, 250]);
         let net_us = (200, one_of(&[1_000, 5_000, 15_000]));
         let disk_us = (200, one_of(&[1_000, 5_000, 20_000]));
         let (heartbeat_ms, election_ms) =
