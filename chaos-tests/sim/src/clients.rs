@@ -167,7 +167,7 @@ impl Client {
     }
 
     fn request_id(&mut self) -> String {
-        if self.chance.happens(500) { format!("c{}-{}", self.number, self.chance.next()) } else { String::new() }
+        if self.chance.happens(500) { format!("c{}-{}", self.number, self.chance.draw()) } else { String::new() }
     }
 
     async fn propose(&mut self, running: &Running, operations: Vec<Operation>) -> Result<outcome::Outcome, Outcome> {

@@ -256,10 +256,18 @@ impl Edges {
     async fn connect(&self, edge: u64, frames: Frames, mut chance: Chance) -> Result<BoxStream<'static, Heard>, Loss> {
         let lost = |message: &str| Loss { message: message.to_owned(), ..Loss::default() };
         let ids = self.world.ids();
-        let node = ids[usize::try_from(chance.below(ids.len() as u64)).unwrap_or_default()];
+        let first = usize::try_from(chance.below(ids.len() as u64)).unwrap_or_default();
         let (low, high) = self.world.plan.net_us;
-        sleep(Duration::from_micros(chance.between(low, high) * 2)).await;
-        let running = self.world.running(node).ok_or_else(|| lost("connection refused"))?;
+        let mut found = None;
+        // As the client library does: one address after the other.
+        for node in ids.iter().cycle().skip(first).take(ids.len()) {
+            sleep(Duration::from_micros(chance.between(low, high) * 2)).await;
+            found = self.world.running(*node).map(|running| (*node, running));
+            if found.is_some() {
+                break;
+            }
+        }
+        let (node, running) = found.ok_or_else(|| lost("connection refused"))?;
         let inbound = late(frames, (low, high), chance.fork()).map(Ok);
         let (heard, hearing) = mpsc::unbounded_channel();
         let mut dead = running.dead.clone();

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_
     };
     let mut left = length;
     while left > 0 {
-        let bytes = chance.next().to_le_bytes();
+        let bytes = chance.draw().to_le_bytes();
         let count = left.min(bytes.len());
         // SAFETY: `left` bytes are left of the caller's buffer, behind those that were filled.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>().add(length - left), count) };

@@ -9,8 +9,11 @@ use crate::{cargo, needs, say};
 pub(crate) fn run() -> Result<ExitCode> {
     needs::for_building()?;
     // Lints first: what clippy rewrites, rustfmt lays out.
-    let runs: [&[&str]; 2] =
-        [&["clippy", "--fix", "--workspace", "--all-targets", "--allow-dirty", "--allow-staged"], &["fmt", "--all"]];
+    let runs: [&[&str]; 3] = [
+        &["clippy", "--fix", "--workspace", "--all-targets", "--allow-dirty", "--allow-staged"],
+        &["fmt", "--all"],
+        &["fmt", "--manifest-path", "chaos-tests/sim/Cargo.toml", "--all"],
+    ];
     let mut all_good = true;
     for arguments in runs {
         say::step(&format!("cargo {}", arguments.join(" ")));
