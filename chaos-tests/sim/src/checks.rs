@@ -24,6 +24,9 @@ use crate::{clients, world};
 /// How long healing may take in simulated time, once nothing is done to the cluster any more.
 const HEALING_MAX: Duration = Duration::from_secs(60);
 
+/// A check of a history, as in `../../src/invariants/mod.rs`.
+type Check = fn(&Evidence) -> anyhow::Result<u64>;
+
 /// How many things each check looked at.
 pub type Looked = Vec<(&'static str, u64)>;
 
@@ -139,7 +142,7 @@ pub fn facts(world: &World) -> anyhow::Result<Facts> {
 /// Asks all checks of the history; what does not hold is added to `wrongs`.
 pub fn of_history(ops: Vec<Op>, facts: Facts, wrongs: &mut Vec<String>) -> Looked {
     let evidence = Evidence { ops, facts };
-    let checks: [(&str, fn(&Evidence) -> anyhow::Result<u64>); 9] = [
+    let checks: [(&str, Check); 9] = [
         ("acknowledged_at_its_revision", acknowledged_at_its_revision::check),
         ("failed_never_appears", failed_never_appears::check),
         ("nothing_unasked", nothing_unasked::check),

@@ -46,7 +46,7 @@ fn look(world: &World, seen: &Mutex<Seen>) {
             }
         }
         let position = running.node.reader.local().position();
-        let place = Place { node, revision: position.revision, chain: position.chain.into() };
+        let place = Place { node, revision: position.revision, chain: position.chain };
         if !seen.places.iter().rev().take(16).any(|known| *known == place) {
             seen.places.push(place);
         }
