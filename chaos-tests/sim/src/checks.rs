@@ -111,6 +111,9 @@ pub async fn edges_settle(edges: &Edges, world: &World) -> Result<u64, String> {
     edges.settled(HEALING_MAX).await.map_err(|missing| format!("edges_converge: {missing}"))?;
     let all = world.all_running();
     let (_, running) = all.first().ok_or("no node is left")?;
+    // What another node answered may not be applied at this one yet.
+    let read = timeout(HEALING_MAX, running.node.reader.view(Consistency::Linearizable)).await;
+    read.map_err(|_| "heals: no answer to a read")?.map_err(|error| format!("heals: {error}"))?;
     let events = running.node.events().map_err(|error| format!("{error:#}"))?;
     let effects = events.iter().filter_map(|(revision, index, event)| {
         Some(Effect { revision: *revision, index: *index, value: edges::reported(&event.kind)? })
