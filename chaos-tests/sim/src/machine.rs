@@ -62,22 +62,3 @@ pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::
     unsafe { time.write(now) };
     0
 }
-
-#[cfg(test)]
-mod tests {
-    use std::hash::{BuildHasher, RandomState};
-
-    #[test]
-    fn hashes_and_generators_follow_the_seed() {
-        let draw = || {
-            // In a thread of its own, because both keep what they drew for their thread.
-            std::thread::spawn(|| {
-                super::seed_everything(7);
-                (RandomState::new().hash_one(1), rand::random::<u64>())
-            })
-            .join()
-            .expect("it does not panic")
-        };
-        assert_eq!(draw(), draw());
-    }
-}

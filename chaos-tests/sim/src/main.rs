@@ -34,6 +34,9 @@ struct Arguments {
     /// What is demanded.
     #[arg(long, value_enum, default_value = "swarm")]
     mode: Mode,
+    /// Faults go on for so many simulated seconds at most; short runs are many, long ones deep.
+    #[arg(long)]
+    length_max: Option<u64>,
     /// With --seed: writes everything that happens into this file.
     #[arg(long)]
     trace: Option<std::path::PathBuf>,
@@ -66,7 +69,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     if let Some(seed) = arguments.one.or(arguments.seed) {
         let trace = arguments.trace.as_ref().map(File::create).transpose().context("the file of the trace")?;
-        let asked = run::Asked { seed, mode: arguments.mode, trace, plant: arguments.plant };
+        let length_max = arguments.length_max.map(Duration::from_secs);
+        let asked = run::Asked { seed, mode: arguments.mode, length_max, trace, plant: arguments.plant };
         let report = run::run(asked);
         if arguments.one.is_some() {
             println!("{}", report.line());
@@ -80,16 +84,19 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut seeds = if arguments.kept { kept() } else { Vec::new() };
     seeds.extend((0..arguments.seeds).map(|place| (arguments.from.wrapping_add(place), arguments.mode)));
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let further = arguments.plant.map(|plant| {
-        let name = clap::ValueEnum::to_possible_value(&plant).map(|value| value.get_name().to_owned());
-        vec!["--plant".to_owned(), name.unwrap_or_default()]
-    });
+    let mut further = Vec::new();
+    if let Some(name) = arguments.plant.and_then(|plant| clap::ValueEnum::to_possible_value(&plant)) {
+        further.extend(["--plant".to_owned(), name.get_name().to_owned()]);
+    }
+    if let Some(seconds) = arguments.length_max {
+        further.extend(["--length-max".to_owned(), seconds.to_string()]);
+    }
     let asked = Asked {
         seeds,
         limit: arguments.seconds_max.map(Duration::from_secs),
         jobs,
         twice_every: arguments.check_trace_of_every,
-        further: further.unwrap_or_default(),
+        further,
     };
     let total = many::run(&asked, |line| println!("{line}"))?;
     println!("{}", total.summary());

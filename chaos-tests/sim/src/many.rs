@@ -46,6 +46,8 @@ pub struct Total {
     pub real: Duration,
     /// Sums of what reports count.
     pub counts: BTreeMap<String, u64>,
+    /// What each seed was asked besides.
+    pub further: Vec<String>,
     /// Seeds that failed, and why.
     pub failures: Vec<(u64, Mode, Vec<String>)>,
 }
@@ -62,8 +64,9 @@ struct Working {
 
 /// The one command that repeats a seed.
 #[must_use]
-pub fn command(seed: u64, mode: Mode) -> String {
-    format!("cargo xtask sim --seed {seed:#018x} --mode {}", name(mode))
+pub fn command(seed: u64, mode: Mode, further: &[String]) -> String {
+    let further: String = further.iter().map(|word| format!(" {word}")).collect();
+    format!("cargo xtask sim --seed {seed:#018x} --mode {}{further}", name(mode))
 }
 
 /// As on the command line.
@@ -82,7 +85,7 @@ pub fn name(mode: Mode) -> &'static str {
 /// When processes cannot be started.
 pub fn run(asked: &Asked, mut tell: impl FnMut(&str)) -> anyhow::Result<Total> {
     let began = Instant::now();
-    let mut total = Total::default();
+    let mut total = Total { further: asked.further.clone(), ..Total::default() };
     let mut waiting = asked.seeds.iter().copied().enumerate();
     let mut again: Vec<(u64, Mode, u64)> = Vec::new();
     let mut working: Vec<Working> = Vec::new();
@@ -178,7 +181,7 @@ fn finish(mut done: Working, total: &mut Total, tell: &mut impl FnMut(&str)) -> 
             "FAILED seed {:#018x}: {}\n  repeat: {}",
             done.seed,
             wrongs.join("\n  "),
-            command(done.seed, done.mode)
+            command(done.seed, done.mode, &total.further)
         ));
         total.failures.push((done.seed, done.mode, wrongs));
     }
@@ -215,7 +218,7 @@ impl Total {
             ));
         }
         for (seed, mode, _) in &self.failures {
-            lines.push(format!("failed: {}", command(*seed, *mode)));
+            lines.push(format!("failed: {}", command(*seed, *mode, &self.further)));
         }
         lines.join("\n")
     }

@@ -214,6 +214,8 @@ impl Nemesis {
                 }
                 sleep(Duration::from_millis(1)).await;
             }
+            // Nobody would take note of its death any more.
+            disk::set_faults(&name, |faults| faults.dies_after = None);
         });
         true
     }

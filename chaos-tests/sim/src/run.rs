@@ -34,6 +34,8 @@ pub struct Asked {
     pub seed: u64,
     /// What is demanded.
     pub mode: Mode,
+    /// How long faults go on at most.
+    pub length_max: Option<Duration>,
     /// Where each happening is written.
     pub trace: Option<File>,
     /// A defect that is planted, so that it is seen whether the checks notice.
@@ -65,12 +67,14 @@ pub fn run(asked: Asked) -> Report {
     if let Some(file) = asked.trace {
         trace::into_file(file);
     }
-    let (seed, mode, plant) = (asked.seed, asked.mode, asked.plant);
+    let (seed, plant) = (asked.seed, asked.plant);
+    let mut plan = Plan::of(seed, asked.mode);
+    plan.length = asked.length_max.map_or(plan.length, |most| most.min(plan.length));
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         // Never dropped: what still runs ends with the process, and not one by one without a clock.
         let runtime = std::mem::ManuallyDrop::new(runtime.expect("a runtime"));
-        runtime.block_on(simulate(seed, Plan::of(seed, mode), plant))
+        runtime.block_on(simulate(seed, plan, plant))
     };
     // In a thread that never asked for chance before the seed was there.
     let report = std::thread::Builder::new().stack_size(8 << 20).spawn(work).expect("a thread").join();

@@ -101,7 +101,7 @@ fn tests(arguments: &Arguments) -> Result<Outcome> {
 }
 
 fn simulation() -> Result<Outcome> {
-    cargo(&["test", "--manifest-path", SIMULATION, "--workspace"])
+    cargo(&["test", "--manifest-path", SIMULATION, "--workspace", "--no-fail-fast"])
 }
 
 fn planted_bugs() -> Result<Outcome> {
