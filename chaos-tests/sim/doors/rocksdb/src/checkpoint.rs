@@ -78,7 +78,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{ColumnFamilyDescriptor, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
+    use crate::{
+        ColumnFamilyDescriptor, Direction, IteratorMode, Options, ReadOptions, ReadTier, WriteBatch, WriteOptions,
+    };
 
     fn open(dir: &Path) -> DB {
         let families = ["default", "a", "b"].map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
@@ -121,5 +123,30 @@ mod tests {
             [b"3", b"2", b"1"]
         );
         assert!(DB::open_cf_descriptors(&Options::default(), root.join("db"), []).is_err(), "it is open");
+    }
+
+    #[test]
+    fn a_crash_leaves_all_families_as_of_the_last_flush() {
+        std::disk::make("last-flush", 1);
+        let dir = Path::new("/sim/last-flush/db");
+        let db = open(dir);
+        let put = |value: &[u8]| {
+            let mut batch = WriteBatch::default();
+            ["a", "b"].iter().for_each(|name| batch.put_cf(db.cf_handle(name).unwrap(), b"k", value));
+            db.write_opt(batch, &past_the_log()).unwrap();
+        };
+        let mut flushed = ReadOptions::default();
+        flushed.set_read_tier(ReadTier::Persisted);
+        put(b"one");
+        assert_eq!(db.get_cf_opt(db.cf_handle("a").unwrap(), b"k", &flushed).unwrap(), None);
+        db.flush().unwrap();
+        put(b"two");
+        assert_eq!(db.get_cf_opt(db.cf_handle("b").unwrap(), b"k", &flushed).unwrap().unwrap(), b"one");
+        assert_eq!(db.get_cf(db.cf_handle("b").unwrap(), b"k").unwrap().unwrap(), b"two");
+        drop(db);
+        let db = open(dir);
+        for name in ["a", "b"] {
+            assert_eq!(db.get_cf(db.cf_handle(name).unwrap(), b"k").unwrap().unwrap(), b"one");
+        }
     }
 }
