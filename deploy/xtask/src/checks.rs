@@ -2,17 +2,20 @@
 //!
 //! Never writes to the sources; `cargo xtask fix` does. A failed step does not hide what later steps would say: all of
 //! them run, except that nothing is tested when it did not build. Each step is one function here; what cargo-deny
-//! needs is in `deny`, timing and the summary in `report`.
+//! needs is in `deny`, what failed tests said in `failures`, timing and the summary in `report`.
 
 mod deny;
+mod failures;
 mod report;
 
-use std::process::ExitCode;
+use std::io::{BufReader, stdout};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{cargo, mutants, needs};
+use failures::Failure;
 use report::{Outcome, Report};
 
 /// A workspace of its own, with another tokio.
@@ -97,11 +100,11 @@ fn tests(arguments: &Arguments) -> Result<Outcome> {
         command.push("--");
         command.extend(arguments.filter.iter().map(String::as_str));
     }
-    cargo(&command)
+    cargo_test(&command)
 }
 
 fn simulation() -> Result<Outcome> {
-    cargo(&["test", "--manifest-path", SIMULATION, "--workspace", "--no-fail-fast"])
+    cargo_test(&["test", "--manifest-path", SIMULATION, "--workspace", "--no-fail-fast"])
 }
 
 fn planted_bugs() -> Result<Outcome> {
@@ -115,6 +118,17 @@ fn component(name: &str, subcommand: &str) -> Result<()> {
         std::process::Command::new("rustup").args(["component", "add", name]).status().context("running rustup")?;
     }
     Ok(())
+}
+
+/// Tests, of which those that failed are told of again in the summary.
+fn cargo_test(arguments: &[&str]) -> Result<Outcome> {
+    let mut child = cargo::command(arguments)?.stdout(Stdio::piped()).spawn().context("running cargo test")?;
+    let said = child.stdout.take().context("cargo test without output")?;
+    let failures = failures::pass_on(BufReader::new(said), stdout())?;
+    let status = child.wait().context("waiting for cargo test")?;
+    let text = failures.iter().flat_map(Failure::text);
+    let how = [format!("cargo {}", arguments.join(" "))].into_iter().chain(text).collect::<Vec<_>>().join("\n");
+    Ok(if status.success() { Outcome::Good } else { Outcome::Bad(how) })
 }
 
 fn cargo(arguments: &[&str]) -> Result<Outcome> {

@@ -14,7 +14,7 @@ use crate::say;
 pub(super) enum Outcome {
     /// It passed.
     Good,
-    /// It failed; the text says what to run to see it again.
+    /// It failed; the first line says what to run to see it again, those after it what failed.
     Bad(String),
     /// It did not run; the text says why.
     LeftOut(String),
@@ -56,6 +56,7 @@ impl Report {
                 Outcome::LeftOut(_) => say::note(&line),
             }
         }
+        self.steps.iter().flat_map(|(_, outcome, _)| details(outcome)).for_each(say::plain);
         if self.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 
@@ -68,9 +69,17 @@ fn line(name: &str, outcome: &Outcome, took: Duration) -> String {
     let seconds = took.as_secs_f64();
     match outcome {
         Outcome::Good => format!("{name:<24} {seconds:>7.1} s"),
-        Outcome::Bad(what) => format!("{name:<24} {seconds:>7.1} s  FAILED: {what}"),
+        Outcome::Bad(what) => {
+            format!("{name:<24} {seconds:>7.1} s  FAILED: {}", what.lines().next().unwrap_or_default())
+        }
         Outcome::LeftOut(why) => format!("{name:<24} left out: {why}"),
     }
+}
+
+/// What failed, for below the summary.
+fn details(outcome: &Outcome) -> impl Iterator<Item = &str> {
+    let text = if let Outcome::Bad(what) = outcome { what } else { "" };
+    text.lines().skip(1)
 }
 
 #[cfg(test)]
@@ -99,6 +108,14 @@ mod tests {
         assert!(!report.failed());
         assert!(!report.step("lints", || bail!("no clippy")));
         assert!(report.failed());
+    }
+
+    #[test]
+    fn what_failed_stands_below_the_summary() {
+        let outcome = Outcome::Bad("cargo test\n---- one ----\nError: two".to_owned());
+        assert!(line("tests", &outcome, Duration::ZERO).ends_with("FAILED: cargo test"));
+        assert_eq!(details(&outcome).collect::<Vec<_>>(), ["---- one ----", "Error: two"]);
+        assert_eq!(details(&Outcome::Good).count(), 0);
     }
 
     #[test]
