@@ -26,10 +26,9 @@ pub fn summary(task: &Task, outcome: &Outcome) -> Vec<String> {
     lines.push(format!("calls: {}", counts(outcome.ops.iter().map(|op| format!("{:?} {:?}", op.kind, op.outcome)))));
     lines.extend(outcome.failures.iter().map(|(name, count)| format!("failures: {count} {name}")));
     lines.push(format!(
-        "writes a second: {:.0} before, {:.0} after; healed in {:.1} s; the most a node took: {} MiB of memory, {} \
+        "{}; healed in {:.1} s; the most a node took: {} MiB of memory, {} \
          descriptors, {} MiB of disk",
-        outcome.rates.0,
-        outcome.rates.1,
+        outcome.rates,
         outcome.healed_in.as_secs_f64(),
         outcome.taken.memory_bytes >> 20,
         outcome.taken.descriptors,

@@ -11,11 +11,13 @@ use muster_client::{Client, RetryPolicy};
 use nix::sys::signal::Signal;
 
 use super::availability::{self, Histogram};
-use super::clients::{self, Counts, Load};
+use super::clients::{self, Counts};
 use super::nemesis::{self, Happened, Processes, Scene, Surroundings};
 use super::plan::Plan;
+use super::recovery::{self, Rates};
 use super::resources::{Resources, Taken};
 use super::watchers::{self, Watcher};
+use super::ways;
 use crate::cluster::{Cluster, Options};
 use crate::edges::{self, Broken, Field};
 use crate::faults::disk::Disk;
@@ -26,12 +28,6 @@ use crate::invariants::evidence::Evidence;
 use crate::invariants::watchers_hear_everything::{self, Heard, Message};
 use crate::invariants::{chains_agree, of_histories, replicas_agree};
 
-/// How long the load runs before anything breaks, and after all is mended.
-const CALM: Duration = Duration::from_secs(3);
-/// How much of the rate before the storm has to be back after it. A run shares its machine with whoever else is there.
-const RECOVERED_MIN: f64 = 0.5;
-/// How many times [`CALM`] it may take until the rate is back.
-const RECOVERY_WINDOWS: u32 = 8;
 /// The pause of the watcher that is slow.
 const SLOW: Duration = Duration::from_millis(20);
 
@@ -65,8 +61,8 @@ pub struct Outcome {
     pub edges: (u64, u64),
     /// Kills of the leader.
     pub failovers: Histogram,
-    /// Acknowledged writes a second, before the storm and after it.
-    pub rates: (f64, f64),
+    /// What was written before the storm and after it.
+    pub rates: Rates,
     /// Until all nodes were back.
     pub healed_in: Duration,
     /// The most that a node took.
@@ -107,17 +103,6 @@ struct Stage {
     field: Option<Field>,
 }
 
-/// Clients of a run ask again soon, and give up soon enough to tell the unknown from the failed.
-fn eager() -> RetryPolicy {
-    RetryPolicy {
-        deadline: Duration::from_secs(4),
-        attempt_timeout: Duration::from_secs(1),
-        first_wait: Duration::from_millis(10),
-        wait_max: Duration::from_millis(100),
-        attempts_max: 1_000,
-    }
-}
-
 impl Stage {
     async fn set(task: &Task) -> anyhow::Result<Self> {
         let options =
@@ -139,21 +124,15 @@ impl Stage {
 
     async fn play(&mut self, task: &Task) -> anyhow::Result<Outcome> {
         let watching = self.watch()?;
-        let load = self.load(task)?;
+        let load = ways::load(&self.cluster, task, &self.recorder)?;
         let over = Arc::new(AtomicBool::new(false));
         let at_work = self.field.as_ref().map(|field| field.begin(self.cluster.client()?, &over)).transpose()?;
-        let before = self.rate(CALM).await;
+        let before = recovery::rate(&self.recorder).await;
         let (happened, mut resources, broken) = self.storm(task, &over).await?;
         let began = Instant::now();
         self.heal().await?;
         let healed_in = began.elapsed();
-        let mut after = self.rate(CALM).await;
-        for _ in 1..RECOVERY_WINDOWS {
-            if after >= before * RECOVERED_MIN {
-                break;
-            }
-            after = self.rate(CALM).await;
-        }
+        let rates = recovery::measure(before, &self.recorder, task).await?;
         load.finish().await?;
         let done = match at_work {
             Some(at_work) => Some(at_work.finish().await?),
@@ -180,12 +159,10 @@ impl Stage {
         self.look(&mut resources);
         let taken = resources.check();
         verdicts.push(("resources_are_bounded", taken.as_ref().map(|_| 1).map_err(|error| format!("{error:#}"))));
-        let recovered = after >= before * RECOVERED_MIN;
-        let recovery = format!("R3: {before:.0} writes a second before the storm, {after:.0} after it");
-        verdicts.push(("throughput_recovers", recovered.then_some(1).ok_or(recovery)));
+        verdicts.push(("throughput_recovers", rates.verdict()));
         let acknowledged = availability::acknowledged(&evidence.ops);
         let failovers = availability::failovers(&acknowledged, &happened, end_ns);
-        let (rates, taken, logs) = ((before, after), taken.unwrap_or_default(), BTreeMap::new());
+        let (taken, logs) = (taken.unwrap_or_default(), BTreeMap::new());
         let edges = (self.field.as_ref().map_or(0, Field::cuts), broken.kills);
         Ok(Outcome {
             ops: evidence.ops,
@@ -206,44 +183,22 @@ impl Stage {
     fn watch(&self) -> anyhow::Result<Vec<Watcher>> {
         let mut watchers = vec![Watcher::start(self.cluster.client()?, SLOW)];
         for first in 0..self.cluster.ids().len() {
-            watchers.push(Watcher::start(self.cluster.client_of(&self.rotated(first))?, Duration::ZERO));
+            watchers
+                .push(Watcher::start(self.cluster.client_of(&ways::rotated(&self.cluster, first))?, Duration::ZERO));
         }
         Ok(watchers)
-    }
-
-    fn rotated(&self, first: usize) -> Vec<u64> {
-        let mut ids = self.cluster.ids();
-        let first = first % ids.len();
-        ids.rotate_left(first);
-        ids
-    }
-
-    fn load(&self, task: &Task) -> anyhow::Result<Load> {
-        Load::start(task.counts, task.plan.seed, &self.recorder, |number| {
-            let config = self.cluster.client_config(&self.rotated(number.into()))?.retry(eager());
-            Ok(Client::new(config.token_file(self.cluster.pki().join("admin.token"))?)?)
-        })
-    }
-
-    /// Acknowledged writes a second over some time.
-    async fn rate(&self, time: Duration) -> f64 {
-        let (from, begun) = (self.recorder.acknowledged(), Instant::now());
-        tokio::time::sleep(time).await;
-        #[expect(clippy::cast_precision_loss, reason = "a rate")]
-        let done = (self.recorder.acknowledged() - from) as f64;
-        done / begun.elapsed().as_secs_f64()
     }
 
     async fn storm(&mut self, task: &Task, over: &AtomicBool) -> anyhow::Result<(Vec<Happened>, Resources, Broken)> {
         let scene = Scene::new(self.recorder.clone());
         let observed = self.cluster.ids().into_iter().map(|id| {
-            let once = RetryPolicy { attempts_max: 1, attempt_timeout: Duration::from_millis(300), ..eager() };
+            let once = RetryPolicy { attempts_max: 1, attempt_timeout: Duration::from_millis(300), ..ways::eager() };
             let config = self.cluster.client_config(&[id])?.retry(once);
             Ok((id, Client::new(config.token_file(self.cluster.pki().join("admin.token"))?)?))
         });
         let observed: BTreeMap<u64, Client> = observed.collect::<anyhow::Result<_>>()?;
         let (ids, pki, pids) = (self.cluster.ids(), self.cluster.pki(), self.cluster.pids());
-        let config = self.cluster.client_config(&ids)?.retry(eager());
+        let config = self.cluster.client_config(&ids)?.retry(ways::eager());
         let new_client = move || Ok(Client::new(config.clone().token_file(pki.join("admin.token"))?)?);
         let folders: Vec<_> = ids.iter().map(|id| (*id, self.cluster.folder_of(*id).to_owned())).collect();
         let surroundings = Surroundings { network: &self.network, disks: &self.disks, new_client: &new_client };
