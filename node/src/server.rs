@@ -24,7 +24,7 @@ use crate::membership::{Membership, MembershipSettings};
 use crate::node::{ApiSettings, ClusterStatus, LateStatus, Services};
 use crate::propose::{Forwarded, LateHandler, PackerSettings, ProposeSettings, Proposer};
 use crate::queries::{LiveLimits, Queries, QueryBudget};
-use crate::raft::{ExitProcess, Member, RaftNode, RaftParts, RaftSettings};
+use crate::raft::{ExitProcess, FatalHandler, Member, RaftNode, RaftParts, RaftSettings};
 use crate::read::Reader;
 use crate::retention::{Keeper, Sweeper};
 use crate::store::error::rocks;
@@ -79,8 +79,14 @@ pub async fn run(startup: Startup) -> anyhow::Result<()> {
     let states = Arc::new(States::new(Arc::clone(&state), config.storage.state_cache_bytes as u64));
     let checkpoint = CheckpointFile::below(startup.data_dir.path());
     let applier = Applier::open_and_make_views_beside(Arc::clone(&states), checkpoint.clone())?;
-    let views =
-        ViewsKeeper::new(applier.views(), checkpoint, Arc::clone(&disk), Arc::clone(&state), keeper_settings(&config));
+    let views = ViewsKeeper::new(
+        applier.views(),
+        checkpoint,
+        Arc::clone(&disk),
+        Arc::clone(&state),
+        Arc::new(ExitProcess),
+        keeper_settings(&config),
+    );
     views.start(stop.clone());
     let backups = BackupSource::open(
         startup.data_dir.path(),
@@ -243,6 +249,7 @@ fn flush_beside(state: &Arc<StateDb>) {
     let state = Arc::clone(state);
     let flush = move || {
         if let Err(error) = state.flush() {
+            ExitProcess.end_if_broken("flushing the state", &error);
             tracing::warn!(%error, "the state cannot be flushed");
         }
     };

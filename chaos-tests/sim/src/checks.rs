@@ -12,20 +12,13 @@ use crate::history::Op;
 use crate::history::facts::Facts;
 use crate::invariants::edge_reports_count_once::{self, Effect, Report, Told};
 use crate::invariants::evidence::Evidence;
-use crate::invariants::{
-    acknowledged_at_its_revision, batches_are_whole, conditions_hold_at_commit, failed_never_appears, linearizable,
-    lives_go_on, nothing_unasked, one_leader_per_term, reads_tell_their_revision, real_time_order,
-    same_revision_same_state,
-};
+use crate::invariants::{of_histories, one_leader_per_term, same_revision_same_state};
 use crate::watching::Seen;
 use crate::world::World;
 use crate::{clients, world};
 
 /// How long healing may take in simulated time, once nothing is done to the cluster any more.
 const HEALING_MAX: Duration = Duration::from_secs(60);
-
-/// A check of a history, as in `../../src/invariants/mod.rs`.
-type Check = fn(&Evidence) -> anyhow::Result<u64>;
 
 /// How many things each check looked at.
 pub type Looked = Vec<(&'static str, u64)>;
@@ -145,18 +138,7 @@ pub fn facts(world: &World) -> anyhow::Result<Facts> {
 /// Asks all checks of the history; what does not hold is added to `wrongs`.
 pub fn of_history(ops: Vec<Op>, facts: Facts, wrongs: &mut Vec<String>) -> Looked {
     let evidence = Evidence { ops, facts };
-    let checks: [(&str, Check); 9] = [
-        ("acknowledged_at_its_revision", acknowledged_at_its_revision::check),
-        ("failed_never_appears", failed_never_appears::check),
-        ("nothing_unasked", nothing_unasked::check),
-        ("real_time_order", real_time_order::check),
-        ("reads_tell_their_revision", reads_tell_their_revision::check),
-        ("conditions_hold_at_commit", conditions_hold_at_commit::check),
-        ("batches_are_whole", batches_are_whole::check),
-        ("lives_go_on", lives_go_on::check),
-        ("linearizable", linearizable::check),
-    ];
-    checks.into_iter().map(|(name, check)| (name, judged(name, check(&evidence), wrongs))).collect()
+    of_histories::CHECKS.into_iter().map(|(name, check)| (name, judged(name, check(&evidence), wrongs))).collect()
 }
 
 /// The same of what was seen of the nodes.

@@ -44,6 +44,7 @@ pub mod invariants {
     pub mod linearizable;
     pub mod lives_go_on;
     pub mod nothing_unasked;
+    pub mod of_histories;
     pub mod one_leader_per_term;
     pub mod reads_tell_their_revision;
     pub mod real_time_order;

@@ -278,7 +278,7 @@ impl Stage {
 /// Asks every check of histories, and that of watchers.
 fn judge(evidence: &Evidence, heard: &[Vec<Message>], log: &[Heard]) -> Vec<(&'static str, Result<u64, String>)> {
     let mut verdicts: Vec<_> =
-        of_histories().into_iter().map(|(name, check)| (name, check(evidence).map_err(text))).collect();
+        of_histories::CHECKS.into_iter().map(|(name, check)| (name, check(evidence).map_err(text))).collect();
     let watched: anyhow::Result<u64> =
         heard.iter().map(|messages| watchers_hear_everything::check(messages, log)).sum::<anyhow::Result<u64>>();
     verdicts.push(("watchers_hear_everything", watched.map_err(text)));

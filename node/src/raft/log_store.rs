@@ -76,7 +76,7 @@ pub(super) fn open(
     let mark_path = data_dir.join("HIGH_WATER");
     let failed = |source| LogOpenError::HighWater { path: mark_path.clone(), source };
     let path = data_dir.join("raftlog");
-    let (disk, found) = LogDisk::open(&path, segment_bytes)?;
+    let (disk, found) = LogDisk::open(&path, segment_bytes, Arc::clone(&fatal))?;
     if (found.last.is_some() || found.vote.is_some()) && !fs::exists(&mark_path).map_err(failed)? {
         return Err(failed(high_water::missing()));
     }

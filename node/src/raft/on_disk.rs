@@ -43,7 +43,7 @@ pub(super) async fn open(
     };
     let (mut log, closer) =
         log_store::open(&settings.data_dir, settings.log_segment_bytes, limits, before_purge, Arc::clone(fatal))?;
-    let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(state))
+    let snapshots = SnapshotStore::open(&settings.data_dir, &settings.cluster_id, Arc::clone(state), Arc::clone(fatal))
         .map_err(StartError::Snapshots)?;
     let (last_applied, _) = applied_in(&state.db()).map_err(StartError::State)?;
     let log_state = log.get_log_state().await.map_err(StartError::State)?;

@@ -235,9 +235,10 @@ impl PeerService for Peers {
         let _done = Release(&self.receiving);
         let store = Arc::clone(&self.snapshots);
         // Reads the files: they are used only when they are right.
-        let files = tokio::task::spawn_blocking(move || store.has_of(&manifest)).await;
+        let found = move || store.has_of(&manifest).map_err(|error| store.refuse(&error));
+        let files = tokio::task::spawn_blocking(found).await;
         let files = files.map_err(|error| Status::internal(error.to_string()))?;
-        let files = files.map_err(|error| Status::data_loss(format!("the snapshot was refused: {error}")))?;
+        let files = files.map_err(|error| Status::data_loss(error.to_string()))?;
         Ok(Response::new(wire_types::SnapshotHave { files }))
     }
 
@@ -315,13 +316,17 @@ async fn receive(
     let vote = wire::need_vote(header.vote)?;
     let manifest = header.manifest.ok_or_else(|| Status::invalid_argument("the manifest is missing"))?;
     let (chunks, mut arriving) = mpsc::channel::<wire_types::SnapshotChunk>(4);
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut receiver = store.receive(manifest)?;
-        while let Some(chunk) = arriving.blocking_recv() {
-            receiver.chunk(chunk.file, chunk.offset, &chunk.data)?;
+    let write = {
+        let store = Arc::clone(&store);
+        move || {
+            let mut receiver = store.receive(manifest)?;
+            while let Some(chunk) = arriving.blocking_recv() {
+                receiver.chunk(chunk.file, chunk.offset, &chunk.data)?;
+            }
+            receiver.finish()
         }
-        receiver.finish()
-    });
+    };
+    let writing = tokio::task::spawn_blocking(move || write().map_err(|error| store.refuse(&error)));
     while let Some(part) = parts.message().await? {
         let Some(Part::Chunk(chunk)) = part.part else {
             return Err(Status::invalid_argument("only chunks follow the header"));
@@ -332,11 +337,7 @@ async fn receive(
     }
     drop(chunks);
     let written = writing.await.map_err(|error| Status::internal(error.to_string()))?;
-    let snapshot = written.map_err(|error| {
-        tracing::warn!(%error, "an arriving snapshot was refused");
-        Status::data_loss(format!("the snapshot was refused: {error}"))
-    })?;
-    Ok((vote, snapshot))
+    Ok((vote, written.map_err(|error| Status::data_loss(error.to_string()))?))
 }
 
 /// The requests of one peer: all run on one task, and their answers go back in batches.

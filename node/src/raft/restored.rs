@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use rocksdb::{DB, WriteBatch};
 
+use super::fatal::ExitProcess;
 use super::log_disk::{LogDisk, LogOpenError, SEGMENT_BYTES, inspect};
 use super::snapshot::applied_in;
 use super::types::{LogId, Member, Membership, NodeId, StoredMembership, Vote};
@@ -39,7 +41,8 @@ pub fn found_restored(data_dir: &Path, state: &StateDb, node_id: NodeId, member:
     write_membership(state, last, node_id, member)?;
     drop(db);
     let vote = Vote::new(last.leader_id.term, node_id);
-    let (disk, found) = LogDisk::open(&data_dir.join("raftlog"), SEGMENT_BYTES).map_err(io::Error::other)?;
+    let path = data_dir.join("raftlog");
+    let (disk, found) = LogDisk::open(&path, SEGMENT_BYTES, Arc::new(ExitProcess)).map_err(io::Error::other)?;
     if found.last.is_some() || found.vote.is_some() {
         return Err(io::Error::other("there is a Raft log in this directory already"));
     }

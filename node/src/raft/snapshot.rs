@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use muster_proto::stored::v1::SnapshotManifest;
 use rocksdb::DB;
 
+use super::fatal::FatalHandler;
 use super::snapshot_kept::KeptFiles;
 use super::snapshot_receiver::SnapshotReceiver;
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership};
@@ -98,6 +99,7 @@ pub(super) struct SnapshotStore {
     root: PathBuf,
     cluster_id: String,
     state: Arc<StateDb>,
+    fatal: Arc<dyn FatalHandler>,
     current: Mutex<Option<SnapshotData>>,
     /// One build or installation at a time.
     working: Mutex<()>,
@@ -106,7 +108,12 @@ pub(super) struct SnapshotStore {
 
 impl SnapshotStore {
     /// Finds the newest snapshot, and removes all others and whatever is half finished.
-    pub(super) fn open(data_dir: &Path, cluster_id: &str, state: Arc<StateDb>) -> io::Result<Self> {
+    pub(super) fn open(
+        data_dir: &Path,
+        cluster_id: &str,
+        state: Arc<StateDb>,
+        fatal: Arc<dyn FatalHandler>,
+    ) -> io::Result<Self> {
         let root = data_dir.join("snapshots");
         let incoming = root.join("incoming");
         fs::create_dir_all(&incoming)?;
@@ -144,6 +151,7 @@ impl SnapshotStore {
             root,
             cluster_id: cluster_id.to_owned(),
             state,
+            fatal,
             current: Mutex::new(newest),
             working: Mutex::new(()),
             numbers: AtomicU64::new(0),
@@ -196,7 +204,14 @@ impl SnapshotStore {
         fs::create_dir(&dir)?;
         let dir = SnapshotDir { path: dir, discard: AtomicBool::new(true) };
         failpoint::reach(Point::ReceiveBegun);
-        Ok(SnapshotReceiver::new(dir, manifest, self.kept()))
+        Ok(SnapshotReceiver::new(dir, manifest, self.kept(), Arc::clone(&self.fatal)))
+    }
+
+    /// What arrives is refused, and may come again; but not to a broken disk.
+    pub(super) fn refuse(&self, error: &io::Error) -> io::Error {
+        self.fatal.end_if_broken("receiving a snapshot", error);
+        tracing::warn!(%error, "an arriving snapshot was refused");
+        invalid(&format!("the snapshot was refused: {error}"))
     }
 
     fn check(&self, manifest: &SnapshotManifest) -> io::Result<()> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use muster_planted::{self as planted, Bug};
 use muster_proto::stored::v1::SnapshotManifest;
 
+use super::fatal::FatalHandler;
 use super::snapshot::{SnapshotData, SnapshotDir, invalid, read_meta, write_manifest};
 use super::snapshot_kept::KeptFiles;
 use super::types::Snapshot;
@@ -28,11 +29,17 @@ pub(super) struct SnapshotReceiver {
     file: usize,
     open: Option<(File, blake3::Hasher, u64)>,
     kept: KeptFiles,
+    fatal: Arc<dyn FatalHandler>,
 }
 
 impl SnapshotReceiver {
-    pub(super) fn new(dir: SnapshotDir, manifest: SnapshotManifest, kept: KeptFiles) -> Self {
-        Self { dir: Some(dir), manifest, file: 0, open: None, kept }
+    pub(super) fn new(
+        dir: SnapshotDir,
+        manifest: SnapshotManifest,
+        kept: KeptFiles,
+        fatal: Arc<dyn FatalHandler>,
+    ) -> Self {
+        Self { dir: Some(dir), manifest, file: 0, open: None, kept, fatal }
     }
 
     /// Takes the next chunk. Chunks come in order and without gaps, but for whole files that are here already.
@@ -89,7 +96,7 @@ impl SnapshotReceiver {
     /// Checks that everything arrived and that the database inside is the one the manifest announces.
     pub(super) fn finish(mut self) -> io::Result<Snapshot> {
         while self.open.is_none() && self.file < self.manifest.files.len() {
-            self.take_kept().map_err(|error| invalid(&format!("the snapshot arrived only in part: {error}")))?;
+            self.take_kept().map_err(in_part)?;
         }
         if self.open.is_some() {
             return Err(invalid("the snapshot arrived only in part"));
@@ -119,9 +126,19 @@ impl Drop for SnapshotReceiver {
         let Some(dir) = &self.dir else { return };
         for file in self.manifest.files.iter().take(self.file).filter(|file| file.size_bytes > 0) {
             if let Err(error) = self.kept.keep(file, &dir.path.join(&file.name)) {
+                self.fatal.end_if_broken("keeping a file of a snapshot", &error);
                 tracing::warn!(file = file.name, %error, "a whole file of a broken transfer was not kept");
             }
         }
+    }
+}
+
+/// What the disk says stays as it is; only what is missing is told so.
+fn in_part(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::InvalidData {
+        invalid(&format!("the snapshot arrived only in part: {error}"))
+    } else {
+        error
     }
 }
 
@@ -132,6 +149,9 @@ mod tests {
     use muster_proto::stored::v1::SnapshotFile;
 
     use super::*;
+    use crate::raft::snapshot::SnapshotStore;
+    use crate::raft::tests::support::{Remember, small_state};
+    use crate::store::state_db::StateDb;
 
     fn receiver(root: &std::path::Path, files: &[&[u8]]) -> SnapshotReceiver {
         let manifest = SnapshotManifest {
@@ -148,7 +168,7 @@ mod tests {
         let path = root.join("arriving");
         std::fs::create_dir(&path).unwrap();
         let dir = SnapshotDir { path, discard: AtomicBool::new(true) };
-        SnapshotReceiver::new(dir, manifest, KeptFiles::at(root.join("kept")))
+        SnapshotReceiver::new(dir, manifest, KeptFiles::at(root.join("kept")), Arc::new(Remember::default()))
     }
 
     #[test]
@@ -186,6 +206,19 @@ mod tests {
             let path = again.dir().unwrap().path.join(format!("{number}.sst"));
             assert_eq!(std::fs::read(path).unwrap(), *content);
         }
+    }
+
+    #[test]
+    fn a_broken_disk_is_fatal_and_wrong_data_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let fatal = Arc::new(Remember::default());
+        let state = StateDb::open(root.path(), small_state()).unwrap();
+        let store = SnapshotStore::open(root.path(), "test", state, Arc::clone(&fatal) as Arc<_>).unwrap();
+        store.refuse(&invalid("0.sst arrived damaged"));
+        store.refuse(&io::Error::from_raw_os_error(28));
+        assert_eq!(fatal.0.lock().unwrap().len(), 0, "it may come again, also when there is room again");
+        store.refuse(&in_part(io::Error::from_raw_os_error(5)));
+        assert_eq!(fatal.0.lock().unwrap().len(), 1);
     }
 
     #[test]

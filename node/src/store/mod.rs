@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Raft, gRPC or what a command means.
 
+pub mod broken;
 pub mod checkpoint;
 pub mod codec;
 pub mod columns;

@@ -1,7 +1,8 @@
 //! Looks after the views beside everything else: writes their checkpoint now and then and at the end, tells what memory
 //! they take, and holds them to their bound.
 //!
-//! It knows no records. A checkpoint that cannot be written is told and tried again later: it only makes starts faster.
+//! It knows no records. A checkpoint that cannot be written is told and tried again later, because it only makes starts faster;
+//! unless the disk is broken, which ends the node whoever meets it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use super::Views;
 use super::checkpoint::CheckpointFile;
 use crate::disk_space::DiskSpace;
+use crate::raft::FatalHandler;
 use crate::store::state_db::StateDb;
 use crate::tasks::{self, StopSignal};
 
@@ -31,6 +33,7 @@ pub struct ViewsKeeper {
     disk: Arc<DiskSpace>,
     /// Made as durable as each checkpoint, which is of no use to a state that is behind it.
     state: Arc<StateDb>,
+    fatal: Arc<dyn FatalHandler>,
     settings: KeeperSettings,
     /// Held while a checkpoint is written, so that there is one at a time.
     writing: Mutex<()>,
@@ -44,9 +47,10 @@ impl ViewsKeeper {
         file: CheckpointFile,
         disk: Arc<DiskSpace>,
         state: Arc<StateDb>,
+        fatal: Arc<dyn FatalHandler>,
         settings: KeeperSettings,
     ) -> Arc<Self> {
-        Arc::new(Self { views, file, disk, state, settings, writing: Mutex::new(()) })
+        Arc::new(Self { views, file, disk, state, fatal, settings, writing: Mutex::new(()) })
     }
 
     /// Begins, until told to stop.
@@ -101,9 +105,13 @@ impl ViewsKeeper {
                 tracing::debug!(bytes, took = ?start.elapsed(), "a checkpoint of views was written");
             }
             Ok(None) => {}
-            Err(error) => return tracing::warn!(%error, "the checkpoint of views cannot be written"),
+            Err(error) => {
+                self.fatal.end_if_broken("writing the checkpoint of views", &error);
+                return tracing::warn!(%error, "the checkpoint of views cannot be written");
+            }
         }
         if let Err(error) = self.state.flush() {
+            self.fatal.end_if_broken("flushing the state", &error);
             tracing::warn!(%error, "the state cannot be flushed after the checkpoint of views");
         }
     }

@@ -16,7 +16,20 @@ use serde_json::Value;
 use super::catalogue::Suite;
 use crate::{cargo, say, workspace};
 
-const FEATURE: &[&str] = &["--features", "muster-planted/planted-bugs"];
+/// The feature; and no optimisation of the crates that have it, which then build in a fraction of the time. Packages that do not
+/// have it keep their settings, or they were built once more.
+const FEATURE: &[&str] = &[
+    "--features",
+    "muster-planted/planted-bugs",
+    "--config",
+    "profile.dev.package.muster-domain.opt-level=0",
+    "--config",
+    "profile.dev.package.muster-domain.codegen-units=256",
+    "--config",
+    "profile.dev.package.muster-node.opt-level=0",
+    "--config",
+    "profile.dev.package.muster-edge.opt-level=0",
+];
 /// Servers that are started with a bug in them.
 const SERVERS: [&str; 2] = ["musterd", "muster-edge"];
 /// The file that says what was built last.

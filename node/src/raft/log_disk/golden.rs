@@ -2,8 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
+use std::sync::Arc;
+
 use super::segment::DATA_START;
 use super::{LogDisk, Recovered, frame, record, segment};
+use crate::raft::tests::support::Remember;
 use crate::raft::types::{Entry, EntryPayload, Payload, Vote, log_id};
 use crate::store::golden::{golden, kept};
 
@@ -46,7 +49,7 @@ fn a_segment_of_an_earlier_version_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("raftlog");
     let bytes = kept("raftlog-segment.bin", || {
-        let (disk, _) = LogDisk::open(&log, SEGMENT).unwrap();
+        let (disk, _) = LogDisk::open(&log, SEGMENT, Arc::new(Remember::default())).unwrap();
         let mut batch = disk.batch();
         batch.set_vote(&Vote::new_committed(3, 1));
         (0..3).for_each(|index| batch.put(&entry(index)));
@@ -58,7 +61,7 @@ fn a_segment_of_an_earlier_version_is_read() {
     });
     std::fs::create_dir(&log).unwrap();
     std::fs::write(segment::path(&log, 1), bytes).unwrap();
-    let (disk, found) = LogDisk::open(&log, SEGMENT).unwrap();
+    let (disk, found) = LogDisk::open(&log, SEGMENT, Arc::new(Remember::default())).unwrap();
     let expected =
         Recovered { vote: Some(Vote::new_committed(3, 1)), purged: None, committed: None, last: Some(log_id(3, 2)) };
     assert_eq!(found, expected);

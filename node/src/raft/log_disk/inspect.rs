@@ -56,8 +56,8 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::SystemTime;
 
-    use super::super::tests::{SMALL, append, entry};
-    use super::super::{LogDisk, LogOpenError, segment};
+    use super::super::tests::{append, entry, open};
+    use super::super::{LogOpenError, segment};
     use super::{Inspected, inspect};
     use crate::raft::types::log_id;
 
@@ -73,7 +73,7 @@ mod tests {
         let dir = temporary.path().join("raftlog");
         assert_eq!(inspect(&dir).unwrap(), Inspected::default());
         assert!(!dir.exists(), "it makes no directory");
-        let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+        let (disk, _) = open(&dir).unwrap();
         append(&disk, (0..3).map(|index| entry(1, index, 20)));
         let torn_at = disk.end().offset;
         append(&disk, (3..5).map(|index| entry(1, index, 60)));
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(inspect(&dir).unwrap(), found);
         assert!(!dir.join("LOCK").exists(), "it makes no file");
 
-        let (disk, recovered) = LogDisk::open(&dir, SMALL).unwrap();
+        let (disk, recovered) = open(&dir).unwrap();
         assert_eq!((recovered, disk.index().ends()), (found.recovered, found.ends), "a start finds the same");
     }
 }

@@ -39,7 +39,7 @@ mod tests;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use muster_proto::stored::v1::RaftEntry;
@@ -52,6 +52,7 @@ use self::error::damage;
 use self::index::Index;
 pub(super) use self::inspect::inspect;
 use self::spares::Spares;
+use super::fatal::FatalHandler;
 use super::types::{Entry, LogId, Vote, entry_bytes};
 use super::wire;
 use crate::store::durable;
@@ -101,13 +102,18 @@ pub(super) struct LogDisk {
 }
 
 impl LogDisk {
-    /// Opens or creates a log, and reads and checks all of it. New segments have `segment_bytes` bytes.
-    pub(super) fn open(dir: &Path, segment_bytes: usize) -> Result<(Self, Recovered), LogOpenError> {
+    /// Opens or creates a log, and reads and checks all of it. New segments have `segment_bytes` bytes; `fatal` is told when one
+    /// cannot be made.
+    pub(super) fn open(
+        dir: &Path,
+        segment_bytes: usize,
+        fatal: Arc<dyn FatalHandler>,
+    ) -> Result<(Self, Recovered), LogOpenError> {
         let files = |source| LogOpenError::Files { path: dir.to_owned(), source };
         let lock = lock(dir)?;
         let found = recover::recover(dir, segment_bytes)?;
         let mut index = found.index;
-        let mut spares = Spares::start(dir, segment_bytes, found.prepared).map_err(LogOpenError::Thread)?;
+        let mut spares = Spares::start(dir, segment_bytes, found.prepared, fatal).map_err(LogOpenError::Thread)?;
         spares.retire(index.release()).map_err(files)?;
         let end = End {
             segment: found.segment,

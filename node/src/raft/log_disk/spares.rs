@@ -11,7 +11,7 @@
 //!   no gap. (They come the same way.)
 //! - A file is used again only when no reader holds it; otherwise it is removed, and the reader reads on.
 //! - A full disk is waited for: the writer notices only when it needs the segment, and then it waits too. Any other error
-//!   ends the work; the writer hears of it when it asks for the next segment.
+//!   ends the work and is fatal at once: the writer may not ask for the next segment for hours.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -23,6 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::segment::{self, Segment};
+use crate::raft::fatal::FatalHandler;
 use crate::store::durable;
 
 /// Files kept for later although the log does not need them now.
@@ -51,11 +52,16 @@ pub(super) struct Spares {
 }
 
 impl Spares {
-    pub(super) fn start(dir: &Path, segment_bytes: usize, found: VecDeque<Arc<Segment>>) -> io::Result<Self> {
+    pub(super) fn start(
+        dir: &Path,
+        segment_bytes: usize,
+        found: VecDeque<Arc<Segment>>,
+        fatal: Arc<dyn FatalHandler>,
+    ) -> io::Result<Self> {
         let (tasks, queue) = sync_channel(QUEUE_TASKS);
         // One is asked for at a time, so a place for one is enough.
         let (ready, results) = sync_channel(1);
-        let workshop = Workshop::new(dir, segment_bytes);
+        let workshop = Workshop::new(dir, segment_bytes, fatal);
         let thread = std::thread::Builder::new()
             .name("raft-log-files".to_owned())
             .spawn(move || workshop.run(&queue, &ready))?;
@@ -113,6 +119,7 @@ struct Workshop {
     /// Counts temporary files, for their names.
     made: u64,
     failed: Option<io::Error>,
+    fatal: Arc<dyn FatalHandler>,
     /// Makes a file of zeros; tests make it fail.
     blank: Blank,
 }
@@ -120,9 +127,9 @@ struct Workshop {
 type Blank = Box<dyn FnMut(&Path, usize) -> io::Result<File> + Send>;
 
 impl Workshop {
-    fn new(dir: &Path, segment_bytes: usize) -> Self {
+    fn new(dir: &Path, segment_bytes: usize, fatal: Arc<dyn FatalHandler>) -> Self {
         let blank = Box::new(segment::blank);
-        Self { dir: dir.to_owned(), segment_bytes, spares: VecDeque::new(), made: 0, failed: None, blank }
+        Self { dir: dir.to_owned(), segment_bytes, spares: VecDeque::new(), made: 0, failed: None, fatal, blank }
     }
 
     fn run(mut self, tasks: &Receiver<Task>, ready: &SyncSender<io::Result<Segment>>) {
@@ -131,6 +138,9 @@ impl Workshop {
                 Task::Prepare(number) => {
                     let Some(result) = self.prepare_in_time(number, tasks) else { return };
                     let failed = result.is_err();
+                    if let Err(error) = &result {
+                        self.fatal.fatal("making the next file of the Raft log", error);
+                    }
                     if ready.send(result).is_err() || failed {
                         return;
                     }
@@ -167,7 +177,7 @@ impl Workshop {
             return;
         }
         if let Err(error) = segments.into_iter().try_for_each(|segment| self.retire(segment)) {
-            tracing::error!(%error, "old files of the Raft log cannot be removed");
+            self.fatal.fatal("removing old files of the Raft log", &error);
             self.failed = Some(error);
         }
     }
@@ -217,6 +227,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
+    use crate::raft::tests::support::Remember;
 
     /// A workshop on a disk that is full while the flag says so, and how often it was tried.
     fn on_a_full_disk(dir: &Path) -> (Workshop, Arc<AtomicBool>, Arc<AtomicUsize>) {
@@ -230,7 +241,7 @@ mod tests {
             }
             segment::blank(path, bytes)
         };
-        (Workshop { blank: Box::new(blank), ..Workshop::new(dir, 8192) }, full, tries)
+        (Workshop { blank: Box::new(blank), ..Workshop::new(dir, 8192, Arc::new(Remember::default())) }, full, tries)
     }
 
     fn files(dir: &Path) -> usize {
@@ -278,9 +289,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (queue, ready) = (sync_channel(1), sync_channel(1));
         let blank = |_: &Path, _: usize| Err(io::Error::from(io::ErrorKind::PermissionDenied));
-        let workshop = Workshop { blank: Box::new(blank), ..Workshop::new(dir.path(), 8192) };
+        let fatal = Arc::new(Remember::default());
+        let workshop =
+            Workshop { blank: Box::new(blank), ..Workshop::new(dir.path(), 8192, Arc::clone(&fatal) as Arc<_>) };
         queue.0.send(Task::Prepare(1)).unwrap();
         workshop.run(&queue.1, &ready.0);
+        let said = fatal.0.lock().unwrap();
+        assert!(
+            said[0].starts_with("making the next file of the Raft log"),
+            "before anybody asks for the file: {said:?}"
+        );
         assert_eq!(ready.1.recv().unwrap().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -10,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use super::segment::DATA_START;
 use super::{LogBatch, LogDisk, LogOpenError, Recovered, segment};
 use crate::raft::chain;
+use crate::raft::tests::support::Remember;
 use crate::raft::types::{Entry, EntryPayload, LogId, Payload, Vote, log_id};
 
 /// One page of frames to a segment.
@@ -36,9 +38,14 @@ fn read(disk: &LogDisk, start: u64) -> Vec<Entry> {
     out
 }
 
+/// With small segments; what would be fatal shows in other ways.
+pub(super) fn open(dir: &Path) -> Result<(LogDisk, Recovered), LogOpenError> {
+    LogDisk::open(dir, SMALL, Arc::new(Remember::default()))
+}
+
 /// Opens and reads everything.
 fn content(dir: &Path) -> (LogDisk, Recovered, Vec<Entry>) {
-    let (disk, found) = LogDisk::open(dir, SMALL).unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let (disk, found) = open(dir).unwrap_or_else(|error| panic!("{}", chain(&error)));
     let entries = read(&disk, found.purged.map_or(0, |purged| purged.index + 1));
     (disk, found, entries)
 }
@@ -54,7 +61,7 @@ fn restore(dir: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
 }
 
 fn refused(dir: &Path) -> LogOpenError {
-    match LogDisk::open(dir, SMALL) {
+    match open(dir) {
         Ok(_) => panic!("a damaged log was accepted"),
         Err(error) => error,
     }
@@ -64,7 +71,7 @@ fn refused(dir: &Path) -> LogOpenError {
 fn a_round_torn_at_any_byte_is_forgotten_and_writing_goes_on() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     append(&disk, (0..3).map(|index| entry(1, index, 20)));
     let start = disk.end().offset;
     let before = files(&dir);
@@ -115,7 +122,7 @@ fn a_power_cut_leaves_the_last_round_or_the_one_before() {
         let mut rng = StdRng::seed_from_u64(seed);
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path().join("raftlog");
-        let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+        let (disk, _) = open(&dir).unwrap();
         // In the middle of a segment, or at the end, so that the last round begins the next one.
         append(&disk, (0..4).map(|index| entry(1, index, if seed % 2 == 0 { 100 } else { 800 })));
         drop(disk);
@@ -155,7 +162,7 @@ fn a_power_cut_leaves_the_last_round_or_the_one_before() {
 fn any_flipped_bit_below_the_last_round_is_refused() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     round(&disk, |batch| batch.set_vote(&Vote::new(1, 1)));
     append(&disk, (0..3).map(|index| entry(1, index, 30)));
     let end = disk.end().offset;
@@ -169,7 +176,7 @@ fn any_flipped_bit_below_the_last_round_is_refused() {
         let mut bad = good.clone();
         bad.get_mut(&path).unwrap()[DATA_START + bit / 8] ^= 1 << (bit % 8);
         restore(&dir, &bad);
-        match LogDisk::open(&dir, SMALL) {
+        match open(&dir) {
             // What pads a frame says nothing.
             Ok((disk, found)) => {
                 assert_eq!(frames[bit / 8], 0, "bit {bit} went unnoticed");
@@ -190,7 +197,7 @@ fn any_flipped_bit_below_the_last_round_is_refused() {
 fn a_missing_segment_is_refused() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     (0..20).for_each(|index| append(&disk, [entry(1, index, 1500)]));
     drop(disk);
     let good = files(&dir);
@@ -213,7 +220,7 @@ fn a_missing_segment_is_refused() {
 fn what_another_version_wrote_is_refused() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     append(&disk, [entry(1, 0, 10)]);
     assert!(matches!(refused(&dir), LogOpenError::InUse { .. }));
     drop(disk);
@@ -234,7 +241,7 @@ fn what_another_version_wrote_is_refused() {
 fn a_round_larger_than_a_segment_gets_one_of_its_own() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     let sizes = [100, 50_000, 100, 9_000, 9_000, 10];
     let all: Vec<_> = (0..).zip(sizes).map(|(index, bytes)| entry(1, index, bytes)).collect();
     all.iter().for_each(|entry| append(&disk, [entry.clone()]));
@@ -252,7 +259,7 @@ fn a_round_larger_than_a_segment_gets_one_of_its_own() {
 fn a_reader_keeps_a_segment_from_being_used_again() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     (0..10).for_each(|index| append(&disk, [entry(1, index, 1500)]));
     let run = disk.index().run(0, 10, 1 << 20).unwrap();
     let bytes = run.segment.read(run.span.start, run.span.len()).unwrap();
@@ -265,7 +272,7 @@ fn a_reader_keeps_a_segment_from_being_used_again() {
 fn purged_files_are_used_again() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     for index in 0..300 {
         append(&disk, [entry(1, index, 1500)]);
         if index % 10 == 9 {
@@ -283,7 +290,7 @@ fn purged_files_are_used_again() {
 fn entries_out_of_order_are_refused_before_they_are_written() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path().join("raftlog");
-    let (disk, _) = LogDisk::open(&dir, SMALL).unwrap();
+    let (disk, _) = open(&dir).unwrap();
     append(&disk, [entry(1, 0, 10)]);
     let mut batch = disk.batch();
     batch.put(&entry(1, 2, 10));

@@ -28,7 +28,8 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
             log_store::open(dir.path(), self.segment_bytes, limits, Box::new(|_| Ok(())), Arc::clone(&fatal) as Arc<_>)
                 .unwrap();
         let state = StateDb::open(dir.path(), small_state()).unwrap();
-        let snapshots = SnapshotStore::open(dir.path(), "test", Arc::clone(&state)).unwrap();
+        let snapshots =
+            SnapshotStore::open(dir.path(), "test", Arc::clone(&state), Arc::clone(&fatal) as Arc<_>).unwrap();
         let machine = StateMachine {
             machine: Counting::new(&state),
             state,

@@ -127,7 +127,7 @@ pub(crate) struct TestNode {
     pub fatal: Arc<Remember>,
 }
 
-pub(super) fn small_state() -> StateOptions {
+pub(crate) fn small_state() -> StateOptions {
     StateOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 }
 }
 

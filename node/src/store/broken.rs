@@ -1,0 +1,65 @@
+//! Tells a disk that is broken from one that is full, and from data that is wrong.
+//!
+//! After a failed sync the kernel may hold other bytes than the disk, and say so to nobody again (Rebello et al., "Can Applications
+//! Recover from fsync Failures?", ATC 2020); so nothing that a node does with such a disk may go on, however little depends on it. A full
+//! disk is waited for, and wrong data is refused. It does not know what follows: see `raft::FatalHandler`.
+
+use std::error::Error;
+use std::io;
+
+/// What the kernel says of a broken device or file system: `EIO`, `ENXIO`, `ENODEV`, `EROFS`, `EUCLEAN`.
+const BROKEN: [i32; 5] = [5, 6, 19, 30, 117];
+/// How RocksDB tells what it heard from the file system, and what it found there.
+const ROCKSDB: [&str; 2] = ["IO error", "Corruption"];
+/// What is in such a message when only room is missing.
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
+/// Whether the error, or one of its causes, comes from a broken disk.
+#[must_use]
+pub fn is_broken(error: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        let says_so = error.raw_os_error().is_some_and(|code| BROKEN.contains(&code));
+        // What it wraps is not among its sources.
+        let inner = error.get_ref().is_some_and(|inner| is_broken(inner));
+        return says_so || inner;
+    }
+    if let Some(error) = error.downcast_ref::<rocksdb::Error>() {
+        let text = error.to_string();
+        return ROCKSDB.iter().any(|start| text.starts_with(start)) && !FULL.iter().any(|full| text.contains(full));
+    }
+    error.source().is_some_and(is_broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::error::StoreError;
+
+    #[test]
+    fn a_failing_device_is_broken_and_a_full_one_is_not() {
+        let of = |code| is_broken(&io::Error::from_raw_os_error(code));
+        assert!(of(5), "EIO");
+        assert!(of(30), "EROFS");
+        assert!(!of(28), "ENOSPC");
+        assert!(!of(2), "ENOENT");
+        assert!(!is_broken(&io::Error::from(io::ErrorKind::InvalidData)), "what arrived is wrong");
+    }
+
+    #[test]
+    fn the_cause_is_found_below_other_errors() {
+        let wrapped = io::Error::other(io::Error::from_raw_os_error(5));
+        assert!(is_broken(&io::Error::other(wrapped)));
+        assert!(!is_broken(&io::Error::other(io::Error::from_raw_os_error(28))));
+    }
+
+    #[test]
+    fn rocksdb_says_it_in_words() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A file where RocksDB wants a folder: an IO error of its own.
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"").expect("written");
+        let source = rocksdb::DB::open_default(&path).expect_err("no folder");
+        assert!(source.to_string().starts_with("IO error"), "{source}");
+        assert!(is_broken(&io::Error::other(StoreError::Rocks { doing: "open", source })));
+    }
+}
