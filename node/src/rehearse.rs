@@ -59,7 +59,8 @@ impl FatalHandler for Remembered {
 pub async fn run(task: Task) -> anyhow::Result<Value> {
     let data_dir = DataDir::open(&task.data_dir)?;
     let identity = data_dir.claim(&task.cluster_id, task.node_id)?;
-    let options = StateOptions { block_cache_bytes: CACHE_BYTES, write_buffer_bytes: MEMTABLE_BYTES };
+    let options =
+        StateOptions { block_cache_bytes: CACHE_BYTES, write_buffer_bytes: MEMTABLE_BYTES, ..StateOptions::default() };
     let state = StateDb::open(data_dir.path(), options)?;
     let states = Arc::new(States::new(Arc::clone(&state), CACHE_BYTES as u64));
     let applier = Applier::open(Arc::clone(&states), Some(CheckpointFile::below(data_dir.path())))?;

@@ -275,6 +275,7 @@ fn state_options(config: &Config) -> StateOptions {
     StateOptions {
         block_cache_bytes: config.storage.state_cache_bytes,
         write_buffer_bytes: config.storage.state_memtable_bytes,
+        on_broken: |said| tasks::die(tasks::EXIT_STORAGE, &format!("the state store: {said}")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What shall fail: five numbers in a file, little-endian, 8 bytes each, that whoever breaks things changes while the process
+//! What shall fail: six numbers in a file, little-endian, 8 bytes each, that whoever breaks things changes while the process
 //! runs. Times are read at each call.
 //!
 //! | offset | meaning |
@@ -8,6 +8,7 @@
 //! | 16 | 1: no space is left, as far as `statvfs` tells |
 //! | 24 | 1: each write to a file fails with `ENOSPC` |
 //! | 32 | the wall clock is wrong by so many seconds, signed |
+//! | 40 | 1: only syncs of tables (`*.sst`) by RocksDB's compactions fail |
 
 use std::ffi::CString;
 use std::sync::OnceLock;
@@ -22,6 +23,7 @@ pub(crate) struct Control {
     is_full: AtomicU64,
     is_without_space: AtomicU64,
     clock_offset_s: AtomicI64,
+    are_compactions_meant: AtomicU64,
 }
 
 impl Control {
@@ -65,6 +67,11 @@ impl Control {
     pub(crate) fn take_sync_error(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
         self.sync_errors_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// Whether only syncs of tables by compactions fail.
+    pub(crate) fn are_compactions_meant(&self) -> bool {
+        self.are_compactions_meant.load(Ordering::Relaxed) != 0
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -10,6 +10,8 @@
 mod control;
 
 use std::ffi::{c_char, c_int, c_void};
+use std::io::Write;
+use std::path::PathBuf;
 
 use control::Control;
 use muster_preload::next;
@@ -28,6 +30,27 @@ fn fail(code: c_int) {
     unsafe { *libc::__errno_location() = code }
 }
 
+/// How RocksDB calls the threads that compact.
+const COMPACTING: &str = "rocksdb:low";
+
+fn path_of(descriptor: c_int) -> PathBuf {
+    std::fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap_or_default()
+}
+
+/// Whether a sync of this file by this thread may be one that fails.
+fn is_meant(control: &Control, descriptor: c_int) -> bool {
+    // Its own name: a thread that RocksDB made has none that Rust knows.
+    let compacts = || std::fs::read_to_string("/proc/thread-self/comm").is_ok_and(|name| name.trim_end() == COMPACTING);
+    let is_table = || path_of(descriptor).extension().is_some_and(|ending| ending == "sst");
+    !control.are_compactions_meant() || (compacts() && is_table())
+}
+
+/// Says on standard error which file was not synced, so that a log shows what its process should have noticed.
+fn tell(descriptor: c_int) {
+    // Nobody may listen.
+    drop(writeln!(std::io::stderr(), "disk-faults: the sync of {} fails", path_of(descriptor).display()));
+}
+
 /// What a sync has to suffer: `Some` when it fails without being done.
 fn sync_fault(descriptor: c_int) -> Option<c_int> {
     let control = Control::get()?;
@@ -38,7 +61,8 @@ fn sync_fault(descriptor: c_int) -> Option<c_int> {
     if let Some(delay) = delay {
         std::thread::sleep(delay);
     }
-    control.take_sync_error().then(|| {
+    (is_meant(control, descriptor) && control.take_sync_error()).then(|| {
+        tell(descriptor);
         fail(libc::EIO);
         -1
     })

@@ -46,6 +46,15 @@ impl Disk {
         self.set(1, 1)
     }
 
+    /// The next sync by a compaction of RocksDB fails.
+    ///
+    /// # Errors
+    /// See [`Self::slow_down`].
+    pub fn fail_next_sync_of_a_compaction(&self) -> anyhow::Result<()> {
+        self.set(5, 1)?;
+        self.fail_next_sync()
+    }
+
     /// Whether it is told that no space is left.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! A disk that is nearly full: reads go on, writes are refused by name, and both are back when there is room. A disk that
-//! holds something else than was written ends the node with an exit code of its own.
+//! holds something else than was written, or whose syncs fail, ends the node with an exit code of its own.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
 use muster_chaos::eventually::eventually;
+use muster_chaos::faults::disk::Disk;
 use muster_chaos::workload::{NAMESPACE, prepare};
 use muster_client::{CallError, Client, Code, RetryPolicy, names, proto};
 use nix::sys::signal::Signal;
@@ -137,5 +138,35 @@ async fn a_damaged_disk_ends_the_node_with_its_own_code_and_says_where() -> anyh
     assert_eq!(status.code(), Some(70), "{status}");
     let log = cluster.log_of(1)?;
     assert!(log.contains("is damaged"), "it says what is wrong:\n{log}");
+    Ok(())
+}
+
+/// RocksDB tries a compaction again by itself; only its log tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_sync_of_a_compaction_that_nobody_waits_for_ends_the_node() -> anyhow::Result<()> {
+    let _turn = super::turn().await;
+    let settings = "[raft]\nsnapshot_entries = 300\n[storage]\nstate_memtable_bytes = 1048576\n".to_owned();
+    let mut cluster = Cluster::start(Options { nodes: 1, settings, breakable: true, ..Options::default() }).await?;
+    let client = impatient(&cluster)?;
+    prepare(&client, 1).await?;
+    let disk = Disk::of(cluster.folder_of(1))?;
+    disk.fail_next_sync_of_a_compaction()?;
+    let mut value = 0;
+    let status = eventually("it ends", Duration::from_secs(60), async || {
+        for _ in 0..100 {
+            value += 1;
+            // Refused while it ends.
+            patch(&client, value).await.ok();
+        }
+        cluster.ended(1).map_err(|error| error.to_string())?.ok_or_else(|| format!("it goes on after {value} patches"))
+    })
+    .await?;
+    let log = cluster.log_of(1)?;
+    ensure!(status.code() == Some(70), "{status}:\n{log}");
+    ensure!(log.contains("disk-faults: the sync of") && log.contains("background compaction error"), "{log}");
+    disk.heal()?;
+    cluster.start_node(1)?;
+    cluster.wait_until_whole().await?;
+    cluster.end(1, Signal::SIGTERM).await?;
     Ok(())
 }

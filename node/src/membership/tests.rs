@@ -37,7 +37,7 @@ struct Alone {
 
 async fn alone(feature_level: u32) -> Alone {
     let dir = tempfile::tempdir().unwrap();
-    let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
+    let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20, ..StateOptions::default() };
     let state = StateDb::open(dir.path(), options).unwrap();
     let states = Arc::new(States::new(Arc::clone(&state), 1 << 20));
     let applier = Applier::open(Arc::clone(&states), None).unwrap();

@@ -24,10 +24,14 @@ pub fn is_broken(error: &(dyn Error + 'static)) -> bool {
         return says_so || inner;
     }
     if let Some(error) = error.downcast_ref::<rocksdb::Error>() {
-        let text = error.to_string();
-        return ROCKSDB.iter().any(|start| text.starts_with(start)) && !FULL.iter().any(|full| text.contains(full));
+        return says_rocksdb(&error.clone().into_string());
     }
     error.source().is_some_and(is_broken)
+}
+
+/// The same of an error in RocksDB's words.
+pub(super) fn says_rocksdb(error: &str) -> bool {
+    ROCKSDB.iter().any(|start| error.starts_with(start)) && !FULL.iter().any(|full| error.contains(full))
 }
 
 #[cfg(test)]
@@ -55,10 +59,9 @@ mod tests {
     #[test]
     fn rocksdb_says_it_in_words() {
         let folder = tempfile::tempdir().expect("a folder");
-        // A file where RocksDB wants a folder: an IO error of its own.
-        let path = folder.path().join("file");
-        std::fs::write(&path, b"").expect("written");
-        let source = rocksdb::DB::open_default(&path).expect_err("no folder");
+        // A folder where RocksDB wants a file: an IO error of its own.
+        std::fs::create_dir(folder.path().join("LOCK")).expect("made");
+        let source = rocksdb::DB::open_default(folder.path()).expect_err("it cannot be locked");
         assert!(source.to_string().starts_with("IO error"), "{source}");
         assert!(is_broken(&io::Error::other(StoreError::Rocks { doing: "open", source })));
     }

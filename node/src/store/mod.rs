@@ -20,6 +20,7 @@ pub mod history;
 pub mod keys;
 pub(crate) mod overlay;
 pub(crate) mod replay;
+mod rocksdb_log;
 pub mod state_db;
 pub mod states;
 pub mod sweep;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{Cache, DB, DBRecoveryMode, LogLevel, Options, WriteBatch};
 
-use super::{columns, durable, unlogged};
+use super::{columns, durable, rocksdb_log, unlogged};
 use crate::failpoint::{self, Point};
 
 /// Sizes that depend on the machine.
@@ -31,11 +31,13 @@ pub struct StateOptions {
     pub block_cache_bytes: usize,
     /// Size at which a family's memory table is written out, in bytes.
     pub write_buffer_bytes: usize,
+    /// Called with what RocksDB says when its own work, such as a compaction, meets a broken disk.
+    pub on_broken: fn(&str),
 }
 
 impl Default for StateOptions {
     fn default() -> Self {
-        Self { block_cache_bytes: 256 << 20, write_buffer_bytes: 64 << 20 }
+        Self { block_cache_bytes: 256 << 20, write_buffer_bytes: 64 << 20, on_broken: |_| {} }
     }
 }
 
@@ -213,7 +215,7 @@ fn open_db(dir: &Path, cache: &Cache, options: StateOptions) -> Result<DB, State
     all.set_bytes_per_sync(1 << 20);
     all.set_max_open_files(1024);
     all.set_log_level(LogLevel::Warn);
-    all.set_keep_log_file_num(2);
+    all.set_info_logger(rocksdb_log::logger(options.on_broken));
     DB::open_cf_descriptors(&all, dir, columns::descriptors(cache, options.write_buffer_bytes))
         .map_err(|source| StateError::Database { path: dir.to_owned(), source })
 }

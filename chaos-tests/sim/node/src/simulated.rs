@@ -73,7 +73,11 @@ where
     let data_dir: PathBuf = parts.raft.data_dir.clone();
     let disk = DiskSpace::new(&data_dir, 1)?;
     disk.watch(stop.clone());
-    let options = StateOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: parts.state_buffer_bytes };
+    let options = StateOptions {
+        block_cache_bytes: 1 << 20,
+        write_buffer_bytes: parts.state_buffer_bytes,
+        ..StateOptions::default()
+    };
     let state = StateDb::open(&data_dir, options)?;
     let states = Arc::new(States::with_limits(Arc::clone(&state), 1 << 20, parts.unwritten));
     let applier = Applier::open(Arc::clone(&states), Some(CheckpointFile::below(&data_dir)))?;

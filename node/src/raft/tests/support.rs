@@ -128,7 +128,7 @@ pub(crate) struct TestNode {
 }
 
 pub(crate) fn small_state() -> StateOptions {
-    StateOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 }
+    StateOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, ..StateOptions::default() }
 }
 
 /// Starts a node on an address that is already known to its peers.

@@ -59,7 +59,8 @@ impl Node {
     /// goes on all the time.
     pub(super) fn reopen(&mut self) {
         self.open = None;
-        let options = StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
+        let options =
+            StateOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20, ..StateOptions::default() };
         let limits = Limits { twins: 4, bytes: 1 << 20, changes: 9 };
         let states = States::with_limits(StateDb::open(self.dir.path(), options).unwrap(), 1 << 20, limits);
         let states = Arc::new(states);

@@ -23,8 +23,8 @@ mod options;
 pub use db::{ColumnFamily, ColumnFamilyDescriptor, DB, DBPinnableSlice, WriteBatch};
 pub use iterator::{DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, ReadTier, Snapshot};
 pub use options::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, FlushOptions, LogLevel, Options,
-    WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, FlushOptions, InfoLogger,
+    LogLevel, Options, WriteOptions,
 };
 
 use std::fmt;

@@ -68,7 +68,7 @@ ignored!(Options {
     set_wal_bytes_per_sync(u64);
     set_max_open_files(i32);
     set_log_level(LogLevel);
-    set_keep_log_file_num(usize);
+    set_info_logger(InfoLogger);
     set_block_based_table_factory(&BlockBasedOptions);
     set_atomic_flush(bool);
     set_max_write_buffer_number(i32);
@@ -122,4 +122,19 @@ pub enum DBRecoveryMode {
 pub enum LogLevel {
     /// As in `rocksdb`.
     Warn,
+    /// As in `rocksdb`.
+    Error,
+    /// As in `rocksdb`.
+    Fatal,
+}
+
+/// As `rocksdb::InfoLogger`. Nothing happens here that nobody waits for, so it has nothing to say.
+#[derive(Debug)]
+pub struct InfoLogger;
+
+impl InfoLogger {
+    /// As in `rocksdb`.
+    pub fn new_callback_logger<F: Fn(LogLevel, &str) + Sync + Send + 'static>(_level: LogLevel, _said: F) -> Self {
+        Self
+    }
 }
