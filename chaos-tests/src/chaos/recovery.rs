@@ -38,7 +38,7 @@ impl Rates {
     /// # Errors
     /// The finding, when it is not.
     pub(super) fn verdict(self) -> Result<u64, String> {
-        let enough = |rate: f64| self.after >= rate * RECOVERED_MIN;
+        let enough = |rate: f64| self.after > 0.0 && self.after >= rate * RECOVERED_MIN;
         if enough(self.before) || self.beside.is_some_and(enough) { Ok(1) } else { Err(format!("R3: {self}")) }
     }
 }
@@ -116,6 +116,7 @@ mod tests {
         assert!(rates(500.0, None).verdict().is_ok());
         assert!(rates(499.0, None).verdict().is_err());
         assert!(rates(100.0, Some(150.0)).verdict().is_ok(), "the new one is as slow");
+        assert!(rates(0.0, Some(0.0)).verdict().is_err(), "nothing is no rate");
         let finding = rates(100.0, Some(400.0)).verdict().expect_err("only this one is slow");
         assert_eq!(finding, "R3: 1000 writes a second before the storm, 100 after it, 400 of a new cluster beside it");
     }

@@ -124,8 +124,10 @@ fn component(name: &str, subcommand: &str) -> Result<()> {
 fn cargo_test(arguments: &[&str]) -> Result<Outcome> {
     let mut child = cargo::command(arguments)?.stdout(Stdio::piped()).spawn().context("running cargo test")?;
     let said = child.stdout.take().context("cargo test without output")?;
-    let failures = failures::pass_on(BufReader::new(said), stdout())?;
+    let failures = failures::pass_on(BufReader::new(said), stdout());
+    // Also when nobody listens any more: then it ends by itself.
     let status = child.wait().context("waiting for cargo test")?;
+    let failures = failures.context("passing on what cargo test says")?;
     let text = failures.iter().flat_map(Failure::text);
     let how = [format!("cargo {}", arguments.join(" "))].into_iter().chain(text).collect::<Vec<_>>().join("\n");
     Ok(if status.success() { Outcome::Good } else { Outcome::Bad(how) })

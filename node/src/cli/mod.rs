@@ -14,7 +14,6 @@ mod verify_command;
 
 use crate::config::{Config, LogFormat, Overrides};
 use crate::raft::{LogOpenError, StartError};
-use crate::store::broken;
 use crate::store::error::StoreError;
 use crate::store::state_db::StateError;
 use crate::store::verify::VerifyError;
@@ -163,7 +162,9 @@ fn exit_code(error: &anyhow::Error) -> i32 {
 
 /// What a disk says, in contrast to what a person got wrong: a missing file, or one that may not be read.
 fn is_disk_failure(error: &std::io::Error) -> bool {
-    broken::is_broken(error) || error.kind() == ErrorKind::StorageFull
+    // `EIO` has no kind of its own.
+    const EIO: i32 = 5;
+    error.raw_os_error() == Some(EIO) || matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// An error and its causes on one line, a cause that only repeats its effect left out.

@@ -29,7 +29,7 @@ use super::{meta_keys, wire};
 use crate::failpoint::{self, Point};
 use crate::store::envelope::RecordType;
 use crate::store::state_db::StateDb;
-use crate::store::{checkpoint, columns, durable, unlogged};
+use crate::store::{broken, checkpoint, columns, durable, unlogged};
 
 /// Where whole files of a broken transfer lie, below `incoming`.
 const KEPT: &str = "kept";
@@ -138,6 +138,7 @@ impl SnapshotStore {
                     }
                 }
                 Ok(_) => tracing::warn!(dir = %path.display(), "a snapshot of another cluster is left alone"),
+                Err(error) if broken::is_broken(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(dir = %path.display(), %error, "an unusable snapshot is removed");
                     durable::remove_dir(&path)?;

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::broken;
+
 /// Syncs a directory, so that the names in it survive.
 ///
 /// # Errors
@@ -52,13 +54,21 @@ pub fn link_or_copy_dir(from: &Path, to: &Path, may_link: impl Fn(&str) -> bool)
         }
         let name = entry.file_name();
         let target = to.join(&name);
-        let linked = may_link(&name.to_string_lossy()) && fs::hard_link(entry.path(), &target).is_ok();
+        let linked = may_link(&name.to_string_lossy()) && link(&entry.path(), &target)?;
         if !linked {
             fs::copy(entry.path(), &target)?;
             File::open(&target)?.sync_all()?;
         }
     }
     sync_dir(to)
+}
+
+/// Whether the file could be linked. Not every file system can; a broken one is no reason to copy.
+fn link(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::hard_link(from, to) {
+        Err(error) if broken::is_broken(&error) => Err(error),
+        linked => Ok(linked.is_ok()),
+    }
 }
 
 /// Removes a directory tree; one that is not there is fine.

@@ -10,6 +10,8 @@ use super::broken;
 
 /// What a line says that tells of failed work of its own.
 const FAILED_WORK: &str = "Waiting after background ";
+/// How an error begins that tells of damage.
+const DAMAGED: &str = "Corruption";
 
 /// Puts warnings and errors into the node's log; calls `on_broken` with what was said of a broken disk.
 pub(super) fn logger(on_broken: fn(&str)) -> InfoLogger {
@@ -28,7 +30,8 @@ pub(super) fn logger(on_broken: fn(&str)) -> InfoLogger {
 fn tells_of_a_broken_disk(line: &str) -> bool {
     let work = line.split_once(FAILED_WORK).map(|(_, work)| work);
     let error = work.and_then(|work| work.split_once("error: ")).map(|(_, error)| error);
-    error.is_some_and(broken::says_rocksdb)
+    // With a damaged state it could not go on, either; an answer may be wrong before the next write fails.
+    error.is_some_and(|error| error.starts_with(DAMAGED) || broken::says_rocksdb(error))
 }
 
 #[cfg(test)]
@@ -45,6 +48,8 @@ mod tests {
         let full =
             "Waiting after background compaction error: IO error: No space left on device: While appending to file";
         assert!(!tells_of_a_broken_disk(full), "it goes on when there is room");
+        let gone = "[JOB 7] Waiting after background compaction error: IO error: No such file or directory: 000012.sst";
+        assert!(!tells_of_a_broken_disk(gone), "a state that was replaced is removed");
         assert!(!tells_of_a_broken_disk("[default] Waiting after background flush error: Shutdown in progress: , Acc"));
         assert!(!tells_of_a_broken_disk("Options.max_background_jobs: IO error: none"));
     }

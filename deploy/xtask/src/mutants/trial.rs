@@ -61,6 +61,8 @@ pub(super) fn run(suites: &Suites, check: &Check, bug: Option<Bug>) -> Result<Ve
         .current_dir(&binary.folder)
         .env("CARGO_MANIFEST_DIR", &binary.folder)
         .env_remove(VARIABLE)
+        // What a planted bug makes fail is no case to try again ever after.
+        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
         .stdin(Stdio::null())
         .stdout(said.try_clone().context("a second handle of a log")?)
         .stderr(said)

@@ -177,6 +177,7 @@ impl Workshop {
             return;
         }
         if let Err(error) = segments.into_iter().try_for_each(|segment| self.retire(segment)) {
+            // On a full disk, too: the files after one that stays must not go, and whether it stays is not known.
             self.fatal.fatal("removing old files of the Raft log", &error);
             self.failed = Some(error);
         }
