@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::eventually::eventually;
+use crate::ports;
 
 /// How long anything may take here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ impl Broker {
     /// When it cannot be found or started.
     pub async fn start_with(folder: PathBuf, listener: &str) -> anyhow::Result<Self> {
         fs::create_dir_all(&folder)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = ports::free()?;
         // As root it would become a user who cannot write here.
         let settings = format!(
             "user root\npersistence true\npersistence_location {}/\nautosave_on_changes true\nautosave_interval 1\n\

@@ -15,4 +15,5 @@ pub mod faults;
 pub mod history;
 pub mod invariants;
 pub mod pids;
+pub mod ports;
 pub mod workload;

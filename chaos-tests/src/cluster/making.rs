@@ -1,7 +1,6 @@
 //! What members need before they run: certificates, settings, folders, ports.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::ensure;
@@ -9,6 +8,7 @@ use muster_client::proto;
 use tokio::process::Command;
 
 use super::{Cluster, DISK_FAULTS, Node, Options};
+use crate::ports;
 
 impl Cluster {
     pub(super) async fn make_certificates(&self, nodes: u64) -> anyhow::Result<()> {
@@ -107,12 +107,7 @@ impl Cluster {
     }
 }
 
-/// Three ports that are free now. They are chosen apart, so that no two nodes get the same.
+/// For clients, peers and HTTP.
 fn free_ports() -> anyhow::Result<[u16; 3]> {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(listeners) {
-        *port = listener?.local_addr()?.port();
-    }
-    Ok(ports)
+    Ok([ports::free()?, ports::free()?, ports::free()?])
 }

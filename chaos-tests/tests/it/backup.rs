@@ -55,9 +55,7 @@ struct Restored {
 
 /// Keys, certificates and token of a node on its own are made in the directory when it starts.
 async fn start(data_dir: &Path) -> anyhow::Result<Restored> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?.to_string();
-    drop(listener);
+    let address = format!("127.0.0.1:{}", muster_chaos::ports::free()?);
     let settings = data_dir.with_extension("toml");
     let text = format!(
         "[node]\ndata_dir = \"{}\"\n[client_listener]\naddress = \"{address}\"\n[http]\nenabled = false\n",
