@@ -21,7 +21,6 @@ use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::backup::source::Copying;
 use crate::node::Services;
-use crate::raft::{ExitProcess, FatalHandler};
 use crate::tasks;
 
 /// Hashes that a caller may name.
@@ -117,7 +116,7 @@ fn copy(copying: &Copying, known: &BTreeSet<[u8; 32]>, messages: &Messages) {
 }
 
 fn fault(error: &io::Error) -> Status {
-    ExitProcess.end_if_broken("making a backup", error);
+    tasks::die_if_broken("making a backup", error);
     tracing::error!(%error, "a backup could not be made");
     Failure::Other(Transport::StorageFault, "the copy could not be made; the node's log says why".to_owned()).into()
 }

@@ -20,9 +20,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::membership::MemberError;
 use crate::propose::ProposeError;
-use crate::raft::{ExitProcess, FatalHandler};
 use crate::read::{ReadError, StoreError};
 use crate::secrets::SealError;
+use crate::tasks;
 
 /// `ErrorInfo.domain` of every status.
 pub const DOMAIN: &str = "muster";
@@ -344,7 +344,7 @@ impl Told {
 
     /// A fault of the node: the log gets the whole of it, the caller where to look.
     fn fault(transport: Transport, error: &(dyn std::error::Error + 'static)) -> Self {
-        ExitProcess.end_if_broken("answering a call", error);
+        tasks::die_if_broken("answering a call", error);
         tracing::error!(reason = transport.reason(), error, "a call failed by a fault of this node");
         let message = match transport {
             Transport::SecretUnreadable => "this node cannot open the key; its log says why",
