@@ -292,6 +292,18 @@ impl Cluster {
         Ok(fs::read_to_string(self.node(id).folder.join("log"))?)
     }
 
+    /// What each node logged last, for who looks into a failure.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let words = self.nodes.iter().map(|node| {
+            let log = fs::read_to_string(node.folder.join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+            format!("--- log of node {} ---\n{shown}\n", node.id)
+        });
+        words.collect()
+    }
+
     /// Kills members at once, without a chance to write anything.
     ///
     /// # Errors
@@ -314,14 +326,9 @@ impl Drop for Cluster {
         if !std::thread::panicking() {
             return;
         }
-        for node in &self.nodes {
-            let log = fs::read_to_string(node.folder.join("log")).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
-            #[allow(clippy::print_stderr, reason = "a failed test shows what the nodes said")]
-            {
-                eprintln!("--- log of node {} ---\n{shown}", node.id);
-            }
+        #[allow(clippy::print_stderr, reason = "a failed test shows what the nodes said")]
+        {
+            eprintln!("{}", self.last_words());
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod api;
 pub mod apply;
 pub mod authorize;
 pub mod backup;
+mod broken_disk;
 pub mod cli;
 pub mod clock;
 pub mod compare;

@@ -6,15 +6,12 @@
 //!   unwinding, so there is no node that lives on with half of its parts.
 //! - A [`StopSignal`] once given stays given.
 
-use std::error::Error;
 use std::future::Future;
 use std::io::Write;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
-
-use crate::raft::{ExitProcess, FatalHandler};
 
 /// The node stopped because it was asked to.
 pub const EXIT_STOPPED: i32 = 0;
@@ -58,11 +55,6 @@ where
 pub fn die(code: i32, reason: &str) -> ! {
     tracing::error!(exit_code = code, "{reason}; this process ends here");
     end(code)
-}
-
-/// For those who could go on without what failed: ends the process when it failed because the disk is broken.
-pub fn die_if_broken(what: &str, error: &(dyn Error + 'static)) {
-    ExitProcess.end_if_broken(what, error);
 }
 
 /// Ends the process at once and silently, without the destructors that `exit` runs: those of RocksDB's static objects make

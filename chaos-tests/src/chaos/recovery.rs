@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::clients::{self, Load};
 use super::run::Task;
 use super::ways;
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
 use crate::faults::network::Network;
 use crate::history::Recorder;
 
@@ -94,10 +94,7 @@ struct Beside {
 
 impl Beside {
     async fn start(task: &Task) -> anyhow::Result<Self> {
-        let options =
-            Options { nodes: task.plan.nodes, settings: task.plan.settings.clone(), breakable: true, recorded: None };
-        let mut cluster = Cluster::prepare(options, task.musterd.clone()).await?;
-        let network = Network::between(&cluster).await?;
+        let (mut cluster, network) = ways::prepare(task).await?;
         cluster.start_all().await?;
         let recorder = Recorder::default();
         clients::prepare(&cluster.client()?, &recorder).await?;

@@ -18,7 +18,7 @@ use super::recovery::{self, Rates};
 use super::resources::{Resources, Taken};
 use super::watchers::{self, Watcher};
 use super::ways;
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
 use crate::edges::{self, Broken, Field};
 use crate::faults::disk::Disk;
 use crate::faults::network::Network;
@@ -90,7 +90,7 @@ pub async fn run(task: &Task) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set(task).await?;
     let done = stage.play(task).await;
     let logs = stage.logs();
-    let mut outcome = done.map_err(|error| error.context(last_lines(&logs)))?;
+    let mut outcome = done.map_err(|error| error.context(stage.cluster.last_words()))?;
     outcome.logs = logs;
     Ok(outcome)
 }
@@ -105,10 +105,7 @@ struct Stage {
 
 impl Stage {
     async fn set(task: &Task) -> anyhow::Result<Self> {
-        let options =
-            Options { nodes: task.plan.nodes, settings: task.plan.settings.clone(), breakable: true, recorded: None };
-        let mut cluster = Cluster::prepare(options, task.musterd.clone()).await?;
-        let network = Network::between(&cluster).await?;
+        let (mut cluster, network) = ways::prepare(task).await?;
         let disks = cluster.ids().into_iter().map(|id| Ok((id, Disk::of(cluster.folder_of(id))?)));
         let disks = disks.collect::<anyhow::Result<_>>()?;
         cluster.start_all().await?;
@@ -287,12 +284,4 @@ fn judge(evidence: &Evidence, heard: &[Vec<Message>], log: &[Heard]) -> Vec<(&'s
 
 fn text(error: anyhow::Error) -> String {
     format!("{error:#}")
-}
-
-fn last_lines(logs: &BTreeMap<u64, String>) -> String {
-    let last = |log: &str| {
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(15)..].join("\n")
-    };
-    logs.iter().map(|(id, log)| format!("--- log of node {id} ---\n{}\n", last(log))).collect()
 }

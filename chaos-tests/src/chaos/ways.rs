@@ -1,4 +1,4 @@
-//! How the clients of a run reach its cluster.
+//! The cluster of a run before it starts, and how clients reach it.
 
 use std::time::Duration;
 
@@ -6,8 +6,18 @@ use muster_client::{Client, RetryPolicy};
 
 use super::clients::Load;
 use super::run::Task;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Options};
+use crate::faults::network::Network;
 use crate::history::Recorder;
+
+/// Makes the members, which can be broken, and the ways between them; starts nothing.
+pub(super) async fn prepare(task: &Task) -> anyhow::Result<(Cluster, Network)> {
+    let plan = &task.plan;
+    let options = Options { nodes: plan.nodes, settings: plan.settings.clone(), breakable: true, recorded: None };
+    let cluster = Cluster::prepare(options, task.musterd.clone()).await?;
+    let network = Network::between(&cluster).await?;
+    Ok((cluster, network))
+}
 
 /// Puts a run's load on a cluster.
 pub(super) fn load(cluster: &Cluster, task: &Task, recorder: &Recorder) -> anyhow::Result<Load> {

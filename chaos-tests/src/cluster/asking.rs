@@ -8,9 +8,6 @@ use muster_client::{Client, ClientConfig, RetryPolicy, proto};
 use super::Cluster;
 use crate::eventually::eventually;
 
-/// How much of each node's log is shown when the cluster is not whole in time.
-const LINES_SHOWN: usize = 10;
-
 impl Cluster {
     /// Waits until `wanted` holds for the list of members.
     ///
@@ -109,15 +106,5 @@ impl Cluster {
         })
         .await
         .with_context(|| self.last_words())
-    }
-
-    /// What each node logged last.
-    fn last_words(&self) -> String {
-        let words = self.ids().into_iter().map(|id| {
-            let log = self.log_of(id).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            format!("--- log of node {id} ---\n{}\n", lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n"))
-        });
-        words.collect()
     }
 }

@@ -141,7 +141,7 @@ async fn a_damaged_disk_ends_the_node_with_its_own_code_and_says_where() -> anyh
     Ok(())
 }
 
-/// RocksDB tries a compaction again by itself; only its log tells.
+/// The next write would hear of it, were there one; RocksDB's log tells it at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_of_a_compaction_that_nobody_waits_for_ends_the_node() -> anyhow::Result<()> {
     let _turn = super::turn().await;

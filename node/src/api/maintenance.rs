@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 use super::read::Read;
 use super::status::{Failure, Transport};
 use crate::backup::source::Copying;
+use crate::broken_disk;
 use crate::node::Services;
 use crate::tasks;
 
@@ -116,7 +117,7 @@ fn copy(copying: &Copying, known: &BTreeSet<[u8; 32]>, messages: &Messages) {
 }
 
 fn fault(error: &io::Error) -> Status {
-    tasks::die_if_broken("making a backup", error);
+    broken_disk::end_if_met("making a backup", error);
     tracing::error!(%error, "a backup could not be made");
     Failure::Other(Transport::StorageFault, "the copy could not be made; the node's log says why".to_owned()).into()
 }

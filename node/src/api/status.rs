@@ -18,11 +18,11 @@ use muster_query::PageTokenError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::broken_disk;
 use crate::membership::MemberError;
 use crate::propose::ProposeError;
 use crate::read::{ReadError, StoreError};
 use crate::secrets::SealError;
-use crate::tasks;
 
 /// `ErrorInfo.domain` of every status.
 pub const DOMAIN: &str = "muster";
@@ -344,7 +344,7 @@ impl Told {
 
     /// A fault of the node: the log gets the whole of it, the caller where to look.
     fn fault(transport: Transport, error: &(dyn std::error::Error + 'static)) -> Self {
-        tasks::die_if_broken("answering a call", error);
+        broken_disk::end_if_met("answering a call", error);
         tracing::error!(reason = transport.reason(), error, "a call failed by a fault of this node");
         let message = match transport {
             Transport::SecretUnreadable => "this node cannot open the key; its log says why",

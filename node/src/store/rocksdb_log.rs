@@ -1,8 +1,8 @@
 //! What RocksDB says by itself: put into the node's log, and told to whoever must hear of a broken disk.
 //!
-//! RocksDB's own work, compactions and flushes that nobody waits for, is tried again after an error, and its error reaches nobody
-//! who calls. Trying again loses nothing, because the new files are made from what is durable; but a disk that fails a sync is
-//! broken, and a node does not go on with one. The log is the one place where such an error is told at once.
+//! An error of RocksDB's own work, compactions and flushes that nobody waits for, reaches who writes next; to a state that a snapshot
+//! has just replaced nobody writes again. A disk that fails a sync is broken, and a node does not go on with one, whichever state
+//! met it. The log is the one place where such an error is told at once.
 
 use rocksdb::{InfoLogger, LogLevel};
 

@@ -16,6 +16,8 @@ pub mod apply;
 pub mod authorize;
 #[path = "../../../../node/src/backup/mod.rs"]
 pub mod backup;
+#[path = "../../../../node/src/broken_disk.rs"]
+mod broken_disk;
 #[path = "../../../../node/src/cli/mod.rs"]
 pub mod cli;
 #[path = "../../../../node/src/clock.rs"]
