@@ -8,7 +8,7 @@
 //! | 16 | 1: no space is left, as far as `statvfs` tells |
 //! | 24 | 1: each write to a file fails with `ENOSPC` |
 //! | 32 | the wall clock is wrong by so many seconds, signed |
-//! | 40 | 1: only syncs of tables (`*.sst`) by RocksDB's compactions fail |
+//! | 40 | which syncs fail: 0 any, 1 of tables (`*.sst`) by compactions of RocksDB, 2 of segments of a log (`*.seg`) |
 
 use std::ffi::CString;
 use std::sync::OnceLock;
@@ -23,7 +23,16 @@ pub(crate) struct Control {
     is_full: AtomicU64,
     is_without_space: AtomicU64,
     clock_offset_s: AtomicI64,
-    are_compactions_meant: AtomicU64,
+    whose_syncs: AtomicU64,
+}
+
+/// Which syncs fail.
+pub(crate) enum Whose {
+    Any,
+    /// Tables that RocksDB's compactions write.
+    Compactions,
+    /// What ends in `.seg`.
+    Segments,
 }
 
 impl Control {
@@ -69,9 +78,13 @@ impl Control {
         self.sync_errors_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Whether only syncs of tables by compactions fail.
-    pub(crate) fn are_compactions_meant(&self) -> bool {
-        self.are_compactions_meant.load(Ordering::Relaxed) != 0
+    /// Whose syncs fail. A number without a meaning is taken for any.
+    pub(crate) fn whose_syncs(&self) -> Whose {
+        match self.whose_syncs.load(Ordering::Relaxed) {
+            1 => Whose::Compactions,
+            2 => Whose::Segments,
+            _ => Whose::Any,
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -13,7 +13,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::io::Write;
 use std::path::PathBuf;
 
-use control::Control;
+use control::{Control, Whose};
 use muster_preload::next;
 
 /// Whether a descriptor is a regular file.
@@ -41,8 +41,12 @@ fn path_of(descriptor: c_int) -> PathBuf {
 fn is_meant(control: &Control, descriptor: c_int) -> bool {
     // Its own name: a thread that RocksDB made has none that Rust knows.
     let compacts = || std::fs::read_to_string("/proc/thread-self/comm").is_ok_and(|name| name.trim_end() == COMPACTING);
-    let is_table = || path_of(descriptor).extension().is_some_and(|ending| ending == "sst");
-    !control.are_compactions_meant() || (compacts() && is_table())
+    let ends_in = |wanted| path_of(descriptor).extension().is_some_and(|ending| ending == wanted);
+    match control.whose_syncs() {
+        Whose::Any => true,
+        Whose::Compactions => compacts() && ends_in("sst"),
+        Whose::Segments => ends_in("seg"),
+    }
 }
 
 /// Says on standard error which file was not synced, so that a log shows what its process should have noticed.

@@ -55,6 +55,15 @@ impl Disk {
         self.fail_next_sync()
     }
 
+    /// The next sync of a round of the Raft log fails.
+    ///
+    /// # Errors
+    /// See [`Self::slow_down`].
+    pub fn fail_next_sync_of_the_raft_log(&self) -> anyhow::Result<()> {
+        self.set(5, 2)?;
+        self.fail_next_sync()
+    }
+
     /// Whether it is told that no space is left.
     ///
     /// # Errors
