@@ -23,6 +23,8 @@ pub use crate::pids::Pids;
 
 /// Lines of a node's log that are shown when a test fails.
 const LOG_LINES_SHOWN: usize = 40;
+/// How long it may take until a member has come to where it ends by itself.
+const EXIT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The file in a node's folder that says how its disk and its clock fail.
 pub const DISK_FAULTS: &str = "disk-faults";
@@ -262,12 +264,12 @@ impl Cluster {
     /// When it is not running, or goes on running.
     pub async fn wait_for_exit(&mut self, id: u64) -> anyhow::Result<ExitStatus> {
         let process = self.node_mut(id).process.as_mut().context("the node is not running")?;
-        match tokio::time::timeout(Duration::from_secs(20), process.wait()).await {
+        match tokio::time::timeout(EXIT_PATIENCE, process.wait()).await {
             Ok(status) => {
                 self.node_mut(id).process = None;
                 Ok(status?)
             }
-            Err(_) => bail!("node {id} did not end within 20 s"),
+            Err(_) => bail!("node {id} did not end within {EXIT_PATIENCE:?}"),
         }
     }
 

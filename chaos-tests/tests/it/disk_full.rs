@@ -152,7 +152,7 @@ async fn a_failed_sync_of_a_compaction_that_nobody_waits_for_ends_the_node() -> 
     let disk = Disk::of(cluster.folder_of(1))?;
     disk.fail_next_sync_of_a_compaction()?;
     let mut value = 0;
-    let status = eventually("it ends", Duration::from_secs(60), async || {
+    let status = eventually("it ends", Duration::from_secs(180), async || {
         for _ in 0..100 {
             value += 1;
             // Refused while it ends.

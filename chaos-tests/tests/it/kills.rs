@@ -105,7 +105,8 @@ async fn a_leader_that_vanishes_silently_does_not_hold_up_the_reads_of_others() 
     let client = cluster.client_of(&[follower])?;
     // Stopped, it keeps its connections and answers nothing. A read that asked it waits for it, and others behind.
     cluster.signal(leader, Signal::SIGSTOP)?;
-    let read = eventually("a linearizable read at a follower", Duration::from_secs(3), async || {
+    // Less than a read waits for a leader that does not answer (5 s), more than an election takes.
+    let read = eventually("a linearizable read at a follower", Duration::from_millis(4500), async || {
         let status = client.cluster().status(proto::GetStatusRequest {}).await.map_err(|error| error.to_string())?;
         if status.can_write { Ok(()) } else { Err("no read goes through".to_owned()) }
     })

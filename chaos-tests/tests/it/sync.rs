@@ -161,13 +161,18 @@ async fn flowing(agent: &Agent, (epoch, acknowledged): (u64, u64)) -> anyhow::Re
     .await
 }
 
-/// The node that serves the agent's session of this very epoch.
-async fn serving(client: &Client, epoch: u64) -> anyhow::Result<u64> {
-    let name = names::edge(NAMESPACE, EDGE);
-    let status = client.edges().status(proto::GetEdgeStatusRequest { name, ..Default::default() }).await?;
-    let session = status.status.and_then(|status| status.session).context("a session")?;
-    ensure!(session.epoch == epoch, "the cluster says epoch {}, the agent {epoch}", session.epoch);
-    Ok(session.node_id)
+/// The node that serves the agent's session: cluster and agent name the same epoch.
+async fn serving(client: &Client, agent: &Agent) -> anyhow::Result<u64> {
+    let agreed = async || -> anyhow::Result<u64> {
+        let (epoch, _) = progress(agent).await?;
+        let name = names::edge(NAMESPACE, EDGE);
+        let status = client.edges().status(proto::GetEdgeStatusRequest { name, ..Default::default() }).await?;
+        let session = status.status.and_then(|status| status.session).context("a session")?;
+        ensure!(session.epoch == epoch, "the cluster says epoch {}, the agent {epoch}", session.epoch);
+        Ok(session.node_id)
+    };
+    // After a silence of some seconds the agent opens a new one.
+    eventually("both name one session", PATIENCE, async || agreed().await.map_err(|error| format!("{error:#}"))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +242,7 @@ async fn nodes_links_and_agents_die_and_every_answered_report_has_one_effect() -
     wire.mend();
     let mended = flowing(&agent, cut).await?;
 
-    let node = serving(&client, mended.0).await?;
+    let node = serving(&client, &agent).await?;
     cluster.kill(&[node]).await?;
     let answered = progress(&agent).await?.1;
     let elsewhere = flowing(&agent, (mended.0, answered)).await?;

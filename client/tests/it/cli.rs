@@ -36,7 +36,7 @@ async fn exit_codes_tell_what_happened() {
     let folder = tempfile::tempdir().expect("temp dir");
     let run = async |script: Arc<Script>, arguments: &[&str]| {
         let endpoint = start(script).await.to_string();
-        let mut all = vec!["--endpoint", &endpoint, "--insecure", "--timeout", "2s"];
+        let mut all = vec!["--endpoint", &endpoint, "--insecure", "--timeout", "20s"];
         all.extend_from_slice(arguments);
         verdict(&muster(folder.path(), &all).await)
     };

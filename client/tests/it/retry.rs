@@ -93,10 +93,10 @@ async fn a_full_queue_is_waited_out_as_long_as_the_server_asks() {
 
 #[tokio::test]
 async fn the_deadline_bounds_all_tries() {
-    let client = client(&[nobody().await, nobody().await], Duration::from_millis(400));
+    let client = client(&[nobody().await, nobody().await], Duration::from_secs(2));
     let begun = Instant::now();
     let error = client.namespaces().list(ListNamespacesRequest::default()).await.expect_err("nobody listens");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.attempts() > 2, "{error}");
     assert!(error.is_retryable());

@@ -31,7 +31,7 @@ use trial::Verdict;
 
 /// As many as the smallest machine has processors.
 const JOBS: usize = 2;
-/// How long the short form goes on, the build not counted.
+/// How long the short form plants bugs; neither the build counts nor the checks without a bug.
 const SHORT_SECONDS_MAX: u64 = 180;
 
 #[derive(Args, Default)]
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Also checks that start clusters and take long, and all checks of each bug instead of the first that finds it.
     #[arg(long)]
     long: bool,
-    /// Begins nothing more after so many seconds; what is left out is named.
+    /// Plants nothing more after so many seconds of planting; what is left out is named.
     #[arg(long, value_name = "T")]
     seconds_max: Option<u64>,
     /// Does not run the checks without a bug first.
@@ -89,9 +89,9 @@ fn attempt(arguments: &Arguments) -> Result<bool> {
     }
     needs::for_building()?;
     let suites = if arguments.skip_build { Suites::built()? } else { Suites::build()? };
-    let until = arguments.seconds_max.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let began = Instant::now();
     let unfit = if arguments.skip_controls { BTreeSet::new() } else { controls(&suites, &bugs, arguments)? };
+    let until = arguments.seconds_max.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let rows = trials(&suites, &bugs, &unfit, until, arguments)?;
     table::print(&rows, arguments.output == Output::Markdown);
     Ok(conclude(&rows, &unfit, began.elapsed()))

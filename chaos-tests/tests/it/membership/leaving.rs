@@ -1,6 +1,9 @@
 //! Members that leave: they say so and stop, for good; the leader hands over first; and leadership moves when asked.
 
+use std::time::Duration;
+
 use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::eventually::eventually;
 use muster_chaos::workload::{prepare, wait_for_writes};
 use muster_client::proto;
 
@@ -55,8 +58,13 @@ async fn leadership_moves_to_whom_it_was_asked_to() -> anyhow::Result<()> {
     prepare(&client, 1).await?;
     for _ in 0..2 {
         for id in cluster.ids() {
-            let answer = client.members().transfer_leadership(transfer(id)).await?;
-            assert_eq!(answer.leader_id, id);
+            // Who has just begun to lead has not heard everybody yet, and hands nothing to whom it has not heard.
+            let leader = eventually("leadership moves", Duration::from_secs(20), async || {
+                let answer = client.members().transfer_leadership(transfer(id)).await;
+                answer.map(|answer| answer.leader_id).map_err(|error| error.to_string())
+            })
+            .await?;
+            assert_eq!(leader, id);
         }
     }
     let before = cluster.leader().await?;

@@ -3,6 +3,8 @@
 
 use anyhow::{Context, ensure};
 use muster_chaos::cluster::Cluster;
+use muster_chaos::edges::agent::{Agent, PATIENCE};
+use muster_chaos::eventually::eventually;
 use muster_client::Client;
 use muster_node::failpoint::Point;
 
@@ -48,6 +50,15 @@ async fn ends_at(cluster: &mut Cluster, client: &Client, (point, times): (Point,
     cluster.wait_until_whole().await
 }
 
+/// Waits for a session that came to a mark: from then on the agent's next tries follow each other quickly, however many failed before.
+async fn agreeing(agent: &Agent) -> anyhow::Result<()> {
+    eventually("a session comes to a mark", PATIENCE, async || {
+        let status = agent.status().await.map_err(|error| error.to_string())?;
+        if status["link"] == "in-step" { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_killed_at_any_step_of_a_session_loses_and_doubles_nothing() -> anyhow::Result<()> {
     let _turn = crate::turn().await;
@@ -57,6 +68,7 @@ async fn a_node_that_is_killed_at_any_step_of_a_session_loses_and_doubles_nothin
     let running: Vec<_> = (0..2).map(|_| reporters.start(&agent.client().expect("a client"))).collect();
     for step in STEPS {
         ends_at(&mut cluster, &client, step).await?;
+        agreeing(&agent).await?;
         reporters.wait_for(3).await?;
     }
     running.iter().for_each(tokio::task::JoinHandle::abort);

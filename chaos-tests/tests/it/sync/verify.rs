@@ -8,7 +8,7 @@ use muster_proto::v1::resource::Resource;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{EDGE, NAMESPACE, connected, device, newest, progress, report, serving};
+use super::{EDGE, NAMESPACE, connected, device, newest, report, serving};
 use muster_chaos::edges::agent::Agent;
 
 fn edge_name() -> String {
@@ -68,7 +68,7 @@ async fn contents_are_proved_at_any_node_and_a_flipped_byte_is_found_and_mended(
         assert_eq!(found.cluster.as_ref().map(|cluster| cluster.items), Some(200), "devices and their twins");
         let header = found.header.context("a header")?;
         assert_eq!((header.node_id, found.name), (node, edge_name()));
-        assert_eq!(found.serving_node_id, serving(&client, progress(&agent).await?.0).await?);
+        assert_eq!(found.serving_node_id, serving(&client, &agent).await?);
     }
 
     agent.stop().await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use muster_chaos::cluster::{Cluster, Options};
+use muster_chaos::eventually::eventually;
 use muster_chaos::workload::{NAMESPACE, Writers, prepare, wait_for_writes};
 use muster_client::{Client, names, proto};
 use nix::sys::signal::Signal;
@@ -117,8 +118,12 @@ async fn compact(mut record: Record, courses: Vec<Course>) -> anyhow::Result<(Re
 }
 
 async fn hand_over(client: &Client) -> anyhow::Result<()> {
-    client.members().transfer_leadership(proto::TransferLeadershipRequest::default()).await?;
-    Ok(())
+    // Who has just begun to lead has not heard everybody yet, and hands nothing to whom it has not heard.
+    eventually("leadership moves", Duration::from_secs(20), async || {
+        let asked = client.members().transfer_leadership(proto::TransferLeadershipRequest::default()).await;
+        asked.map(drop).map_err(|error| error.to_string())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,11 +27,9 @@ async fn a_device_on_mqtt_is_told_and_reports_over_an_outage_of_the_link() -> an
     let answers = mqtt.heard_many(&result(&id), 30).await?;
     assert!(answers.iter().all(is_accepted), "{answers:?}");
     let status = plant.agent.status().await?;
-    assert_eq!(
-        (status["link"].as_str(), status["queued_operations"].as_u64()),
-        (Some("offline"), Some(29)),
-        "{status}"
-    );
+    // It goes on trying: it may just be "opening".
+    assert!(matches!(status["link"].as_str(), Some("offline" | "opening")), "{status}");
+    assert_eq!(status["queued_operations"].as_u64(), Some(29), "{status}");
     let there = super::super::twin(&plant.client, &id).await?;
     assert_eq!(there.reported.context("reported")?.version, 2, "nothing gets through");
 
