@@ -23,11 +23,11 @@ pub(crate) struct Control {
     is_full: AtomicU64,
     is_without_space: AtomicU64,
     clock_offset_s: AtomicI64,
-    whose_syncs: AtomicU64,
+    which_syncs: AtomicU64,
 }
 
 /// Which syncs fail.
-pub(crate) enum Whose {
+pub(crate) enum Which {
     Any,
     /// Tables that RocksDB's compactions write.
     Compactions,
@@ -78,12 +78,12 @@ impl Control {
         self.sync_errors_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Whose syncs fail. A number without a meaning is taken for any.
-    pub(crate) fn whose_syncs(&self) -> Whose {
-        match self.whose_syncs.load(Ordering::Relaxed) {
-            1 => Whose::Compactions,
-            2 => Whose::Segments,
-            _ => Whose::Any,
+    /// Which syncs fail. A number without a meaning is taken for any.
+    pub(crate) fn which_syncs(&self) -> Which {
+        match self.which_syncs.load(Ordering::Relaxed) {
+            1 => Which::Compactions,
+            2 => Which::Segments,
+            _ => Which::Any,
         }
     }
 

@@ -13,7 +13,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::io::Write;
 use std::path::PathBuf;
 
-use control::{Control, Whose};
+use control::{Control, Which};
 use muster_preload::next;
 
 /// Whether a descriptor is a regular file.
@@ -42,10 +42,10 @@ fn is_meant(control: &Control, descriptor: c_int) -> bool {
     // Its own name: a thread that RocksDB made has none that Rust knows.
     let compacts = || std::fs::read_to_string("/proc/thread-self/comm").is_ok_and(|name| name.trim_end() == COMPACTING);
     let ends_in = |wanted| path_of(descriptor).extension().is_some_and(|ending| ending == wanted);
-    match control.whose_syncs() {
-        Whose::Any => true,
-        Whose::Compactions => compacts() && ends_in("sst"),
-        Whose::Segments => ends_in("seg"),
+    match control.which_syncs() {
+        Which::Any => true,
+        Which::Compactions => compacts() && ends_in("sst"),
+        Which::Segments => ends_in("seg"),
     }
 }
 

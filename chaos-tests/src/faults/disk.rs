@@ -43,7 +43,7 @@ impl Disk {
     /// # Errors
     /// See [`Self::slow_down`].
     pub fn fail_next_sync(&self) -> anyhow::Result<()> {
-        self.set(1, 1)
+        self.fail_next(0)
     }
 
     /// The next sync by a compaction of RocksDB fails.
@@ -51,8 +51,7 @@ impl Disk {
     /// # Errors
     /// See [`Self::slow_down`].
     pub fn fail_next_sync_of_a_compaction(&self) -> anyhow::Result<()> {
-        self.set(5, 1)?;
-        self.fail_next_sync()
+        self.fail_next(1)
     }
 
     /// The next sync of a round of the Raft log fails.
@@ -60,8 +59,13 @@ impl Disk {
     /// # Errors
     /// See [`Self::slow_down`].
     pub fn fail_next_sync_of_the_raft_log(&self) -> anyhow::Result<()> {
-        self.set(5, 2)?;
-        self.fail_next_sync()
+        self.fail_next(2)
+    }
+
+    /// The next sync fails of those that the number means.
+    fn fail_next(&self, which: u64) -> anyhow::Result<()> {
+        self.set(5, which)?;
+        self.set(1, 1)
     }
 
     /// Whether it is told that no space is left.

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::catalogue::{Check, Suite};
 use super::suites::Suites;
 
-/// Far beyond what the longest check takes without optimisation: one that is only slow is neither good nor bad.
+/// After so long a check counts as failed. The longest takes a minute without optimisation.
 const SECONDS_MAX: u64 = 300;
 /// How often it is looked whether a check has ended.
 const PACE: Duration = Duration::from_millis(10);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::support::{TestNode, copy_dir, eventually, members, payloads, settings, start, try_start};
+use super::support::{TestNode, copy_dir, eventually, members, payloads, settings, start, succeeds, try_start};
 use crate::raft::{ForwardError, NodeId, Outcomes, RaftSettings, ReadError, ReadPoint, Role, SubmitError};
 
 pub(super) const WAIT: Duration = Duration::from_secs(20);
@@ -51,16 +51,9 @@ impl Cluster {
 
     pub(super) async fn restart(&mut self, id: NodeId) {
         // The old connections may linger for a moment after the listener is gone.
-        let address = self.addresses[&id].clone();
-        let mut listener = TcpListener::bind(&address).await;
-        for _ in 0..1200 {
-            if listener.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-            listener = TcpListener::bind(&address).await;
-        }
-        let node = start(self.settings(id), listener.unwrap()).await;
+        let address = &self.addresses[&id];
+        let listener = succeeds("its address is free again", || TcpListener::bind(address)).await;
+        let node = start(self.settings(id), listener).await;
         self.nodes.insert(id, node);
     }
 
@@ -79,14 +72,8 @@ impl Cluster {
 
     /// Waits for a point to read at. A machine that stands still for a lease lets the leader lose its quorum, and it is asked again.
     pub(super) async fn read_barrier(&self, id: NodeId) -> ReadPoint {
-        let deadline = crate::raft::now() + WAIT;
-        loop {
-            match self.nodes[&id].raft.read_barrier().await {
-                Ok(point) => return point,
-                Err(error) => assert!(crate::raft::now() < deadline, "no read goes through: {error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let raft = &self.nodes[&id].raft;
+        succeeds("a read goes through", || raft.read_barrier()).await
     }
 
     /// Writes through whoever leads until it is acknowledged, and surely only once.
@@ -477,11 +464,7 @@ async fn leadership_moves_on_request() {
     let leader = cluster.leader().await;
     let heir = cluster.followers(leader)[0];
     assert!(cluster.nodes[&heir].raft.transfer_leader(leader).await.is_err(), "only the leader may");
-    let deadline = crate::raft::now() + WAIT;
-    while cluster.nodes[&leader].raft.transfer_leader(heir).await.is_err() {
-        assert!(crate::raft::now() < deadline, "the heir was never heard");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    succeeds("the heir was heard", || cluster.nodes[&leader].raft.transfer_leader(heir)).await;
     eventually("the heir leads", || cluster.nodes[&heir].raft.is_leader()).await;
     cluster.write("p1").await;
     cluster.all_hold(&numbered(0..2)).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::cluster::{Cluster, WAIT, numbered};
-use super::support::{eventually, payloads};
+use super::cluster::{Cluster, numbered};
+use super::support::{eventually, payloads, succeeds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_new_leader_reads_nothing_before_it_holds_what_was_acknowledged() {
@@ -18,11 +18,7 @@ async fn a_new_leader_reads_nothing_before_it_holds_what_was_acknowledged() {
     // Its log takes what comes, so it may be elected; its state stays behind.
     successor.machine.hold(true);
     cluster.write("p1").await;
-    let deadline = crate::raft::now() + WAIT;
-    while leader.transfer_leader(heir).await.is_err() {
-        assert!(crate::raft::now() < deadline, "the heir was never heard");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    succeeds("the heir was heard", || leader.transfer_leader(heir)).await;
     eventually("the heir leads", || successor.raft.is_leader()).await;
     let early = timeout(Duration::from_secs(4), successor.raft.read_barrier()).await;
     // Before anything is asserted: a thread of the runtime waits for it.

@@ -188,6 +188,18 @@ impl TestNode {
     }
 }
 
+/// Tries until it succeeds.
+pub(super) async fn succeeds<T, E: Error>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, E>) -> T {
+    let deadline = crate::raft::now() + Duration::from_secs(30);
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(error) => assert!(crate::raft::now() < deadline, "not within 30 s: {what}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Polls until a condition holds.
 pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = crate::raft::now() + Duration::from_secs(30);
